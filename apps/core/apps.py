@@ -1,0 +1,7 @@
+"""Registers the core app."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    name = "apps.core"

@@ -1,0 +1,477 @@
+"""Commands that enter the engine and events that leave it: the contract with every other part.
+
+All values are integers in the smallest unit the name says: ticks, lots, minor units, nanoseconds,
+parts per million, basis points. Messages are encoded as msgpack arrays, so fields are only ever
+appended, with a default, and a tag is never used again. This module decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+# Fixed accounts. The external account stands for the world outside: it alone may go negative.
+EXTERNAL_ACCOUNT_ID: Final = 1
+FEE_ACCOUNT_ID: Final = 2
+
+BUY: Final = 1
+SELL: Final = 2
+
+LIMIT: Final = 1
+MARKET: Final = 2
+STOP: Final = 3
+STOP_LIMIT: Final = 4
+
+GTC: Final = 1
+IOC: Final = 2
+FOK: Final = 3
+GTD: Final = 4
+
+EXPIRE_TAKER: Final = 1
+EXPIRE_MAKER: Final = 2
+EXPIRE_BOTH: Final = 3
+
+# Market and venue states.
+OPEN: Final = 1
+CANCEL_ONLY: Final = 2
+HALTED: Final = 3
+
+# Account states.
+NORMAL: Final = 1
+REDUCE_ONLY: Final = 2
+BLOCKED: Final = 3
+
+# How an order ended.
+FILLED: Final = 1
+CANCELLED: Final = 2
+EXPIRED: Final = 3
+
+AMOUNT_MAX: Final = 2**62
+
+
+class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the owner of an order asked for. Two orders with equal terms have the same body."""
+
+    market_id: int
+    side: int
+    order_type: int
+    time_in_force: int
+    quantity_lots: int = 0
+    quote_minor: int = 0
+    price_ticks: int = 0
+    stop_ticks: int = 0
+    expires_at_ns: int = 0
+    post_only: bool = False
+    self_trade: int = EXPIRE_TAKER
+
+
+class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One market. ``tick_lot_minor`` is the quote value of one lot at a price of one tick."""
+
+    market_id: int
+    base_asset_id: int
+    quote_asset_id: int
+    lot_minor: int
+    tick_lot_minor: int
+    min_quantity_lots: int
+    max_quantity_lots: int
+    min_notional_minor: int
+    max_notional_minor: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    band_bps: int
+    state: int = OPEN
+    max_position_lots: int = 0
+    symbol: str = ""
+
+
+class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Limits of one account; zero means none."""
+
+    max_open_orders: int = 200
+    orders_per_second: int = 50
+    repeated_orders_per_second: int = 10
+
+
+class Leg(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One side of a transfer: a signed change of an account's available balance."""
+
+    account_id: int
+    asset_id: int
+    amount_minor: int
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Head of every command. ``command_id`` is 16 bytes, unique per intent, kept over re-sends."""
+
+    command_id: bytes
+    valid_until_ns: int
+
+
+class OpenAccount(Command, frozen=True, array_like=True, gc=False, tag=1):
+    account_id: int
+    trade_group: int
+    limits: Limits = Limits()
+
+
+class SetAccount(Command, frozen=True, array_like=True, gc=False, tag=2):
+    account_id: int
+    state: int
+    trade_group: int
+    limits: Limits
+
+
+class ListInstrument(Command, frozen=True, array_like=True, gc=False, tag=3):
+    instrument: Instrument
+
+
+class SetInstrument(Command, frozen=True, array_like=True, gc=False, tag=4):
+    """Replaces fees, limits, band and state; assets, lot and tick of a market never change."""
+
+    instrument: Instrument
+
+
+class Deposit(Command, frozen=True, array_like=True, gc=False, tag=5):
+    account_id: int
+    asset_id: int
+    amount_minor: int
+    reference: str = ""
+
+
+class Hold(Command, frozen=True, array_like=True, gc=False, tag=6):
+    """First phase of a withdrawal: ``hold_id`` is chosen by the caller and used once."""
+
+    account_id: int
+    asset_id: int
+    amount_minor: int
+    hold_id: int
+
+
+class Settle(Command, frozen=True, array_like=True, gc=False, tag=7):
+    hold_id: int
+
+
+class Release(Command, frozen=True, array_like=True, gc=False, tag=8):
+    hold_id: int
+
+
+class Transfer(Command, frozen=True, array_like=True, gc=False, tag=9):
+    """All legs or none; the legs sum to zero per asset."""
+
+    legs: tuple[Leg, ...]
+    reference: str = ""
+
+
+class Place(Command, frozen=True, array_like=True, gc=False, tag=10):
+    account_id: int
+    client_order_id: str
+    terms: Terms
+
+
+class Cancel(Command, frozen=True, array_like=True, gc=False, tag=11):
+    """Names the order by engine id, or, where that is zero, by the owner's own id."""
+
+    account_id: int
+    order_id: int = 0
+    client_order_id: str = ""
+
+
+class CancelAll(Command, frozen=True, array_like=True, gc=False, tag=12):
+    """Account zero means every account, market zero every market."""
+
+    account_id: int
+    market_id: int = 0
+
+
+class Tick(Command, frozen=True, array_like=True, gc=False, tag=13):
+    """Lets time pass: due timers run, nothing else happens."""
+
+
+class SetReference(Command, frozen=True, array_like=True, gc=False, tag=14):
+    """Restarts the band's price reference of a market, after a gap in its trading."""
+
+    market_id: int
+    price_ticks: int
+
+
+class SetRules(Command, frozen=True, array_like=True, gc=False, tag=15):
+    rules_version: int
+
+
+class SetVenue(Command, frozen=True, array_like=True, gc=False, tag=16):
+    """State of the whole venue; with ``CancelAll`` of account zero this is the kill switch."""
+
+    state: int
+
+
+class Malformed(Command, frozen=True, array_like=True, gc=False, tag=17):
+    """Written by the host in place of bytes that could not be decoded."""
+
+    raw: bytes
+
+
+class Quarantined(Command, frozen=True, array_like=True, gc=False, tag=18):
+    """Written by the host in place of a command whose apply raised twice."""
+
+    raw: bytes
+    error: str
+
+
+AnyCommand: TypeAlias = (
+    OpenAccount | SetAccount | ListInstrument | SetInstrument | Deposit | Hold | Settle | Release
+    | Transfer | Place | Cancel | CancelAll | Tick | SetReference | SetRules | SetVenue
+    | Malformed | Quarantined
+)  # fmt: skip
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that has happened. Its sequence number and time are those of its command."""
+
+
+class AccountOpened(Event, frozen=True, array_like=True, gc=False, tag=1):
+    account_id: int
+    trade_group: int
+    limits: Limits
+
+
+class AccountSet(Event, frozen=True, array_like=True, gc=False, tag=2):
+    account_id: int
+    state: int
+    trade_group: int
+    limits: Limits
+
+
+class InstrumentListed(Event, frozen=True, array_like=True, gc=False, tag=3):
+    instrument: Instrument
+
+
+class InstrumentSet(Event, frozen=True, array_like=True, gc=False, tag=4):
+    instrument: Instrument
+
+
+class Deposited(Event, frozen=True, array_like=True, gc=False, tag=5):
+    """Value moved from the external account to an account's available balance."""
+
+    account_id: int
+    asset_id: int
+    amount_minor: int
+    reference: str
+
+
+class HoldPlaced(Event, frozen=True, array_like=True, gc=False, tag=6):
+    hold_id: int
+    account_id: int
+    asset_id: int
+    amount_minor: int
+
+
+class HoldSettled(Event, frozen=True, array_like=True, gc=False, tag=7):
+    """Held value left for the external account."""
+
+    hold_id: int
+    account_id: int
+    asset_id: int
+    amount_minor: int
+
+
+class HoldReleased(Event, frozen=True, array_like=True, gc=False, tag=8):
+    hold_id: int
+    account_id: int
+    asset_id: int
+    amount_minor: int
+
+
+class Transferred(Event, frozen=True, array_like=True, gc=False, tag=9):
+    legs: tuple[Leg, ...]
+    reference: str
+
+
+class Accepted(Event, frozen=True, array_like=True, gc=False, tag=10):
+    """An order is live. ``hold_minor`` of ``hold_asset_id`` moved from available to held."""
+
+    order_id: int
+    account_id: int
+    client_order_id: str
+    terms: Terms
+    hold_asset_id: int
+    hold_minor: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+
+
+class Rested(Event, frozen=True, array_like=True, gc=False, tag=11):
+    """An order (or what is left of it) entered the book behind its price level."""
+
+    order_id: int
+    account_id: int
+    market_id: int
+    side: int
+    price_ticks: int
+    quantity_lots: int
+
+
+class Triggered(Event, frozen=True, array_like=True, gc=False, tag=12):
+    """A stop order became active; its hold is unchanged."""
+
+    order_id: int
+    account_id: int
+    market_id: int
+
+
+class Trade(Event, frozen=True, array_like=True, gc=False, tag=13):
+    """One execution at the maker's price.
+
+    The buyer pays ``quote_minor`` and his fee and gets ``base_minor``; the seller gets
+    ``quote_minor`` less his fee. ``*_hold_used_minor`` is by how much that order's hold fell (in
+    quote for a buyer, base for a seller): what of it was not spent is available again.
+    ``*_remaining_lots`` zero means that the order is filled (market orders by quote amount have
+    no lots; their end comes as ``Closed``).
+    """
+
+    trade_id: int
+    market_id: int
+    taker_side: int
+    price_ticks: int
+    quantity_lots: int
+    base_minor: int
+    quote_minor: int
+    maker_order_id: int
+    maker_account_id: int
+    maker_fee_minor: int
+    maker_hold_used_minor: int
+    maker_remaining_lots: int
+    taker_order_id: int
+    taker_account_id: int
+    taker_fee_minor: int
+    taker_hold_used_minor: int
+    taker_remaining_lots: int
+
+
+class Closed(Event, frozen=True, array_like=True, gc=False, tag=14):
+    """An order ended other than by a trade that filled its last lot.
+
+    ``status`` is FILLED, CANCELLED or EXPIRED. ``released_minor`` of its hold became available.
+    ``book_lots`` lots left the book at ``price_ticks`` (zero if it was not resting).
+    """
+
+    order_id: int
+    account_id: int
+    market_id: int
+    side: int
+    status: int
+    reason: str
+    released_minor: int
+    price_ticks: int
+    book_lots: int
+
+
+class Prevented(Event, frozen=True, array_like=True, gc=False, tag=15):
+    """Two orders of one trade group met and did not trade."""
+
+    market_id: int
+    maker_order_id: int
+    taker_order_id: int
+    self_trade: int
+
+
+class Rejected(Event, frozen=True, array_like=True, gc=False, tag=16):
+    """A business refusal: nothing changed."""
+
+    reason: str
+    account_id: int = 0
+    client_order_id: str = ""
+
+
+class Duplicate(Event, frozen=True, array_like=True, gc=False, tag=17):
+    """The same intent was carried out at ``original_seq``; its answer stands."""
+
+    original_seq: int
+    order_id: int = 0
+
+
+class ReferenceSet(Event, frozen=True, array_like=True, gc=False, tag=18):
+    market_id: int
+    price_ticks: int
+
+
+class RulesSet(Event, frozen=True, array_like=True, gc=False, tag=19):
+    rules_version: int
+
+
+class VenueSet(Event, frozen=True, array_like=True, gc=False, tag=20):
+    state: int
+
+
+AnyEvent: TypeAlias = (
+    AccountOpened | AccountSet | InstrumentListed | InstrumentSet | Deposited | HoldPlaced
+    | HoldSettled | HoldReleased | Transferred | Accepted | Rested | Triggered | Trade | Closed
+    | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet
+)  # fmt: skip
+
+
+class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A change of one balance. Per event, available plus held sum to zero over all accounts."""
+
+    account_id: int
+    asset_id: int
+    available_minor: int
+    held_minor: int
+
+
+def postings(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Posting]:
+    """The balance changes that an event stands for, the same for engine, ledger and checks."""
+    match event:
+        case Trade():
+            return _trade_postings(event, instruments[event.market_id])
+        case Accepted(account_id=account, hold_asset_id=asset, hold_minor=amount):
+            return [Posting(account, asset, -amount, amount)]
+        case Closed(account_id=account, released_minor=amount) if amount:
+            instrument = instruments[event.market_id]
+            buying = event.side == BUY
+            asset = instrument.quote_asset_id if buying else instrument.base_asset_id
+            return [Posting(account, asset, amount, -amount)]
+        case Deposited(account_id=account, asset_id=asset, amount_minor=amount):
+            return [
+                Posting(account, asset, amount, 0),
+                Posting(EXTERNAL_ACCOUNT_ID, asset, -amount, 0),
+            ]
+        case HoldPlaced(account_id=account, asset_id=asset, amount_minor=amount):
+            return [Posting(account, asset, -amount, amount)]
+        case HoldReleased(account_id=account, asset_id=asset, amount_minor=amount):
+            return [Posting(account, asset, amount, -amount)]
+        case HoldSettled(account_id=account, asset_id=asset, amount_minor=amount):
+            return [
+                Posting(account, asset, 0, -amount),
+                Posting(EXTERNAL_ACCOUNT_ID, asset, amount, 0),
+            ]
+        case Transferred(legs=legs):
+            return [Posting(leg.account_id, leg.asset_id, leg.amount_minor, 0) for leg in legs]
+        case _:
+            return []
+
+
+def _trade_postings(trade: Trade, instrument: Instrument) -> list[Posting]:
+    base, quote = instrument.base_asset_id, instrument.quote_asset_id
+    if trade.taker_side == BUY:
+        buyer, buyer_fee, buyer_used = (
+            trade.taker_account_id, trade.taker_fee_minor, trade.taker_hold_used_minor
+        )  # fmt: skip
+        seller, seller_fee, seller_used = (
+            trade.maker_account_id, trade.maker_fee_minor, trade.maker_hold_used_minor
+        )  # fmt: skip
+    else:
+        buyer, buyer_fee, buyer_used = (
+            trade.maker_account_id, trade.maker_fee_minor, trade.maker_hold_used_minor
+        )  # fmt: skip
+        seller, seller_fee, seller_used = (
+            trade.taker_account_id, trade.taker_fee_minor, trade.taker_hold_used_minor
+        )  # fmt: skip
+    spent = trade.quote_minor + buyer_fee
+    return [
+        Posting(buyer, quote, buyer_used - spent, -buyer_used),
+        Posting(buyer, base, trade.base_minor, 0),
+        Posting(seller, base, seller_used - trade.base_minor, -seller_used),
+        Posting(seller, quote, trade.quote_minor - seller_fee, 0),
+        Posting(FEE_ACCOUNT_ID, quote, buyer_fee + seller_fee, 0),
+    ]
