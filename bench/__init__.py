@@ -1,0 +1,1 @@
+"""Benches: each module here measures one thing and states the bar it should reach."""
