@@ -1,8 +1,14 @@
-"""Assets, instruments and public market data. Trades, candles and tickers are projections."""
+"""Assets, instruments and public market data.
+
+Instruments, trades and candles are projections of the engine's events: nothing but the projector
+writes them, synthetic candles of the demo world aside. Their foreign keys are not checked by the
+database, because the engine has decided already and a check per row costs more than the row.
+"""
 
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F, Q
 
 
 class Asset(models.Model):
@@ -22,10 +28,10 @@ class Asset(models.Model):
 
 
 class Instrument(models.Model):
-    """One market as the engine has it. Written only by the projection of the engine's events.
+    """One market as the engine has it.
 
-    A price is ``price_ticks * 10**-price_decimals * tick_units`` (ticks are whole multiples of the
-    last shown decimal), a quantity ``quantity_lots`` alike.
+    Ticks and lots are whole: a price is ``price_ticks * tick_size_minor`` quote minor units for
+    one whole base unit, a quantity is ``quantity_lots * lot_minor`` base minor units.
     """
 
     class State(models.IntegerChoices):
@@ -35,8 +41,12 @@ class Instrument(models.Model):
 
     id = models.IntegerField(primary_key=True)
     symbol = models.CharField(max_length=25, unique=True)
-    base = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
-    quote = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    base = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    quote = models.ForeignKey(
+        Asset, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     tick_size_minor = models.BigIntegerField(help_text="Quote minor units per whole base unit.")
     lot_minor = models.BigIntegerField(help_text="Base minor units in one lot.")
     tick_lot_minor = models.BigIntegerField(help_text="Quote minor units of one tick x one lot.")
@@ -53,16 +63,28 @@ class Instrument(models.Model):
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tick_size_minor__gt=0, lot_minor__gt=0, tick_lot_minor__gt=0),
+                name="instrument_units_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(maker_fee_ppm__gte=0, taker_fee_ppm__gte=0),
+                name="instrument_fees_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.symbol
 
 
 class Trade(models.Model):
-    """The public tape. Partitioned by time."""
+    """The public tape, partitioned by month; its key in the database is (instrument, id, at)."""
 
     id = models.BigIntegerField(primary_key=True)
-    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     price_ticks = models.BigIntegerField()
     quantity_lots = models.BigIntegerField()
     quote_minor = models.BigIntegerField()
@@ -70,11 +92,28 @@ class Trade(models.Model):
     seq = models.BigIntegerField()
     at = models.DateTimeField()
 
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price_ticks__gt=0, quantity_lots__gt=0), name="trade_positive"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id}/{self.id}"
+
 
 class Candle(models.Model):
-    """One minute of one market. Longer intervals are rolled up from these when they are read."""
+    """One minute of one market. Longer intervals are rolled up from these when they are read.
 
-    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    ``synthetic`` marks history that nobody traded; a real trade in its minute replaces it.
+    """
+
+    pk = models.CompositePrimaryKey("instrument_id", "at")
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     at = models.DateTimeField(help_text="Start of the minute.")
     open_ticks = models.BigIntegerField()
     high_ticks = models.BigIntegerField()
@@ -84,3 +123,24 @@ class Candle(models.Model):
     quote_minor = models.BigIntegerField()
     trade_count = models.IntegerField()
     synthetic = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["instrument_id", "at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    low_ticks__gt=0,
+                    low_ticks__lte=F("open_ticks"),
+                    high_ticks__gte=F("open_ticks"),
+                )
+                & Q(low_ticks__lte=F("close_ticks"), high_ticks__gte=F("close_ticks")),
+                name="candle_low_and_high_enclose",
+            ),
+            models.CheckConstraint(
+                condition=Q(volume_lots__gte=0, quote_minor__gte=0, trade_count__gte=0),
+                name="candle_volume_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.at:%Y-%m-%d %H:%M}"

@@ -1,12 +1,20 @@
-"""Orders and fills as their owners see them: projections of the engine's events."""
+"""Orders and fills as their owners see them: projections of the engine's events.
+
+Orders and fills of the house's own accounts are not here; the tape and the ledger have them.
+Foreign keys are not checked by the database, because the engine has decided already and a check
+per row costs more than the row.
+"""
 
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F, Q
+
+OPEN_STATUSES = ("open", "partially_filled")
 
 
 class Order(models.Model):
-    """``id`` is the engine's order id. Partitioned by time of entry."""
+    """``id`` is the engine's order id. Partitioned by month; its key is (id, created_at)."""
 
     class Status(models.TextChoices):
         OPEN = "open"
@@ -17,8 +25,14 @@ class Order(models.Model):
         EXPIRED = "expired"
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey("wallets.TradingAccount", on_delete=models.PROTECT, related_name="+")
-    instrument = models.ForeignKey("markets.Instrument", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        "wallets.TradingAccount", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    instrument = models.ForeignKey(
+        "markets.Instrument", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     client_order_id = models.CharField(max_length=64)
     side = models.SmallIntegerField()
     order_type = models.SmallIntegerField()
@@ -42,15 +56,49 @@ class Order(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["account", "id"], name="order_account_id"),
+            models.Index(
+                fields=["account", "id"], name="order_account_open",
+                condition=Q(status__in=OPEN_STATUSES),
+            ),
+            models.Index(fields=["account", "client_order_id"], name="order_client_id"),
+        ]  # fmt: skip
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(filled_lots__gte=0, held_minor__gte=0, fee_minor__gte=0)
+                & (Q(quantity_lots=0) | Q(filled_lots__lte=F("quantity_lots"))),
+                name="order_fill_in_bounds",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=OPEN_STATUSES) | Q(held_minor=0),
+                name="order_ended_holds_nothing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
 
 class Fill(models.Model):
-    """One side of a trade, for the owner of that side. Partitioned by time."""
+    """One side of a trade, for the owner of that side.
+
+    Partitioned by month; its key in the database is (account, id, at).
+    """
 
     id = models.BigIntegerField(primary_key=True, help_text="Trade id x 2, plus 1 for the taker.")
     trade_id = models.BigIntegerField()
     order_id = models.BigIntegerField()
-    account = models.ForeignKey("wallets.TradingAccount", on_delete=models.PROTECT, related_name="+")
-    instrument = models.ForeignKey("markets.Instrument", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        "wallets.TradingAccount", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    instrument = models.ForeignKey(
+        "markets.Instrument", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     side = models.SmallIntegerField()
     is_maker = models.BooleanField()
     price_ticks = models.BigIntegerField()
@@ -59,3 +107,15 @@ class Fill(models.Model):
     fee_minor = models.BigIntegerField()
     seq = models.BigIntegerField()
     at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price_ticks__gt=0, quantity_lots__gt=0, fee_minor__gte=0),
+                name="fill_positive",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,4 +1,9 @@
-"""Trading accounts, their balances and the ledger. Balances and entries are projections."""
+"""Trading accounts, their balances and the ledger.
+
+An account is made by an action. Balances and ledger entries are projections of the engine's
+events: nothing but the projector writes them. Their foreign keys are not checked by the database,
+because the engine has decided already and a check per row costs more than the row.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,9 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+
+from apps.engine.messages import EXTERNAL_ACCOUNT_ID
 
 
 class TradingAccount(models.Model):
@@ -27,22 +35,60 @@ class TradingAccount(models.Model):
     trade_group = models.BigIntegerField(help_text="Accounts of one group never trade together.")
     created_at = models.DateTimeField()
 
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner"], condition=Q(kind="main"), name="account_one_main_per_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="main", owner__isnull=False)
+                | Q(kind__in=["house", "external"], owner__isnull=True),
+                name="account_owner_by_kind",
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{self.name} ({self.kind})"
 
 
 class Balance(models.Model):
-    """What an account has of an asset, as of ``seq``."""
+    """What an account has of an asset, as of ``seq``, the command that last changed it."""
 
-    account = models.ForeignKey(TradingAccount, on_delete=models.PROTECT, related_name="balances")
-    asset = models.ForeignKey("markets.Asset", on_delete=models.PROTECT, related_name="+")
+    pk = models.CompositePrimaryKey("account_id", "asset_id")
+    account = models.ForeignKey(
+        TradingAccount, on_delete=models.PROTECT, related_name="balances",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    asset = models.ForeignKey(
+        "markets.Asset", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     available_minor = models.BigIntegerField()
     held_minor = models.BigIntegerField()
     seq = models.BigIntegerField()
 
+    class Meta:
+        ordering = ["account_id", "asset_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(available_minor__gte=0) | Q(account_id=EXTERNAL_ACCOUNT_ID),
+                name="balance_available_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(held_minor__gte=0), name="balance_held_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.asset_id}"
+
 
 class LedgerEntry(models.Model):
-    """One leg of a movement of value; the legs of one ``(seq, event_index)`` sum to zero."""
+    """One leg of a movement of value; the legs of one ``(seq, event_index)`` sum to zero.
+
+    Partitioned by month; its key in the database is (account, id, at).
+    """
 
     class Kind(models.TextChoices):
         DEPOSIT = "deposit"
@@ -54,9 +100,27 @@ class LedgerEntry(models.Model):
     id = models.BigIntegerField(primary_key=True)
     seq = models.BigIntegerField()
     event_index = models.IntegerField()
-    account = models.ForeignKey(TradingAccount, on_delete=models.PROTECT, related_name="+")
-    asset = models.ForeignKey("markets.Asset", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        TradingAccount, on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    asset = models.ForeignKey(
+        "markets.Asset", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     amount_minor = models.BigIntegerField()
     kind = models.CharField(max_length=12, choices=Kind)
     reference = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "ledger entries"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(amount_minor=0), name="ledger_entry_moves_something"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

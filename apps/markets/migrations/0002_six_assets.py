@@ -1,0 +1,36 @@
+"""The assets that can be held. They are reference data: an asset's id and scale never change."""
+
+from django.db import migrations
+
+ASSETS = [
+    (1, "USDT", "Tether", 8, 2),
+    (2, "BTC", "Bitcoin", 8, 8),
+    (3, "ETH", "Ether", 8, 6),
+    (4, "SOL", "Solana", 8, 4),
+    (5, "XRP", "XRP", 8, 2),
+    (6, "DOGE", "Dogecoin", 8, 2),
+]
+
+
+def add_assets(apps, schema_editor):
+    asset_model = apps.get_model("markets", "Asset")
+    for id_, code, name, scale, display_decimals in ASSETS:
+        asset_model.objects.get_or_create(
+            id=id_,
+            defaults={
+                "code": code,
+                "name": name,
+                "scale": scale,
+                "display_decimals": display_decimals,
+            },
+        )
+
+
+def remove_assets(apps, schema_editor):
+    apps.get_model("markets", "Asset").objects.filter(id__in=[a[0] for a in ASSETS]).delete()
+
+
+class Migration(migrations.Migration):
+    dependencies = [("markets", "0001_markets")]
+
+    operations = [migrations.RunPython(add_assets, remove_assets)]
