@@ -87,11 +87,16 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Limits of one account; zero means none."""
+    """Limits of one account; zero means none.
+
+    ``below_minimums`` lifts a market's minimum quantity and notional: for the house accounts
+    that repeat another venue's book, where what is left of an order may be one lot.
+    """
 
     max_open_orders: int = 200
     orders_per_second: int = 50
     repeated_orders_per_second: int = 10
+    below_minimums: bool = False
 
 
 class Leg(msgspec.Struct, frozen=True, array_like=True, gc=False):
