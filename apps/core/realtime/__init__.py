@@ -1,0 +1,1 @@
+"""Live data: one WebSocket per person, one hub per web process. See docs/realtime.md."""

@@ -1,0 +1,7 @@
+"""The live data of this process."""
+
+from __future__ import annotations
+
+
+async def close_hub() -> None:
+    """Close every socket and let go of Valkey."""

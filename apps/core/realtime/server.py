@@ -1,0 +1,110 @@
+"""The web server: uvicorn, with sockets that can be cut and a stop that returns.
+
+``uvicorn`` waits for a peer's buffer to drain before it closes a socket, so a peer that reads
+nothing could never be closed. The protocol here lends the application ``LINK``: writing a finished
+frame, closing without waiting, and cutting the connection. It refuses nothing that uvicorn accepts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+
+LINK: Final = "sum1.link"
+ABORT_AFTER_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 5
+FRAME_BYTES_MAX: Final = 65_536
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class LiveProtocol(WebSocketsSansIOProtocol):
+    """A socket of uvicorn that lends its application a direct hold of itself."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        scope: Any = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][LINK] = self
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the peer keeps up: the buffer towards it is below its limit."""
+        return self.writable.is_set()
+
+    def write_frame(self, frame: bytes) -> None:
+        """Send bytes that already are one frame; they are lost when the socket is closing."""
+        if self.conn.state is OPEN and not self.transport.is_closing():
+            self.transport.write(frame)
+
+    def close_soon(self, code: int, reason: str) -> None:
+        """Send a close frame behind what is buffered, and cut the connection if it stays."""
+        if self.disconnected:
+            return
+        if not self.close_sent and self.handshake_complete:
+            with contextlib.suppress(InvalidState):
+                self.conn.send_close(code, reason)
+                self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+            if self.read_paused:
+                self.read_paused = False
+                self.transport.resume_reading()
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(ABORT_AFTER_SECONDS, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Say goodbye when the server stops; a peer that does not read cannot delay the stop."""
+        self.stop_keepalive()
+        if self.handshake_complete:
+            self.close_soon(1012, "restart")
+        else:
+            super().shutdown()
+
+
+class LiveServer(uvicorn.Server):
+    """A uvicorn server whose clean stop is a return, not a signal raised again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        kept = {number: signal.signal(number, self.handle_exit) for number in _STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+
+def build_server(
+    application: Any, *, host: str, port: int, trusted_proxies: list[str]
+) -> LiveServer:
+    """Return the server for an application, not yet running."""
+    return LiveServer(
+        uvicorn.Config(
+            application,
+            host=host,
+            port=port,
+            http="h11",
+            ws=LiveProtocol,
+            ws_max_size=FRAME_BYTES_MAX,
+            ws_per_message_deflate=False,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            backlog=2048,
+        )
+    )

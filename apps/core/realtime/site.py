@@ -1,0 +1,127 @@
+"""The ASGI application: one port for pages, the API and live data.
+
+It hands sockets to the consumer and requests to Django's WSGI handler in a bounded thread pool, and
+speaks the lifespan protocol itself. A thread is never lent to a slow client: a request's body is
+read before a thread is taken, and a response is taken off the thread at once. It refuses more
+requests than it can queue, bodies that are too large, and bodies that do not arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import orjson
+from a2wsgi import WSGIMiddleware
+
+from apps.core.realtime.consumer import LiveConsumer
+from apps.core.realtime.hub import close_hub
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+THREADS: Final = 20
+REQUESTS_MAX: Final = 220
+BODY_BYTES_MAX: Final = 2_621_440
+BODY_SECONDS_MAX: Final = 15.0
+# In chunks of a response: enough that a thread never waits for a client to read.
+RESPONSE_CHUNKS_MAX: Final = 4096
+SOCKET_PATH: Final = "/ws"
+
+
+class Site:
+    """The whole web process, as one ASGI application."""
+
+    def __init__(self, django: Callable[..., Any]) -> None:
+        self._requests = 0
+        self._pages = WSGIMiddleware(django, THREADS, RESPONSE_CHUNKS_MAX)
+        self._socket = LiveConsumer.as_asgi()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve_request(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == SOCKET_PATH:
+            await self._socket(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._live_and_stop(receive, send)
+
+    async def _live_and_stop(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await close_hub()
+        self._pages.executor.shutdown(wait=False, cancel_futures=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._requests >= REQUESTS_MAX:
+            await _refuse(send, 503, "server_busy", "Too many requests at once. Try again soon.")
+            return
+        self._requests += 1
+        try:
+            body = await asyncio.wait_for(_read_body(receive), BODY_SECONDS_MAX)
+            if body is None:
+                await _refuse(send, 413, "body_too_large", "The request is too large.")
+                return
+            # WSGI cannot tell an underscore from a hyphen, so a header named with one could pass
+            # for a header that only a trusted proxy may set.
+            scope["headers"] = [pair for pair in scope["headers"] if b"_" not in pair[0]]
+            await self._pages(scope, _replay(body, receive), send)  # type: ignore[arg-type]
+        except TimeoutError:
+            await _refuse(send, 408, "body_too_slow", "The request did not arrive in time.")
+        except _Gone:
+            return
+        finally:
+            self._requests -= 1
+
+
+class _Gone(Exception):
+    """The client left before its request was complete."""
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > BODY_BYTES_MAX:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting = [body]
+
+    async def receive_again() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return receive_again
+
+
+async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
+    body = orjson.dumps(
+        {"type": "about:blank", "title": detail, "status": status, "code": code, "detail": detail}
+    )
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
