@@ -113,6 +113,9 @@ CHANNEL_LAYERS = {
     }
 }
 
+# Addresses whose X-Forwarded-* headers are believed; nobody's, unless told.
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = False
