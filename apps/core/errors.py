@@ -20,6 +20,10 @@ class Invalid(DomainError):
     """The request itself is wrong; the same request will never work."""
 
 
+class NotSignedIn(DomainError):
+    """It is not known, or not proven, who is asking."""
+
+
 class NotAllowed(DomainError):
     """The request is understood, but this actor may not do it."""
 

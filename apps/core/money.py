@@ -15,12 +15,31 @@ from apps.engine.messages import AMOUNT_MAX
 _DECIMAL: Final = re.compile(r"(0|[1-9]\d{0,17})(?:\.(\d{1,18}))?", re.ASCII)
 
 
+def check_text(text: object) -> str:
+    """Return the text where it is an amount more than zero, whatever its scale."""
+    whole, decimals = _split(text)
+    if not (whole + decimals).strip("0"):
+        raise Invalid("invalid_amount", "The amount must be more than zero.")
+    return str(text)
+
+
 def parse_decimal(text: object, scale: int) -> int:
     """Return the amount in minor units of ``10**-scale``; zero is an amount, nothing below is.
 
     More decimals than ``scale`` are refused even where they are zeros: who writes them means an
     asset of another scale.
     """
+    whole, decimals = _split(text)
+    if len(decimals) > scale:
+        raise Invalid("precision", f"At most {scale} decimals are possible here.", decimals=scale)
+    minor = int(whole + decimals.ljust(scale, "0"))
+    if minor > AMOUNT_MAX:
+        raise Invalid("invalid_amount", "The amount is larger than anything that can be held.")
+    return minor
+
+
+def _split(text: object) -> tuple[str, str]:
+    """Return the digits before and after the point."""
     if not isinstance(text, str):
         raise Invalid("amount_must_be_string", 'Write the amount as a string, for example "0.25".')
     match = _DECIMAL.fullmatch(text)
@@ -30,13 +49,7 @@ def parse_decimal(text: object, scale: int) -> int:
             "Write the amount as plain digits with a point before the decimals, "
             'for example "0.25".',
         )
-    whole, decimals = match[1], match[2] or ""
-    if len(decimals) > scale:
-        raise Invalid("precision", f"At most {scale} decimals are possible here.", decimals=scale)
-    minor = int(whole + decimals.ljust(scale, "0"))
-    if minor > AMOUNT_MAX:
-        raise Invalid("invalid_amount", "The amount is larger than anything that can be held.")
-    return minor
+    return match[1], match[2] or ""
 
 
 def parse_positive(text: object, scale: int) -> int:
