@@ -1,0 +1,94 @@
+"""Market data as plain dictionaries: the one shape for API, sockets and pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.core.clock import iso
+from apps.core.money import format_minor
+from apps.engine.messages import BUY
+from apps.markets.models import Instrument, Trade
+from apps.markets.queries import CandleRow, Ticker24h
+from apps.markets.rules import format_amount, format_price, format_quantity
+
+STATE_NAMES = {
+    Instrument.State.OPEN: "open",
+    Instrument.State.CANCEL_ONLY: "cancel_only",
+    Instrument.State.HALTED: "halted",
+}
+
+
+def instrument_json(instrument: Instrument) -> dict[str, object]:
+    return {
+        "symbol": instrument.symbol,
+        "base": instrument.base.code,
+        "quote": instrument.quote.code,
+        "state": STATE_NAMES[Instrument.State(instrument.state)],
+        "tick_size": format_price(1, instrument),
+        "lot_size": format_quantity(1, instrument),
+        "min_quantity": format_quantity(instrument.min_quantity_lots, instrument),
+        "max_quantity": format_quantity(instrument.max_quantity_lots, instrument),
+        "min_notional": format_amount(instrument.min_notional_minor, instrument.quote),
+        "max_notional": format_amount(instrument.max_notional_minor, instrument.quote),
+        "maker_fee": format_minor(instrument.maker_fee_ppm, 6, min_decimals=4),
+        "taker_fee": format_minor(instrument.taker_fee_ppm, 6, min_decimals=4),
+        "price_band": format_minor(instrument.band_bps, 4, min_decimals=2),
+    }
+
+
+def trade_json(trade: Trade, instrument: Instrument) -> dict[str, object]:
+    return trade_parts_json(
+        instrument, trade.id, trade.price_ticks, trade.quantity_lots, trade.taker_side,
+        trade.at, trade.seq,
+    )  # fmt: skip
+
+
+def trade_parts_json(
+    instrument: Instrument, trade_id: int, price_ticks: int, quantity_lots: int, taker_side: int,
+    at: datetime, seq: int,
+) -> dict[str, object]:  # fmt: skip
+    """Return a trade of the tape from its parts, for who has the event and not the row."""
+    return {
+        "id": str(trade_id),
+        "price": format_price(price_ticks, instrument),
+        "quantity": format_quantity(quantity_lots, instrument),
+        "side": "buy" if taker_side == BUY else "sell",
+        "at": iso(at),
+        "seq": seq,
+    }
+
+
+def candle_json(candle: CandleRow, instrument: Instrument) -> dict[str, object]:
+    return {
+        "at": iso(candle.at),
+        "open": format_price(candle.open_ticks, instrument),
+        "high": format_price(candle.high_ticks, instrument),
+        "low": format_price(candle.low_ticks, instrument),
+        "close": format_price(candle.close_ticks, instrument),
+        "volume": format_quantity(candle.volume_lots, instrument),
+        "quote_volume": format_amount(candle.quote_minor, instrument.quote),
+    }
+
+
+def ticker_json(
+    ticker: Ticker24h, bid_ticks: int | None = None, ask_ticks: int | None = None
+) -> dict[str, object]:
+    """Return the ticker; best bid and offer come from who follows the book, else they are null."""
+    instrument = ticker.instrument
+    return {
+        "market": instrument.symbol,
+        "last": _price(ticker.last_ticks, instrument),
+        "open": _price(ticker.open_ticks, instrument),
+        "high": _price(ticker.high_ticks, instrument),
+        "low": _price(ticker.low_ticks, instrument),
+        "change": format_minor(ticker.change_bps, 2, min_decimals=2),
+        "volume": format_quantity(ticker.volume_lots, instrument),
+        "quote_volume": format_amount(ticker.quote_minor, instrument.quote),
+        "bid": _price(bid_ticks, instrument),
+        "ask": _price(ask_ticks, instrument),
+        "at": iso(ticker.at) if ticker.at else None,
+    }
+
+
+def _price(ticks: int | None, instrument: Instrument) -> str | None:
+    return None if ticks is None else format_price(ticks, instrument)

@@ -1,0 +1,233 @@
+"""Reads of public market data. Everybody may see all of it, so nothing here asks for a viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+from apps.core import clock
+from apps.core.errors import Invalid, NotFound
+from apps.core.paging import check_limit, parse_cursor
+from apps.markets.models import Instrument, Trade
+from apps.markets.rules import INTERVAL_MINUTES, change_bps
+
+INTERVALS: Final = tuple(INTERVAL_MINUTES)
+CANDLES_MAX: Final = 1500
+SPARKLINE_HOURS: Final = 24
+_MINUTE: Final = timedelta(minutes=1)
+# A Monday, so that weeks begin on Mondays; days and hours begin where they should anyway.
+_ORIGIN: Final = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CandleRow:
+    at: datetime
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int
+    quote_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker24h:
+    """The last 24 hours of a market. Prices are None until it has traded for the first time."""
+
+    instrument: Instrument
+    last_ticks: int | None
+    open_ticks: int | None
+    high_ticks: int | None
+    low_ticks: int | None
+    volume_lots: int
+    quote_minor: int
+    change_bps: int
+    at: datetime | None
+
+
+def visible_instruments() -> list[Instrument]:
+    """Return every listed market, with its assets, in the order of listing."""
+    return list(Instrument.objects.select_related("base", "quote").order_by("id"))
+
+
+def instrument_by_symbol(symbol: str) -> Instrument:
+    """Return the market of this symbol, in whichever case it is written."""
+    instrument = None
+    if isinstance(symbol, str) and len(symbol) <= 25 and symbol.isascii() and symbol.isprintable():
+        instrument = (
+            Instrument.objects.select_related("base", "quote").filter(symbol=symbol.upper()).first()
+        )
+    if instrument is None:
+        raise NotFound("unknown_market", "There is no such market here.")
+    return instrument
+
+
+def recent_trades(
+    *, instrument: Instrument, limit: int = 50, before_id: str | int | None = None
+) -> list[Trade]:
+    """Return the newest trades first, those before the given id where there is one."""
+    check_limit(limit)
+    return list(
+        Trade.objects.filter(instrument=instrument, id__lt=parse_cursor(before_id))
+        .order_by("-id")[:limit]
+    )  # fmt: skip
+
+
+def candles(
+    *,
+    instrument: Instrument,
+    interval: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 500,
+) -> list[CandleRow]:
+    """Return candles that begin in [start, end), oldest first; at most the newest ``limit``.
+
+    Minutes without a trade have no candle. Intervals above a minute are rolled up on the way,
+    from no more minutes than ``limit`` candles have.
+    """
+    minutes = INTERVAL_MINUTES.get(interval)
+    if minutes is None:
+        raise Invalid("invalid_interval", f"An interval is one of {', '.join(INTERVALS)}.")
+    if not 1 <= limit <= CANDLES_MAX:
+        raise Invalid("invalid_limit", f"Ask for between 1 and {CANDLES_MAX} candles.")
+    end = end or clock.now() + _MINUTE
+    if minutes == 1:
+        return _minute_candles(instrument, start, end, limit)
+    width = timedelta(minutes=minutes)
+    newest = _bin(end - timedelta(microseconds=1), width)
+    oldest = newest - (limit - 1) * width
+    # A candle that began before ``start`` is not asked for, so its minutes are not read either.
+    first = max(oldest, -((_ORIGIN - start) // width) * width + _ORIGIN if start else oldest)
+    return _rolled_up(instrument, width, first, newest + width)
+
+
+def ticker(*, instrument: Instrument, now: datetime | None = None) -> Ticker24h:
+    """Return the last 24 hours of one market."""
+    return _tickers([instrument], now or clock.now())[0]
+
+
+def tickers(*, now: datetime | None = None) -> list[Ticker24h]:
+    """Return the last 24 hours of every market, in two queries."""
+    return _tickers(visible_instruments(), now or clock.now())
+
+
+def sparkline(
+    *, instruments: list[Instrument], now: datetime | None = None
+) -> dict[int, list[int]]:
+    """Return the closing prices of the last 24 hours, one per hour, oldest first, in one query.
+
+    An hour without trades has the price of the hour before; hours before the first are left out.
+    """
+    now = now or clock.now()
+    found: dict[int, list[int]] = {instrument.id: [] for instrument in instruments}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT market.id, last.close_ticks
+            FROM unnest(%s::integer[]) AS market(id)
+            CROSS JOIN generate_series(%s - 23 * interval '1 hour', %s, '1 hour') AS hour(ends)
+            CROSS JOIN LATERAL (
+                SELECT close_ticks FROM markets_candle
+                WHERE instrument_id = market.id AND at < hour.ends
+                    AND at >= hour.ends - interval '7 days'
+                ORDER BY at DESC LIMIT 1
+            ) AS last
+            ORDER BY market.id, hour.ends
+            """,
+            [list(found), now, now],
+        )
+        for instrument_id, close_ticks in cursor.fetchall():
+            found[instrument_id].append(close_ticks)
+    return found
+
+
+def _minute_candles(
+    instrument: Instrument, start: datetime | None, end: datetime, limit: int
+) -> list[CandleRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT at, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, quote_minor
+            FROM markets_candle
+            WHERE instrument_id = %s AND at >= %s AND at < %s
+            ORDER BY at DESC LIMIT %s
+            """,
+            [instrument.id, start or _ORIGIN, end, limit],
+        )
+        return [CandleRow(*row) for row in reversed(cursor.fetchall())]
+
+
+def _rolled_up(
+    instrument: Instrument, width: timedelta, first: datetime, end: datetime
+) -> list[CandleRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT date_bin(%s, at, %s) AS begins,
+                (array_agg(open_ticks ORDER BY at))[1],
+                max(high_ticks), min(low_ticks),
+                (array_agg(close_ticks ORDER BY at DESC))[1],
+                sum(volume_lots)::bigint, sum(quote_minor)::bigint
+            FROM markets_candle
+            WHERE instrument_id = %s AND at >= %s AND at < %s
+            GROUP BY begins ORDER BY begins
+            """,
+            [width, _ORIGIN, instrument.id, first, end],
+        )
+        return [CandleRow(*row) for row in cursor.fetchall()]
+
+
+def _bin(at: datetime, width: timedelta) -> datetime:
+    return _ORIGIN + (at - _ORIGIN) // width * width
+
+
+def _tickers(instruments: list[Instrument], now: datetime) -> list[Ticker24h]:
+    since = now.replace(second=0, microsecond=0) - timedelta(hours=24) + _MINUTE
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT market.id, last.price_ticks, last.at, newest.close_ticks, newest.at,
+                day.open_ticks, day.high_ticks, day.low_ticks, day.volume_lots, day.quote_minor
+            FROM unnest(%s::integer[]) AS market(id)
+            LEFT JOIN LATERAL (
+                SELECT price_ticks, at FROM markets_trade
+                WHERE instrument_id = market.id ORDER BY id DESC LIMIT 1
+            ) AS last ON true
+            LEFT JOIN LATERAL (
+                SELECT close_ticks, at FROM markets_candle
+                WHERE instrument_id = market.id ORDER BY at DESC LIMIT 1
+            ) AS newest ON true
+            CROSS JOIN LATERAL (
+                SELECT (array_agg(open_ticks ORDER BY at))[1] AS open_ticks,
+                    max(high_ticks) AS high_ticks, min(low_ticks) AS low_ticks,
+                    coalesce(sum(volume_lots), 0)::bigint AS volume_lots,
+                    coalesce(sum(quote_minor), 0)::bigint AS quote_minor
+                FROM markets_candle WHERE instrument_id = market.id AND at >= %s
+            ) AS day
+            """,
+            [[instrument.id for instrument in instruments], since],
+        )
+        rows = {row[0]: row[1:] for row in cursor.fetchall()}
+    return [_ticker(instrument, *rows[instrument.id]) for instrument in instruments]
+
+
+def _ticker(
+    instrument: Instrument,
+    traded_ticks: int | None, traded_at: datetime | None,
+    close_ticks: int | None, closed_at: datetime | None,
+    open_ticks: int | None, high_ticks: int | None, low_ticks: int | None,
+    volume_lots: int, quote_minor: int,
+) -> Ticker24h:  # fmt: skip
+    last, at = traded_ticks, traded_at
+    if last is None:
+        last, at = close_ticks, closed_at
+    if last is None or open_ticks is None:
+        return Ticker24h(instrument, last, last, last, last, 0, 0, 0, at)
+    return Ticker24h(
+        instrument, last, open_ticks, high_ticks, low_ticks, volume_lots, quote_minor,
+        change_bps(open_ticks, last), at,
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""Balances and ledger entries as plain dictionaries: the one shape for API, sockets and pages."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from apps.core.clock import iso
+from apps.core.money import format_minor
+from apps.wallets.models import Balance, LedgerEntry
+
+
+class AssetUnits(Protocol):
+    @property
+    def code(self) -> str: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def display_decimals(self) -> int: ...
+
+
+def balance_json(balance: Balance) -> dict[str, object]:
+    asset = balance.asset
+    return {
+        "asset": asset.code,
+        "available": _amount(balance.available_minor, asset),
+        "held": _amount(balance.held_minor, asset),
+        "total": _amount(balance.available_minor + balance.held_minor, asset),
+        "seq": balance.seq,
+    }
+
+
+def entry_json(entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "id": str(entry.id),
+        "asset": entry.asset.code,
+        "amount": _amount(entry.amount_minor, entry.asset),
+        "kind": entry.kind,
+        "reference": entry.reference,
+        "at": iso(entry.at),
+        "seq": entry.seq,
+    }
+
+
+def _amount(minor: int, asset: AssetUnits) -> str:
+    return format_minor(minor, asset.scale, min_decimals=asset.display_decimals)
