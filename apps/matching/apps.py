@@ -1,4 +1,4 @@
-"""Registers the matching app."""
+"""Registers the matching app: the engine's shell."""
 
 from django.apps import AppConfig
 

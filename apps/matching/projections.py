@@ -1,0 +1,93 @@
+"""The registry of projections: how the apps above are handed what the engine decided.
+
+An app registers its projections in ``AppConfig.ready()``. The projector gives every committed
+batch to each of them, once and in order, and moves its offset in the same transaction. This
+module knows no projection by name, and a projection never reads the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from apps.engine.messages import Instrument
+from apps.matching.journal import Batch
+
+
+class EngineView(Protocol):
+    """The engine's state at the seq that the projections have reached, for checking them."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def instruments(self) -> dict[int, Instrument]: ...
+
+    def balances(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (account_id, asset_id, available_minor, held_minor)."""
+        ...
+
+    def open_orders(self) -> Iterator[tuple[int, int, int, int, int, int, int, bool]]:
+        """Yield order, account, market, side, price, remaining lots, hold and whether it rests."""
+        ...
+
+
+class Projection(Protocol):
+    """Tables that are written from events alone, so that they can be rebuilt at any time."""
+
+    name: str
+    tables: tuple[str, ...]
+
+    def apply(self, batch: Batch, cursor: Any) -> None:
+        """Write the batch with the cursor (a psycopg ``ClientCursor``, client-side binding).
+
+        Runs inside the projector's transaction: no commit, no other connection. One batch may
+        hold one command or many thousands, so write in bulk (COPY, multi-row upserts).
+        """
+        ...
+
+    def check(self, view: EngineView) -> list[str]:
+        """Return the differences between the tables and the engine, in words; none is good.
+
+        Called by ``verify`` in a repeatable-read transaction on the default connection.
+        """
+        ...
+
+
+@runtime_checkable
+class PublishesBatches(Protocol):
+    """A projection that also tells the world. Errors are logged and stop nothing."""
+
+    def committed(self, batch: Batch) -> None:
+        """Called after the transaction of ``apply`` has committed; never during a rebuild."""
+        ...
+
+
+@runtime_checkable
+class ClearsItself(Protocol):
+    """A projection whose tables hold more than projected rows, so that TRUNCATE will not do."""
+
+    def clear(self, cursor: Any) -> None:
+        """Remove every projected row, at the start of the transaction that rebuilds."""
+        ...
+
+
+_registered: dict[str, Projection] = {}
+
+
+def register(projection: Projection) -> None:
+    """Add a projection. Order matters: a table comes after those its foreign keys name."""
+    if projection.name in _registered:
+        raise ValueError(f"A projection named {projection.name!r} is registered already.")
+    _registered[projection.name] = projection
+
+
+def registered() -> tuple[Projection, ...]:
+    """Return all projections in the order in which they were registered."""
+    return tuple(_registered.values())
+
+
+def apply_all(batch: Batch, cursor: Any) -> None:
+    """Write the batch into the tables of every projection."""
+    for projection in registered():
+        projection.apply(batch, cursor)
