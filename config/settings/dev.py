@@ -1,10 +1,24 @@
-"""One machine, for trying and developing: `make up` and `manage.py` use it."""
+"""One machine, for trying and developing: `make up` and `manage.py` use it.
+
+A running `make up` writes down where its servers are, so that `manage.py` in another terminal
+finds the same database and the same Valkey without being told.
+"""
 
 from config import env
 
-from .base import *  # noqa: F403
+env.remember(env.data_dir() / "run" / "environment")
+
+from .base import *  # noqa: E402, F403
 
 DEBUG = env.flag("DEBUG")
 DEMO = env.flag("DEMO", default=True)
 SECRET_KEY = env.text("SECRET_KEY", "development-only-key-that-is-never-used-in-production")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+
+# What `manage.py up` was told; an address that is not given means: start that server yourself.
+UP = {
+    "port": int(env.given("PORT") or 8000),
+    "database_url": env.given("DATABASE_URL"),
+    "redis_url": env.given("REDIS_URL"),
+    "environment": env.everything(),
+}

@@ -1,0 +1,37 @@
+"""Content-Security-Policy: strict everywhere, looser under /admin/ alone."""
+
+from __future__ import annotations
+
+from csp.constants import NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.http import HttpRequest, HttpResponseBase
+
+STRICT: dict[str, list[str]] = {
+    "default-src": [SELF],
+    "script-src": [SELF, NONCE],
+    "style-src": [SELF, NONCE],
+    "img-src": [SELF, "data:"],
+    "connect-src": [SELF],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": [SELF],
+    "frame-ancestors": ["'none'"],
+}
+# The admin's Alpine evaluates expressions and writes inline styles; staff only, so only there.
+ADMIN: dict[str, list[str]] = {
+    "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+    "style-src": [SELF, UNSAFE_INLINE],
+}
+ADMIN_PREFIX = "/admin/"
+
+
+class SitePolicy(CSPMiddleware):
+    """Adds the policy that fits the path."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if request.path_info.startswith(ADMIN_PREFIX):
+            parts.replace = {**(parts.replace or {}), **ADMIN}
+        return parts
