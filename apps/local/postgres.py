@@ -195,7 +195,7 @@ class Postgres(Server):
         if self._user is None:
             return True
         probe = ["/bin/sh", "-c", 'test -r "$0" && test -x "$0"', str(path)]
-        return subprocess.run(probe, cwd="/", check=False, **self.drop()).returncode == 0  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(probe, cwd="/", check=False, **self.drop()).returncode == 0  # type: ignore[call-overload]
 
     def _init_cluster(self) -> None:
         """Built beside its place and renamed: an interrupted first start leaves no half cluster."""
@@ -251,7 +251,10 @@ class Postgres(Server):
 
     def _major_version(self) -> str:
         said = subprocess.run(
-            [str(self._program("postgres")), "--version"], check=True, capture_output=True, text=True
+            [str(self._program("postgres")), "--version"],
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
         return said.split()[-1].split(".")[0]
 

@@ -38,7 +38,12 @@ class Server:
     passing_troubles: tuple[str, ...] = ()
 
     def __init__(
-        self, directory: Path, port: int, *, log_path: Path | None = None, guard: Guard | None = None
+        self,
+        directory: Path,
+        port: int,
+        *,
+        log_path: Path | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.directory = directory.absolute()
         self.port = port
