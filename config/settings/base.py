@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from apps.core.ratelimit import Bucket
 from config import csp, env
 
 BASE_DIR = env.BASE_DIR
@@ -51,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.core.web.ProblemPages",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -109,6 +114,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": f"{KEY_PREFIX}cache",
+        # Whoever finds Valkey gone is told so at once, and not after tries that take seconds.
+        "OPTIONS": {
+            "socket_timeout": 1.0,
+            "socket_connect_timeout": 0.5,
+            "retry": Retry(NoBackoff(), 1),
+        },
     }
 }
 CHANNEL_LAYERS = {
@@ -137,13 +148,16 @@ STORAGES = {
 # How commands reach the engine: "stream" through Valkey, "inprocess" in tests.
 MATCHING_GATEWAY = env.text("MATCHING_GATEWAY", "stream")
 MATCHING_SHARD = 0
+# The matching processes keep sessions of their own: past a pooler, name the server itself here.
+MATCHING_DATABASE_URL = env.text("MATCHING_DATABASE_URL")
+# How many threads of one process may wait for the engine at once; the next one gets a 503.
+MATCHING_WAITERS_MAX = env.number("MATCHING_WAITERS_MAX", 16)
 
 # Demo people and play money. Never true unless somebody says so.
 DEMO = env.flag("DEMO")
 # Capture files that drive BTC-USDT in place of the synthetic feed.
 REPLAY = env.paths("REPLAY")
 
-SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(minutes=10)}
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001"]
 
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.STRICT}
@@ -172,6 +186,10 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "apps.accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "apps.accounts.forms.SignupForm"}
+# Wrong passwords are counted by our own action, for site and API together.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
