@@ -1,0 +1,130 @@
+"""Candles for time that nobody recorded: what the synthetic world would have traded.
+
+Pure arithmetic on whole numbers. Minutes are counted since 1970. The path either ends where the
+caller says, or starts where the last candle closed, or both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from apps.markets.feeds.base import MarketScale
+from apps.markets.feeds.prices import FINE, MILLI, MINUTE_NS, Chance, PriceProcess
+from apps.markets.feeds.world import MARKETS, MINOR, WorldMarket
+
+MINUTES_PER_DAY: Final = 1440
+
+# Trading through the day, by hour in UTC, thousandths of usual: quiet nights, busy afternoons.
+_HOUR_MILLI: Final = (
+    820, 780, 740, 700, 690, 700, 760, 850, 960, 1010, 1000, 980,
+    1020, 1180, 1350, 1380, 1300, 1180, 1080, 1020, 1000, 980, 930, 880,
+)  # fmt: skip
+
+
+class Candle(NamedTuple):
+    minute: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int
+    quote_minor: int
+    trade_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorldPath:
+    """Closing prices (fine) of every asset, one more than minutes, and how hot each minute was."""
+
+    first_minute: int
+    closes: Mapping[str, list[int]]
+    heats: list[int]
+
+    @property
+    def minutes(self) -> int:
+        return len(self.heats)
+
+
+def draw_path(
+    seed: int,
+    first_minute: int,
+    minutes: int,
+    start_fine: Mapping[str, int],
+    end_fine: Mapping[str, int],
+) -> WorldPath:
+    """Draw the world's prices from ``start_fine``; assets in ``end_fine`` end exactly there."""
+    process = PriceProcess(Chance(seed), start_fine, MINUTE_NS)
+    closes: dict[str, list[int]] = {code: [price] for code, price in process.fine.items()}
+    heats: list[int] = []
+    for minute in range(first_minute, first_minute + minutes):
+        process.advance()
+        for code, price in process.fine.items():
+            closes[code].append(price)
+        heats.append(process.heat_milli * _HOUR_MILLI[minute // 60 % 24] // MILLI)
+    for code, end in end_fine.items():
+        closes[code] = _bent_to(closes[code], end)
+    return WorldPath(first_minute, closes, heats)
+
+
+def scaled_to_end(path: WorldPath, end_fine: Mapping[str, int]) -> WorldPath:
+    """Return the path with each asset multiplied so that it ends there; its start is free."""
+    closes = {
+        code: [price * end_fine[code] // prices[-1] for price in prices]
+        for code, prices in path.closes.items()
+    }
+    return WorldPath(path.first_minute, closes, path.heats)
+
+
+def candles(
+    path: WorldPath, scale: MarketScale, tick_lot_minor: int, seed: int
+) -> Iterator[Candle]:
+    """Yield the candles of one market along the path."""
+    market, chance = MARKETS[scale.symbol], Chance(seed)
+    ticks = _closes_in_ticks(path, market, scale)
+    lot_values = _lot_values(path, market, scale)
+    trades = market.trades_per_minute
+    opening = ticks[0]
+    for index, heat in enumerate(path.heats):
+        closing = ticks[index + 1]
+        reach = abs(closing - opening) + market.patience_ticks * heat // MILLI + 1
+        high = max(opening, closing) + reach * chance.below(500) // MILLI
+        low = max(min(opening, closing) - reach * chance.below(500) // MILLI, 1)
+        busy = heat * (700 + min(300 * (high - low) // reach, 600)) // MILLI
+        value_minor = chance.spread(market.minute_value_minor * busy // (2 * MILLI))
+        lots = max(value_minor // lot_values[index + 1], 1)
+        average = (opening + closing + high + low) // 4
+        count = max(min(trades * busy * (500 + chance.below(1000)) // MILLI**2, lots), 1)
+        yield Candle(
+            path.first_minute + index,
+            opening, high, low, closing,
+            lots, average * lots * tick_lot_minor, count,
+        )  # fmt: skip
+        opening = closing
+
+
+def _closes_in_ticks(path: WorldPath, market: WorldMarket, scale: MarketScale) -> list[int]:
+    base = path.closes[market.base]
+    quote = path.closes.get(market.quote)
+    tick = scale.tick_minor
+    if quote is None:
+        return [max(price // (FINE * tick), 1) for price in base]
+    return [
+        max(price * MINOR // (other * tick), 1) for price, other in zip(base, quote, strict=True)
+    ]
+
+
+def _lot_values(path: WorldPath, market: WorldMarket, scale: MarketScale) -> list[int]:
+    """Return what one lot is worth in minor units of USDT, at each close."""
+    unit = MINOR * FINE
+    return [max(price * scale.lot_minor // unit, 1) for price in path.closes[market.base]]
+
+
+def _bent_to(prices: list[int], end: int) -> list[int]:
+    """Return the prices bent step by step so that the last one is ``end``, the first unchanged."""
+    last, steps = prices[-1], len(prices) - 1
+    return [
+        price + price * (end - last) * index // (last * steps) if steps else end
+        for index, price in enumerate(prices)
+    ]
