@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
+
+from django.db.models import Model
 
 from apps.core.errors import Invalid
 
@@ -12,12 +14,7 @@ LIMIT_MAX: Final = 500
 _CURSOR_MAX: Final = 2**63 - 1
 
 
-class HasId(Protocol):
-    @property
-    def id(self) -> int: ...
-
-
-Row = TypeVar("Row", bound=HasId)
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ def page_of(rows: Iterable[Row], limit: int) -> Page[Row]:
     items = list(rows)
     more = len(items) > limit
     items = items[:limit]
-    return Page(items, str(items[-1].id) if more else None)
+    return Page(items, str(items[-1].pk) if more else None)
 
 
 def parse_cursor(before: str | int | None) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 MONTHS_BEHIND: Final = 1
 MONTHS_AHEAD: Final = 2
@@ -40,7 +41,10 @@ def ensure_registered(now: datetime) -> list[str]:
 
 
 def ensure_months(
-    table: Partitioned, now: datetime, behind: int = MONTHS_BEHIND, ahead: int = MONTHS_AHEAD
+    table: Partitioned,
+    now: datetime,
+    behind: int = MONTHS_BEHIND,
+    ahead: int = MONTHS_AHEAD,
 ) -> list[str]:
     """Make the missing partitions from ``behind`` months before now to ``ahead`` after it."""
     made = []
@@ -64,7 +68,9 @@ def month_start(now: datetime, offset: int) -> datetime:
     return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
 
 
-def _make(cursor, table: Partitioned, name: str, start: datetime, end: datetime) -> None:  # type: ignore[no-untyped-def]
+def _make(
+    cursor: CursorWrapper, table: Partitioned, name: str, start: datetime, end: datetime
+) -> None:
     """Attach a new partition after moving into it what the default partition has of its month.
 
     PostgreSQL refuses a partition whose rows lie in the default one, so they are moved before.

@@ -167,7 +167,7 @@ def _rolled_up(
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date_bin(%s, at, %s) AS begins,
+            SELECT date_bin(make_interval(secs => %s), at, %s) AS begins,
                 (array_agg(open_ticks ORDER BY at))[1],
                 max(high_ticks), min(low_ticks),
                 (array_agg(close_ticks ORDER BY at DESC))[1],
@@ -176,7 +176,7 @@ def _rolled_up(
             WHERE instrument_id = %s AND at >= %s AND at < %s
             GROUP BY begins ORDER BY begins
             """,
-            [width, _ORIGIN, instrument.id, first, end],
+            [width // timedelta(seconds=1), _ORIGIN, instrument.id, first, end],
         )
         return [CandleRow(*row) for row in cursor.fetchall()]
 

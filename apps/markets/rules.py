@@ -108,7 +108,8 @@ def decimals_of(step_minor: int, scale: int) -> int:
 
 def average_price_minor(quote_minor: int, base_minor: int, base_scale: int) -> int:
     """Return the price of one whole base unit in quote minor units, rounded half up."""
-    return (2 * quote_minor * 10**base_scale + base_minor) // (2 * base_minor)
+    one_unit: int = 10**base_scale
+    return (2 * quote_minor * one_unit + base_minor) // (2 * base_minor)
 
 
 def change_bps(open_ticks: int, last_ticks: int) -> int:
@@ -116,11 +117,3 @@ def change_bps(open_ticks: int, last_ticks: int) -> int:
     doubled = 2 * BPS * (last_ticks - open_ticks)
     magnitude = (abs(doubled) + open_ticks) // (2 * open_ticks)
     return magnitude if doubled >= 0 else -magnitude
-
-
-def tick_size_minor(tick_lot_minor: int, lot_minor: int, base_scale: int) -> int:
-    """Return what one tick is worth for one whole base unit, in quote minor units."""
-    size, rest = divmod(tick_lot_minor * 10**base_scale, lot_minor)
-    if rest or size == 0:
-        raise Invalid("invalid_instrument", "One tick times one lot must be whole minor units.")
-    return size

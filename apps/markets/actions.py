@@ -1,0 +1,156 @@
+"""Listing markets and changing their terms: staff's commands to the engine.
+
+The tables are written by the projection of what the engine answers, never here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from apps.accounts.models import User
+from apps.core.errors import Conflict, Invalid, NotAllowed, Refused
+from apps.core.money import parse_decimal, parse_positive
+from apps.engine.messages import Instrument as EngineInstrument
+from apps.engine.messages import ListInstrument, SetInstrument
+from apps.markets.catalogue import InstrumentSpec
+from apps.markets.models import Asset, Instrument
+from apps.matching.gateway import (
+    Reply,
+    derived_command_id,
+    get_gateway,
+    new_command_id,
+    valid_until_ns,
+)
+
+VALID_SECONDS = 60
+
+
+def list_instrument(*, actor: User | None, spec: InstrumentSpec) -> int:
+    """List a market and return the seq of it; listing the same market again changes nothing.
+
+    An actor of None is the venue itself, which sets up a new installation.
+    """
+    _check_staff(actor)
+    instrument = engine_instrument(spec)
+    reply = get_gateway().submit(
+        ListInstrument(
+            derived_command_id("list_instrument", repr(spec)),
+            valid_until_ns(VALID_SECONDS),
+            instrument,
+        )
+    )
+    if reply.rejected is not None and reply.rejected.reason == "market_exists":
+        return _listed_before(instrument, reply)
+    return _checked(reply)
+
+
+def set_instrument(
+    *,
+    actor: User | None,
+    instrument: Instrument,
+    state: int | None = None,
+    maker_fee_ppm: int | None = None,
+    taker_fee_ppm: int | None = None,
+    band_bps: int | None = None,
+    min_notional_minor: int | None = None,
+    max_notional_minor: int | None = None,
+    max_position_lots: int | None = None,
+) -> int:
+    """Change terms of a market, for orders from now on, and return the seq of the change."""
+    _check_staff(actor)
+    changes = {
+        "state": state,
+        "maker_fee_ppm": maker_fee_ppm,
+        "taker_fee_ppm": taker_fee_ppm,
+        "band_bps": band_bps,
+        "min_notional_minor": min_notional_minor,
+        "max_notional_minor": max_notional_minor,
+        "max_position_lots": max_position_lots,
+    }
+    wanted = msgspec.structs.replace(
+        as_engine_has_it(instrument), **{k: v for k, v in changes.items() if v is not None}
+    )
+    command = SetInstrument(new_command_id(), valid_until_ns(VALID_SECONDS), wanted)
+    return _checked(get_gateway().submit(command))
+
+
+def engine_instrument(spec: InstrumentSpec) -> EngineInstrument:
+    """Return the spec in the engine's units; refuse what is not whole."""
+    base, quote = _asset(spec.base), _asset(spec.quote)
+    tick_minor = parse_positive(spec.tick_size, quote.scale)
+    lot_minor = parse_positive(spec.lot_size, base.scale)
+    tick_lot_minor, rest = divmod(tick_minor * lot_minor, 10**base.scale)
+    if rest or tick_lot_minor == 0:
+        raise Invalid("invalid_instrument", "One tick times one lot must be whole minor units.")
+    return EngineInstrument(
+        market_id=spec.market_id,
+        base_asset_id=base.id,
+        quote_asset_id=quote.id,
+        lot_minor=lot_minor,
+        tick_lot_minor=tick_lot_minor,
+        min_quantity_lots=_lots(spec.min_quantity, base, lot_minor),
+        max_quantity_lots=_lots(spec.max_quantity, base, lot_minor),
+        min_notional_minor=parse_decimal(spec.min_notional, quote.scale),
+        max_notional_minor=parse_decimal(spec.max_notional, quote.scale),
+        maker_fee_ppm=spec.maker_fee_ppm,
+        taker_fee_ppm=spec.taker_fee_ppm,
+        band_bps=spec.band_bps,
+        max_position_lots=_lots(spec.max_position, base, lot_minor) if spec.max_position else 0,
+        symbol=spec.symbol,
+    )
+
+
+def as_engine_has_it(instrument: Instrument) -> EngineInstrument:
+    """Return the row in the engine's own form."""
+    return EngineInstrument(
+        market_id=instrument.id,
+        base_asset_id=instrument.base_id,
+        quote_asset_id=instrument.quote_id,
+        lot_minor=instrument.lot_minor,
+        tick_lot_minor=instrument.tick_lot_minor,
+        min_quantity_lots=instrument.min_quantity_lots,
+        max_quantity_lots=instrument.max_quantity_lots,
+        min_notional_minor=instrument.min_notional_minor,
+        max_notional_minor=instrument.max_notional_minor,
+        maker_fee_ppm=instrument.maker_fee_ppm,
+        taker_fee_ppm=instrument.taker_fee_ppm,
+        band_bps=instrument.band_bps,
+        state=instrument.state,
+        max_position_lots=instrument.max_position_lots,
+        symbol=instrument.symbol,
+    )
+
+
+def _check_staff(actor: User | None) -> None:
+    if actor is not None and not (actor.is_active and actor.is_staff):
+        raise NotAllowed("staff_only", "Only staff can list and change markets.")
+
+
+def _asset(code: str) -> Asset:
+    asset = Asset.objects.filter(code=code).first()
+    if asset is None:
+        raise Invalid("unknown_asset", f"There is no asset {code} here.")
+    return asset
+
+
+def _lots(text: str, base: Asset, lot_minor: int) -> int:
+    lots, rest = divmod(parse_positive(text, base.scale), lot_minor)
+    if rest:
+        raise Invalid("lot_size", "Quantities of a market must be whole lots.")
+    return lots
+
+
+def _listed_before(wanted: EngineInstrument, reply: Reply) -> int:
+    row = Instrument.objects.filter(id=wanted.market_id).first()
+    if row is not None and row.symbol == wanted.symbol:
+        return reply.seq
+    raise Conflict("market_exists", f"Another market has the number {wanted.market_id} already.")
+
+
+def _checked(reply: Reply) -> int:
+    rejected = reply.rejected
+    if rejected is not None:
+        raise Refused(
+            rejected.reason, f"The engine refused this ({rejected.reason}). Nothing has changed."
+        )
+    return reply.seq
