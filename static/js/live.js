@@ -24,6 +24,7 @@ const BACK_OFF_LIMITED_MS = 5_000;
 const CALL_TIMEOUT_MS = 10_000;
 const PONG_TIMEOUT_MS = 5_000;
 const CLOSE_SIGNED_OUT = 4401;
+const CLOSE_IDLE = 4408;
 const CLOSE_LIMITED = 4429;
 
 export class LiveError extends Error {
@@ -228,6 +229,7 @@ function lose(code) {
   }
   if (wasGreeted) for (const entry of topics.values()) tell(entry, "stale");
   setState(navigator.onLine === false ? "offline" : "connecting");
+  if (code === CLOSE_IDLE && !topics.size) return;
   if (code === CLOSE_SIGNED_OUT) for (const listener of signedOutListeners) listener();
   const ceiling = Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** failures++);
   const floor = code === CLOSE_LIMITED ? BACK_OFF_LIMITED_MS : 0;

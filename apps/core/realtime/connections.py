@@ -15,7 +15,7 @@ WAIT_SECONDS: Final = 1.0
 
 
 def key(name: str) -> str:
-    """Return a name as Valkey knows it. Channels cross database numbers, so all carry the prefix."""
+    """Return a name as Valkey knows it; channels cross database numbers, so all are prefixed."""
     return f"{settings.KEY_PREFIX}{name}"
 
 

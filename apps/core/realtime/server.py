@@ -82,9 +82,7 @@ class LiveServer(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def build_server(
-    application: Any, *, host: str, port: int, trusted_proxies: list[str]
-) -> LiveServer:
+def build_server(application: Any, *, host: str, port: int) -> LiveServer:
     """Return the server for an application, not yet running."""
     return LiveServer(
         uvicorn.Config(
@@ -95,16 +93,13 @@ def build_server(
             ws=LiveProtocol,
             ws_max_size=FRAME_BYTES_MAX,
             ws_per_message_deflate=False,
-            ws_ping_interval=20.0,
-            ws_ping_timeout=20.0,
             lifespan="on",
             log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
-            proxy_headers=bool(trusted_proxies),
-            forwarded_allow_ips=trusted_proxies,
+            # Forwarded addresses are read where they are used, by TRUSTED_PROXY_COUNT.
+            proxy_headers=False,
             timeout_graceful_shutdown=STOP_SECONDS,
-            backlog=2048,
         )
     )

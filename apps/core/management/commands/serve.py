@@ -24,12 +24,7 @@ class Command(BaseCommand):
         host, port = options["host"], options["port"]
         # Bound here and not by uvicorn, so that a busy port is a clear message, not a traceback.
         listener = _listen(host, port)
-        server = build_server(
-            get_default_application(),
-            host=host,
-            port=port,
-            trusted_proxies=settings.TRUSTED_PROXIES,
-        )
+        server = build_server(get_default_application(), host=host, port=port)
         self.stdout.write(f"Serving http://{host}:{port}")
         server.run(sockets=[listener])
         if not server.started:
