@@ -1,4 +1,4 @@
-"""People. A person signs in with an e-mail address and a password."""
+"""People, and their sign-ins through the API. A person signs in with an e-mail address."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import uuid
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models.functions import Lower
 
 
 class People(BaseUserManager["User"]):
-    """Lets Django's own commands (createsuperuser) make a person."""
+    """Lets Django's own commands and backends make and find a person."""
 
     def create_superuser(self, email: str, password: str) -> User:
-        user = self.model(email=self.normalize_email(email), is_staff=True, is_superuser=True)
+        user = self.model(email=email.lower(), is_staff=True, is_superuser=True)
         user.set_password(password)
         user.save()
         return user
 
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").lower())
+
 
 class User(AbstractBaseUser, PermissionsMixin):
+    """``email`` is kept in lower case, so that one address is one person."""
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(unique=True)
     display_name = models.CharField(max_length=40, blank=True)
@@ -33,5 +39,43 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: list[str] = []
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
+            )
+        ]
+
     def __str__(self) -> str:
         return self.display_name or self.email
+
+
+class SignIn(models.Model):
+    """One sign-in of an app or a browser through the API: the family of its refresh tokens.
+
+    Access tokens name it, so that ending it ends them too, at once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    client = models.CharField(max_length=200, blank=True, help_text="What the client calls itself.")
+    address = models.CharField(max_length=45, blank=True)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class RefreshToken(models.Model):
+    """One link of the chain; only the hash of the token is kept. It is good for one use."""
+
+    sign_in = models.ForeignKey(SignIn, on_delete=models.CASCADE, related_name="refresh_tokens")
+    token_hash = models.BinaryField(max_length=32, unique=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Refresh token of {self.sign_in_id}"

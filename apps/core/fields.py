@@ -113,7 +113,8 @@ class StrictChoice(serializers.ChoiceField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str) or data not in self.choices:
             raise serializers.ValidationError(
-                f"Choose one of: {', '.join(map(str, self.choices))}.", code="invalid_choice"
+                f"Choose one of: {', '.join(map(str, self.choices))}.",
+                code="invalid_choice",
             )
         return data
 
@@ -159,3 +160,42 @@ class StrictSerializer(serializers.Serializer[Any]):
                 code="unknown_field",
             )
         return super().to_internal_value(data)
+
+
+class QuerySerializer(serializers.Serializer[Any]):
+    """Query parameters: text to begin with, and known names only."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = [name for name in data if name not in self.fields]
+        if unknown:
+            raise serializers.ValidationError(
+                {str(name)[:40]: ["There is no such parameter."] for name in unknown[:10]},
+                code="unknown_parameter",
+            )
+        return super().to_internal_value(data)
+
+
+class QueryInteger(serializers.Field[int, str, int, int]):
+    """A whole number in digits; what is above ``cap`` counts as ``cap``, where there is one."""
+
+    def __init__(
+        self, *, low: int = 0, high: int = INTEGER_MAX, cap: int | None = None, code: str,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        self.low, self.high, self.cap, self.code = low, high, cap, code
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data)
+        digits = text.isascii() and text.isdecimal() and len(text) <= 19
+        value = int(text) if digits else -1
+        if self.cap is not None:
+            value = min(value, self.cap)
+        if not self.low <= value <= self.high:
+            raise serializers.ValidationError(
+                f"Write a whole number from {self.low} to {self.cap or self.high}.", code=self.code
+            )
+        return value
+
+    def to_representation(self, value: int) -> int:
+        return value

@@ -84,7 +84,10 @@ def _int(text: str) -> int:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float, parse_int=_int
+    object_pairs_hook=_unique,
+    parse_constant=_constant,
+    parse_float=_float,
+    parse_int=_int,
 )
 
 

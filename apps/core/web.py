@@ -127,7 +127,8 @@ def _problem(
 
 def _describe_domain(failure: errors.DomainError) -> Problem:
     status = next(
-        (FAMILY_STATUS[family] for family in type(failure).__mro__ if family in FAMILY_STATUS), 500
+        (FAMILY_STATUS[family] for family in type(failure).__mro__ if family in FAMILY_STATUS),
+        500,
     )
     wait = failure.data.get("retry_after_seconds")
     if wait is None and isinstance(failure, errors.TooMany):
@@ -186,7 +187,10 @@ def _refine(failure: BaseException, code: str, words: str) -> tuple[str, str]:
     """Say it more exactly where the framework's own error does."""
     detail = str(getattr(failure, "detail", ""))
     if isinstance(failure, drf.PermissionDenied) and detail.startswith("CSRF"):
-        return "csrf_failed", "The form is too old or came from another site. Load it again."
+        return (
+            "csrf_failed",
+            "The form is too old or came from another site. Load it again.",
+        )
     if isinstance(failure, drf.ParseError):
         return code, detail
     return code, words

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from apps.core.ratelimit import Bucket
 from config import csp, env
+from config.settings.api import (  # noqa: F401  # They are settings too.
+    API_BURST,
+    API_PER_SECOND,
+    REST_FRAMEWORK,
+    SIGN_IN_RATE_PER_ADDRESS,
+    SPECTACULAR_SETTINGS,
+)
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
@@ -131,6 +136,8 @@ CHANNEL_LAYERS = {
 
 # How many proxies of our own stand in front; X-Forwarded-For is believed only from these.
 TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
+# How many sockets one address may hold open on one web process.
+LIVE_SOCKETS_PER_ADDRESS = env.number("LIVE_SOCKETS_PER_ADDRESS", 200)
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -183,6 +190,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+CSRF_FAILURE_VIEW = "apps.core.web.csrf_failure"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"

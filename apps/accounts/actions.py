@@ -1,0 +1,203 @@
+"""Writes of people: signing up, proving who one is, and the life of API sign-ins.
+
+Refresh tokens rotate: each is good once, by one guarded UPDATE. Its successor is computed from it
+with a secret, so that a client that lost the answer gets the very same successor for ten seconds,
+while nothing but hashes is stored. A used token that comes back later ends the whole sign-in.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+
+from apps.accounts import access
+from apps.accounts.events import person_arrived
+from apps.accounts.models import RefreshToken, SignIn, User
+from apps.accounts.queries import person_by_email
+from apps.core import ratelimit
+from apps.core.errors import Conflict, NotSignedIn, TooMany
+
+REFRESH_LIFETIME: Final = timedelta(days=30)
+REFRESH_GRACE: Final = timedelta(seconds=10)
+# Ten wrong passwords at once, then one try every 90 seconds, per address that is tried.
+ATTEMPTS: Final = ratelimit.Bucket(capacity=10, per_second=10 / 900)
+_TOKEN_LENGTH: Final = 43
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """``expires_in`` is the life of the access token in seconds."""
+
+    access: str
+    refresh: str
+    expires_in: int
+
+
+def register_person(
+    *,
+    email: str,
+    password: str,
+    display_name: str,
+    now: datetime,
+    is_staff: bool = False,
+    is_superuser: bool = False,
+) -> User:
+    """Make a person and have the apps above welcome them."""
+    user = User(
+        email=email.lower(),
+        display_name=display_name,
+        is_staff=is_staff,
+        is_superuser=is_superuser,
+    )
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        raise Conflict("email_taken", "There is an account with this address already.") from None
+    person_arrived(user, now)
+    return user
+
+
+def fill_in_person(*, user: User, email: str, password: str, display_name: str) -> User:
+    """Complete and keep the person whom the sign-up form has begun."""
+    user.email = email.lower()
+    user.display_name = display_name
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def check_credentials(*, email: str, password: str) -> User:
+    """Return the person. Unknown address and wrong password get one answer in one time.
+
+    Tries per address are limited; those that succeed do not count. Without Valkey nobody can be
+    counted, so nobody gets in.
+    """
+    tried = f"login:{hashlib.sha256(email.lower().encode()).hexdigest()[:32]}"
+    verdict = ratelimit.take(tried, ATTEMPTS)
+    if not verdict.allowed:
+        raise TooMany(
+            "too_many_attempts",
+            "Too many attempts to sign in. Wait a little, then try again.",
+            retry_after_seconds=verdict.retry_after_seconds,
+        )
+    user = person_by_email(email=email)
+    if user is None:
+        make_password(password)
+    if user is None or not user.check_password(password) or not user.is_active:
+        raise NotSignedIn("invalid_credentials", "The e-mail address or the password is wrong.")
+    ratelimit.give_back(tried, ATTEMPTS)
+    return user
+
+
+def open_sign_in(*, actor: User, client: str, address: str, now: datetime) -> TokenPair:
+    """Begin a sign-in through the API."""
+    refresh = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    with transaction.atomic():
+        sign_in = SignIn.objects.create(
+            user=actor, client=_printable(client)[:200], address=address[:45], created_at=now
+        )
+        _keep(refresh, sign_in, now)
+    person_arrived(actor, now)
+    return _pair(actor.public_id, sign_in.pk, refresh)
+
+
+def rotate_refresh(*, refresh: str, now: datetime) -> TokenPair:
+    """Use up a refresh token and return its successor, or end the sign-in it was stolen from."""
+    if len(refresh) != _TOKEN_LENGTH or not refresh.isascii():
+        raise _refusal()
+    successor = _successor(refresh)
+    with transaction.atomic():
+        # No join here: of several that come at once, PostgreSQL must judge the row itself anew.
+        used = RefreshToken.objects.filter(
+            token_hash=_hash(refresh), used_at=None, expires_at__gt=now
+        ).update(used_at=now)
+        token = (
+            RefreshToken.objects.select_related("sign_in__user")
+            .filter(token_hash=_hash(refresh))
+            .first()
+        )
+        if token is None or token.sign_in.ended_at or not token.sign_in.user.is_active:
+            raise _refusal()
+        if used:
+            _keep(successor, token.sign_in, now)
+        if used or _may_repeat(token, successor, now):
+            return _pair(token.sign_in.user.public_id, token.sign_in_id, successor)
+        if token.used_at is not None:
+            _end(token.sign_in_id, "reuse", now)
+    raise _refusal()
+
+
+def end_sign_in(*, sign_in_id: uuid.UUID, now: datetime) -> None:
+    """End one sign-in: its tokens, access tokens too, stop at once."""
+    _end(sign_in_id, "logout", now)
+
+
+def end_sign_in_of_refresh(*, refresh: str, now: datetime) -> None:
+    """End the sign-in that a refresh token belongs to; an unknown token is as good as ended."""
+    token = RefreshToken.objects.filter(token_hash=_hash(refresh)).first()
+    if token is not None:
+        _end(token.sign_in_id, "logout", now)
+
+
+def end_all_sign_ins(*, user: User, reason: str, now: datetime) -> int:
+    """End every sign-in of a person; return how many."""
+    return SignIn.objects.filter(user=user, ended_at=None).update(ended_at=now, end_reason=reason)
+
+
+def forget_old_tokens(*, now: datetime) -> int:
+    """Drop sign-ins without a token that could still be used; return how many rows."""
+    RefreshToken.objects.filter(expires_at__lt=now).delete()
+    return SignIn.objects.filter(refresh_tokens=None).delete()[0]
+
+
+def _end(sign_in_id: uuid.UUID, reason: str, now: datetime) -> None:
+    SignIn.objects.filter(pk=sign_in_id, ended_at=None).update(ended_at=now, end_reason=reason)
+
+
+def _may_repeat(token: RefreshToken, successor: str, now: datetime) -> bool:
+    """Whether the answer may have been lost: used just now, and its successor not used yet."""
+    if token.used_at is None or now - token.used_at > REFRESH_GRACE:
+        return False
+    return RefreshToken.objects.filter(token_hash=_hash(successor), used_at=None).exists()
+
+
+def _keep(refresh: str, sign_in: SignIn, now: datetime) -> None:
+    RefreshToken.objects.create(
+        sign_in=sign_in, token_hash=_hash(refresh), issued_at=now,
+        expires_at=now + REFRESH_LIFETIME,
+    )  # fmt: skip
+
+
+def _pair(person: uuid.UUID, sign_in_id: uuid.UUID, refresh: str) -> TokenPair:
+    token = access.issue(access.Claims(person, sign_in_id))
+    return TokenPair(token, refresh, int(access.LIFETIME.total_seconds()))
+
+
+def _successor(refresh: str) -> str:
+    secret = b"sum1 refresh token\n" + settings.SECRET_KEY.encode()
+    digest = hmac.new(secret, refresh.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _hash(refresh: str) -> bytes:
+    return hashlib.sha256(refresh.encode()).digest()
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
+
+
+def _refusal() -> NotSignedIn:
+    return NotSignedIn("token_invalid", "The token is not valid, or no longer.")

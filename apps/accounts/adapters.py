@@ -1,0 +1,55 @@
+"""Where allauth's pages for signing up and in meet our own actions and limits."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+from apps.accounts import actions
+from apps.accounts.events import person_arrived
+from apps.accounts.models import User
+from apps.core import clock
+from apps.core.errors import NotSignedIn, TooMany
+from apps.core.web import client_address
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """The same limits and the same check as the API: nobody gets twice the guesses."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request)
+
+    def clean_email(self, email: str) -> str:
+        return email.lower()
+
+    def save_user(
+        self, request: HttpRequest, user: AbstractBaseUser, form: BaseForm, commit: bool = True
+    ) -> AbstractBaseUser:
+        return actions.fill_in_person(
+            user=cast(User, user),
+            email=form.cleaned_data["email"],
+            password=form.cleaned_data["password1"],
+            display_name=form.cleaned_data["display_name"],
+        )
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        try:
+            return actions.check_credentials(
+                email=credentials.get("email", ""), password=credentials.get("password", "")
+            )
+        except TooMany:
+            raise self.validation_error("too_many_login_attempts") from None
+        except NotSignedIn:
+            return None
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        super().login(request, user)
+        person_arrived(cast(User, user), clock.now())
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        super().set_password(user, password)
+        actions.end_all_sign_ins(user=cast(User, user), reason="password", now=clock.now())

@@ -1,0 +1,167 @@
+"""The base of every API endpoint: rate limits, strict input, cursors, idempotency, cache headers.
+
+An endpoint parses, calls one action or query, and presents. It decides nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import redis.exceptions
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.core import clock, idempotency, ratelimit
+from apps.core.errors import Invalid, TooMany
+from apps.core.fields import QueryInteger, QuerySerializer, StrictSerializer, StrictText
+from apps.core.parsers import BODY_BYTES_MAX
+from apps.core.web import PROBLEM_TYPE, client_address
+
+logger = logging.getLogger(__name__)
+
+PAGE_LIMIT: Final = 50
+PAGE_LIMIT_MAX: Final = 200
+# After Valkey was not there, requests go unmetered for a moment instead of waiting for it each.
+_PAUSE_SECONDS: Final = 1.0
+_unmetered_until = 0.0
+
+
+class Endpoint(APIView):
+    """For signed-in callers. Answers are theirs alone, so nothing on the way may keep them."""
+
+    body_bytes_max: ClassVar[int] = BODY_BYTES_MAX
+    cache_control: ClassVar[str] = "no-store"
+    verdict: ratelimit.Verdict | None = None
+
+    def check_throttles(self, request: Request) -> None:
+        person = request.user.pk if request.user.is_authenticated else None
+        name = f"person:{person}" if person else f"address:{client_address(request)}"
+        self.verdict = _meter(
+            f"api:{name}", ratelimit.Bucket(settings.API_BURST, settings.API_PER_SECOND)
+        )
+        if self.verdict is not None and not self.verdict.allowed:
+            raise TooMany(
+                "rate_limited",
+                "Too many requests. Wait a little, then go on more slowly.",
+                retry_after_seconds=self.verdict.retry_after_seconds,
+            )
+
+    def finalize_response(
+        self, request: HttpRequest, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.verdict is not None:
+            response["X-RateLimit-Limit"] = str(self.verdict.limit)
+            response["X-RateLimit-Remaining"] = str(self.verdict.remaining)
+            response["X-RateLimit-Reset"] = str(self.verdict.reset_seconds)
+        if "Cache-Control" not in response:
+            response["Cache-Control"] = self.cache_control
+        return response
+
+    def read_body(self, shape: type[StrictSerializer], **context: Any) -> dict[str, Any]:
+        """Return the body, checked against its shape."""
+        serializer = shape(data=self.request.data, context=context)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def read_query(self, shape: type[QuerySerializer]) -> dict[str, Any]:
+        """Return the query parameters; unknown and repeated ones are refused."""
+        given = self.request.query_params
+        for name in given:
+            if len(given.getlist(name)) > 1:
+                raise Invalid("repeated_parameter", f"The parameter {name[:40]} is given twice.")
+        serializer = shape(data=given.dict())
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def run_once(self, work: idempotency.Work) -> Response:
+        """Do the work once per Idempotency-Key, where the caller sent one."""
+        key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            status, body = work("")
+            return Response(body, status=status)
+        answer = idempotency.run_once(
+            person_id=self.request.user.pk,
+            key=idempotency.check_key(key),
+            asked=idempotency.fingerprint(
+                self.request.method or "", self.request.path, self.request.data
+            ),
+            now=clock.now(),
+            work=work,
+        )
+        response = Response(answer.body, status=answer.status)
+        if answer.replayed:
+            response["Idempotency-Replayed"] = "true"
+            if answer.status >= 400:
+                response.content_type = PROBLEM_TYPE
+        return response
+
+
+class PublicEndpoint(Endpoint):
+    """For everybody, signed in or not; answers carry an ETag, so that asking again is cheap."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    cache_control = "no-cache"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().dispatch(request, *args, **kwargs)
+        if request.method not in ("GET", "HEAD") or response.status_code != 200:
+            return response
+        if isinstance(response, Response):
+            response.render()
+        etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+        response["ETag"] = etag
+        return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def seal_cursor(cursor: str | None, scope: str) -> str | None:
+    """Return the cursor so that it only works unchanged, and only for this list."""
+    return None if cursor is None else signing.Signer(salt=f"cursor {scope}", sep=".").sign(cursor)
+
+
+def open_cursor(cursor: str | None, scope: str) -> str | None:
+    """Return the cursor that was sealed for this list."""
+    if cursor is None:
+        return None
+    try:
+        return signing.Signer(salt=f"cursor {scope}", sep=".").unsign(cursor)
+    except signing.BadSignature:
+        raise Invalid(
+            "invalid_cursor", "This cursor did not come from a page of this list."
+        ) from None
+
+
+def page_body(items: list[Mapping[str, object]], cursor: str | None) -> dict[str, object]:
+    """Return the body of one page."""
+    return {"items": items, "next": cursor}
+
+
+class PageQuery(QuerySerializer):
+    """``limit`` and ``cursor`` of every list."""
+
+    limit = QueryInteger(low=1, cap=PAGE_LIMIT_MAX, code="invalid_limit", default=PAGE_LIMIT)
+    cursor = StrictText(max_length=120, required=False)
+
+
+def _meter(name: str, bucket: ratelimit.Bucket) -> ratelimit.Verdict | None:
+    """Take a token; None where Valkey cannot count: reading must not depend on it."""
+    global _unmetered_until
+    if time.monotonic() < _unmetered_until:
+        return None
+    try:
+        return ratelimit.take(name, bucket)
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
+        _unmetered_until = time.monotonic() + _PAUSE_SECONDS
+        logger.warning("Valkey cannot be reached: requests go unmetered.")
+        return None
