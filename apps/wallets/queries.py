@@ -80,8 +80,8 @@ def flows(
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date_bin(make_interval(secs => %s), entry.at, %s) AS begins, entry.asset_id, entry.kind,
-                sum(entry.amount_minor)::bigint
+            SELECT date_bin(make_interval(secs => %s), entry.at, %s) AS begins, entry.asset_id,
+                entry.kind, sum(entry.amount_minor)::bigint
             FROM wallets_ledgerentry AS entry
             JOIN wallets_tradingaccount AS account ON account.id = entry.account_id
             WHERE entry.account_id = %s AND account.owner_id = %s AND entry.at >= %s

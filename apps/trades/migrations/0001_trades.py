@@ -5,6 +5,7 @@ Django cannot make partitioned tables, so those are written out; the state has t
 
 from datetime import UTC, datetime
 
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -58,7 +59,7 @@ CREATE TABLE trades_order (
     last_seq bigint NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    PRIMARY KEY (id, created_at),
+    PRIMARY KEY (account_id, id, created_at),
     CONSTRAINT order_fill_in_bounds CHECK (
         filled_lots >= 0 AND held_minor >= 0 AND fee_minor >= 0
         AND (quantity_lots = 0 OR filled_lots <= quantity_lots)
@@ -68,7 +69,7 @@ CREATE TABLE trades_order (
     )
 ) PARTITION BY RANGE (created_at);
 CREATE TABLE trades_order_default PARTITION OF trades_order DEFAULT;
-CREATE INDEX order_account_id ON trades_order (account_id, id);
+CREATE INDEX order_id ON trades_order USING brin (id);
 CREATE INDEX order_account_open ON trades_order (account_id, id)
     WHERE status IN ('open', 'partially_filled');
 CREATE INDEX order_client_id ON trades_order (account_id, client_order_id);
@@ -228,7 +229,9 @@ class Migration(migrations.Migration):
                     options={
                         "ordering": ["-id"],
                         "indexes": [
-                            models.Index(fields=["account", "id"], name="order_account_id"),
+                            django.contrib.postgres.indexes.BrinIndex(
+                                fields=["id"], name="order_id"
+                            ),
                             models.Index(
                                 condition=models.Q(("status__in", ("open", "partially_filled"))),
                                 fields=["account", "id"],
