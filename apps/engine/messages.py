@@ -51,7 +51,18 @@ AMOUNT_MAX: Final = 2**62
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the owner of an order asked for. Two orders with equal terms have the same body."""
+    """What the owner of an order asked for. Two orders with equal terms have the same body.
+
+    Which fields and times in force go with which type; what is not named stays zero, and anything
+    else is refused as ``invalid_order``:
+
+    LIMIT       quantity_lots, price_ticks               GTC, IOC, FOK, GTD; post_only: GTC, GTD
+    MARKET      quantity_lots (or, to buy, quote_minor)  IOC, FOK (by quote amount: IOC)
+    STOP        quantity_lots, stop_ticks                GTC, GTD
+    STOP_LIMIT  quantity_lots, stop_ticks, price_ticks   GTC, IOC, FOK, GTD, once triggered
+
+    ``expires_at_ns`` goes with GTD, and only there.
+    """
 
     market_id: int
     side: int
@@ -381,7 +392,11 @@ class Prevented(Event, frozen=True, array_like=True, gc=False, tag=15):
 
 
 class Rejected(Event, frozen=True, array_like=True, gc=False, tag=16):
-    """A business refusal: nothing changed."""
+    """A business refusal: nothing changed. At most one per command, and then its last event.
+
+    Timers that were due run before a command, so events of other people's orders may precede it,
+    as they may precede any other answer.
+    """
 
     reason: str
     account_id: int = 0

@@ -1,0 +1,232 @@
+"""One market's memory: live orders, price levels with their queues, waiting stops, reference price.
+
+It stores and finds; it decides nothing. Orders name their account and level by number, not by
+reference, so that nothing here forms a cycle and a closed order is freed at once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from apps.engine.balances import Balance
+from apps.engine.messages import BUY, Instrument, Terms
+
+WINDOW_SECONDS: Final = 300
+
+
+class Order:
+    """A live order. ``price_ticks`` is the worst price it may trade at, also for market and stop.
+
+    ``hold_minor`` is what it still has reserved of ``spends``; ``hold_fee_ppm`` the rate within.
+    ``*_notional_minor`` and ``*_charged_minor`` add up what it traded and paid in each role.
+    """
+
+    __slots__ = (
+        "account_id",
+        "armed",
+        "client_order_id",
+        "entered_seq",
+        "gains",
+        "hold_fee_ppm",
+        "hold_minor",
+        "maker_charged_minor",
+        "maker_fee_ppm",
+        "maker_notional_minor",
+        "order_id",
+        "price_ticks",
+        "remaining_lots",
+        "resting",
+        "side",
+        "spends",
+        "taker_charged_minor",
+        "taker_fee_ppm",
+        "taker_notional_minor",
+        "terms",
+        "trade_group",
+    )
+
+    def __init__(
+        self,
+        order_id: int,
+        account_id: int,
+        trade_group: int,
+        client_order_id: str,
+        terms: Terms,
+        price_ticks: int,
+        hold_minor: int,
+        hold_fee_ppm: int,
+        maker_fee_ppm: int,
+        taker_fee_ppm: int,
+        entered_seq: int,
+        spends: Balance,
+        gains: Balance,
+    ) -> None:
+        self.order_id = order_id
+        self.account_id = account_id
+        self.trade_group = trade_group
+        self.client_order_id = client_order_id
+        self.terms = terms
+        self.side = terms.side
+        self.price_ticks = price_ticks
+        self.remaining_lots = terms.quantity_lots
+        self.hold_minor = hold_minor
+        self.hold_fee_ppm = hold_fee_ppm
+        self.maker_fee_ppm = maker_fee_ppm
+        self.taker_fee_ppm = taker_fee_ppm
+        self.entered_seq = entered_seq
+        self.spends = spends
+        self.gains = gains
+        self.maker_notional_minor = 0
+        self.maker_charged_minor = 0
+        self.taker_notional_minor = 0
+        self.taker_charged_minor = 0
+        self.resting = False
+        self.armed = False
+
+
+class Level:
+    """Orders at one price, first come first. A dict keeps their order and drops any at once."""
+
+    __slots__ = ("lots", "orders", "price_ticks", "removed")
+
+    def __init__(self, price_ticks: int) -> None:
+        self.price_ticks = price_ticks
+        self.lots = 0
+        self.removed = 0
+        self.orders: dict[int, Order] = {}
+
+    def remove(self, order_id: int) -> None:
+        del self.orders[order_id]
+        self.removed += 1
+        # A dict keeps a hole for what was deleted, and finding its first entry walks over the
+        # holes. A copy has none, and is made seldom enough to cost nothing on average.
+        if self.removed > 32 and self.removed > 2 * len(self.orders):
+            self.orders = dict(self.orders.items())
+            self.removed = 0
+
+
+class Side:
+    """Price levels of one side. ``keys`` ascends to the best: prices for bids, negated for asks.
+
+    Waiting stops are kept in the same way by stop price; there "best" is the first to trigger.
+    """
+
+    __slots__ = ("keys", "levels", "sign")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.keys: list[int] = []
+        self.levels: dict[int, Level] = {}
+
+    def add(self, order: Order, ticks: int) -> None:
+        key = ticks * self.sign
+        level = self.levels.get(key)
+        if level is None:
+            level = self.levels[key] = Level(ticks)
+            keys = self.keys
+            if not keys or key > keys[-1]:
+                keys.append(key)
+            else:
+                insort(keys, key)
+        level.orders[order.order_id] = order
+        level.lots += order.remaining_lots
+
+    def remove(self, order: Order, ticks: int) -> None:
+        key = ticks * self.sign
+        level = self.levels[key]
+        level.lots -= order.remaining_lots
+        if len(level.orders) > 1:
+            level.remove(order.order_id)
+        else:
+            self.drop(key)
+
+    def drop(self, key: int) -> None:
+        del self.levels[key]
+        keys = self.keys
+        if keys[-1] == key:
+            keys.pop()
+        else:
+            del keys[bisect_left(keys, key)]
+
+    def best_ticks(self) -> int:
+        """Zero where the side is empty."""
+        return self.keys[-1] * self.sign if self.keys else 0
+
+    def best_first(self) -> Iterator[Level]:
+        levels = self.levels
+        for key in reversed(self.keys):
+            yield levels[key]
+
+
+class Reference:
+    """The market's reference price: volume-weighted mean of the last 300 one-second buckets.
+
+    Where the window holds no trade it is the last trade's price, or what staff or the market
+    maker set since. Zero means that there is none yet.
+    """
+
+    __slots__ = ("anchor_ticks", "buckets", "lots", "value")
+
+    def __init__(self) -> None:
+        self.anchor_ticks = 0
+        self.buckets: deque[tuple[int, int, int]] = deque()
+        self.value = 0
+        self.lots = 0
+
+    def ticks(self, second: int) -> int:
+        buckets = self.buckets
+        while buckets and buckets[0][0] <= second - WINDOW_SECONDS:
+            _, value, lots = buckets.popleft()
+            self.value -= value
+            self.lots -= lots
+        return self.value // self.lots if self.lots else self.anchor_ticks
+
+    def add(self, second: int, value: int, lots: int, last_ticks: int) -> None:
+        """Trades of one command: ``value`` is the sum of price times lots."""
+        buckets = self.buckets
+        if buckets and buckets[-1][0] == second:
+            _, value_before, lots_before = buckets.pop()
+            buckets.append((second, value_before + value, lots_before + lots))
+        else:
+            buckets.append((second, value, lots))
+        self.value += value
+        self.lots += lots
+        self.anchor_ticks = last_ticks
+
+    def restart(self, price_ticks: int) -> None:
+        self.buckets.clear()
+        self.value = self.lots = 0
+        self.anchor_ticks = price_ticks
+
+
+class Book:
+    """One market: its terms, both sides, waiting stops, last trade and reference price."""
+
+    __slots__ = (
+        "asks",
+        "bids",
+        "buy_stops",
+        "instrument",
+        "last_ticks",
+        "reference",
+        "sell_stops",
+    )
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.bids = Side(1)
+        self.asks = Side(-1)
+        # A buy stop waits for a rise: the lowest triggers first. A sell stop the other way round.
+        self.buy_stops = Side(-1)
+        self.sell_stops = Side(1)
+        self.last_ticks = 0
+        self.reference = Reference()
+
+    def side(self, side: int) -> Side:
+        return self.bids if side == BUY else self.asks
+
+    def stops(self, side: int) -> Side:
+        return self.buy_stops if side == BUY else self.sell_stops

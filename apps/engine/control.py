@@ -1,0 +1,306 @@
+"""Every command but ``Place``: accounts, markets, money in and out, cancels, state of the venue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apps.engine import risk
+from apps.engine.book import Book, Order
+from apps.engine.entry import COMMAND_VALID_NS, head_refusal, repeated
+from apps.engine.messages import (
+    AMOUNT_MAX,
+    CANCEL_ONLY,
+    CANCELLED,
+    EXTERNAL_ACCOUNT_ID,
+    FEE_ACCOUNT_ID,
+    HALTED,
+    OPEN,
+    AccountOpened,
+    AccountSet,
+    AnyCommand,
+    AnyEvent,
+    Cancel,
+    CancelAll,
+    Deposit,
+    Deposited,
+    Hold,
+    HoldPlaced,
+    HoldReleased,
+    HoldSettled,
+    InstrumentListed,
+    InstrumentSet,
+    ListInstrument,
+    OpenAccount,
+    ReferenceSet,
+    Rejected,
+    Release,
+    RulesSet,
+    SetAccount,
+    SetInstrument,
+    SetReference,
+    SetRules,
+    Settle,
+    SetVenue,
+    Transfer,
+    Transferred,
+    VenueSet,
+)
+from apps.engine.state import RULES_VERSIONS, State
+
+TRANSFER_LEGS_MAX: Final = 1000
+
+
+def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
+    """Carries a command out and remembers it, or refuses it and forgets it."""
+    reason = head_refusal(state, command, COMMAND_VALID_NS)
+    if not reason:
+        answer = repeated(state, command)
+        if answer is not None:
+            events.append(answer)
+            return
+        reason = _carry_out(state, command, events)
+    if not reason:
+        state.window.remember(state.now_ns, state.seq, 0, command)
+    elif isinstance(command, Cancel):
+        events.append(Rejected(reason, command.account_id, command.client_order_id))
+    elif isinstance(command, (OpenAccount, SetAccount, Deposit, Hold, CancelAll)):
+        events.append(Rejected(reason, command.account_id))
+    else:
+        events.append(Rejected(reason))
+
+
+def quarantine(state: State, events: list[AnyEvent]) -> None:
+    """Nobody knows what the poisoned command would have done: no new orders until staff say so."""
+    if state.venue_state == OPEN:
+        state.venue_state = CANCEL_ONLY
+    events.append(VenueSet(state.venue_state))
+
+
+def _carry_out(state: State, command: AnyCommand, events: list[AnyEvent]) -> str:
+    match command:
+        case Cancel():
+            return _cancel(state, command, events)
+        case CancelAll():
+            return _cancel_all(state, command, events)
+        case OpenAccount():
+            return _open_account(state, command, events)
+        case SetAccount():
+            return _set_account(state, command, events)
+        case ListInstrument():
+            return _list_instrument(state, command, events)
+        case SetInstrument():
+            return _set_instrument(state, command, events)
+        case Deposit():
+            return _deposit(state, command, events)
+        case Hold():
+            return _hold(state, command, events)
+        case Settle():
+            return _settle(state, command, events)
+        case Release():
+            return _release(state, command, events)
+        case Transfer():
+            return _transfer(state, command, events)
+        case SetReference():
+            return _set_reference(state, command, events)
+        case SetRules():
+            return _set_rules(state, command, events)
+        case SetVenue():
+            return _set_venue(state, command, events)
+        case _:
+            raise TypeError(f"no such command: {type(command).__name__}")
+
+
+# ---------------------------------------------------------------- cancels
+
+
+def _cancel(state: State, command: Cancel, events: list[AnyEvent]) -> str:
+    order = _owned_order(state, command)
+    if order is None:
+        return "order_not_found"
+    book = state.books[order.terms.market_id]
+    state.matcher.close(order, book, CANCELLED, "user", events)
+    return ""
+
+
+def _owned_order(state: State, command: Cancel) -> Order | None:
+    """A foreign order looks like one that does not exist."""
+    order_id = command.order_id
+    if not order_id:
+        account = state.ledger.accounts.get(command.account_id)
+        remembered = account and account.client_ids.get(command.client_order_id)
+        if not remembered:
+            return None
+        order_id = remembered[2]
+    order = state.matcher.orders.get(order_id)
+    if order is None or order.account_id != command.account_id:
+        return None
+    return order
+
+
+def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:
+    market_id = command.market_id
+    if market_id and market_id not in state.books:
+        return "unknown_market"
+    orders = state.matcher.orders
+    if command.account_id:
+        account = state.ledger.accounts.get(command.account_id)
+        if account is None:
+            return "unknown_account"
+        found = [orders[order_id] for order_id in account.open_orders]
+        reason = "cancel_all"
+    else:
+        found = list(orders.values())
+        reason = "kill"
+    for order in found:
+        if not market_id or order.terms.market_id == market_id:
+            book = state.books[order.terms.market_id]
+            state.matcher.close(order, book, CANCELLED, reason, events)
+    return ""
+
+
+# ---------------------------------------------------------------- accounts and markets
+
+
+def _open_account(state: State, command: OpenAccount, events: list[AnyEvent]) -> str:
+    if command.account_id in state.ledger.accounts:
+        return "account_exists"
+    reason = risk.account_refusal(command.account_id, command.trade_group, command.limits)
+    if reason:
+        return reason
+    state.ledger.open_account(command.account_id, command.trade_group, command.limits)
+    events.append(AccountOpened(command.account_id, command.trade_group, command.limits))
+    return ""
+
+
+def _set_account(state: State, command: SetAccount, events: list[AnyEvent]) -> str:
+    account = state.ledger.accounts.get(command.account_id)
+    if account is None or command.account_id in (EXTERNAL_ACCOUNT_ID, FEE_ACCOUNT_ID):
+        return "unknown_account"
+    reason = risk.account_refusal(command.account_id, command.trade_group, command.limits)
+    if reason or not risk.state_is_known(command.state):
+        return reason or "invalid_account"
+    account.state = command.state
+    account.limits = command.limits
+    account.trade_group = command.trade_group
+    for order_id in account.open_orders:
+        state.matcher.orders[order_id].trade_group = command.trade_group
+    events.append(
+        AccountSet(command.account_id, command.state, command.trade_group, command.limits)
+    )
+    return ""
+
+
+def _list_instrument(state: State, command: ListInstrument, events: list[AnyEvent]) -> str:
+    instrument = command.instrument
+    if instrument.market_id in state.books:
+        return "market_exists"
+    reason = risk.instrument_refusal(instrument)
+    if reason:
+        return reason
+    state.books[instrument.market_id] = Book(instrument)
+    state.matcher.collect_fees_in(instrument.quote_asset_id)
+    events.append(InstrumentListed(instrument))
+    return ""
+
+
+def _set_instrument(state: State, command: SetInstrument, events: list[AnyEvent]) -> str:
+    instrument = command.instrument
+    book = state.books.get(instrument.market_id)
+    if book is None:
+        return "unknown_market"
+    before = book.instrument
+    same_units = (
+        instrument.base_asset_id == before.base_asset_id
+        and instrument.quote_asset_id == before.quote_asset_id
+        and instrument.lot_minor == before.lot_minor
+        and instrument.tick_lot_minor == before.tick_lot_minor
+    )
+    reason = risk.instrument_refusal(instrument)
+    if reason or not same_units:
+        return "invalid_instrument"
+    book.instrument = instrument
+    events.append(InstrumentSet(instrument))
+    return ""
+
+
+def _set_reference(state: State, command: SetReference, events: list[AnyEvent]) -> str:
+    book = state.books.get(command.market_id)
+    if book is None:
+        return "unknown_market"
+    if not 1 <= command.price_ticks <= AMOUNT_MAX:
+        return "invalid_price"
+    book.reference.restart(command.price_ticks)
+    events.append(ReferenceSet(command.market_id, command.price_ticks))
+    return ""
+
+
+def _set_rules(state: State, command: SetRules, events: list[AnyEvent]) -> str:
+    if command.rules_version not in RULES_VERSIONS:
+        return "rules_version"
+    state.rules_version = command.rules_version
+    events.append(RulesSet(command.rules_version))
+    return ""
+
+
+def _set_venue(state: State, command: SetVenue, events: list[AnyEvent]) -> str:
+    if not risk.state_is_known(command.state):
+        return "invalid_venue_state"
+    state.venue_state = command.state
+    events.append(VenueSet(command.state))
+    return ""
+
+
+# ---------------------------------------------------------------- money in, out and across
+
+
+def _deposit(state: State, command: Deposit, events: list[AnyEvent]) -> str:
+    if not risk.text_is_safe(command.reference):
+        return "invalid_reference"
+    if not 1 <= command.asset_id <= risk.ID_MAX:
+        return "invalid_asset"
+    reason = state.ledger.deposit(command.account_id, command.asset_id, command.amount_minor)
+    if not reason:
+        events.append(
+            Deposited(command.account_id, command.asset_id, command.amount_minor, command.reference)
+        )
+    return reason
+
+
+def _hold(state: State, command: Hold, events: list[AnyEvent]) -> str:
+    if state.venue_state == HALTED:
+        return "venue_halted"
+    reason = state.ledger.reserve(
+        command.hold_id, command.account_id, command.asset_id, command.amount_minor
+    )
+    if not reason:
+        events.append(
+            HoldPlaced(command.hold_id, command.account_id, command.asset_id, command.amount_minor)
+        )
+    return reason
+
+
+def _settle(state: State, command: Settle, events: list[AnyEvent]) -> str:
+    ended = state.ledger.settle(command.hold_id)
+    if ended is None:
+        return "unknown_hold"
+    events.append(HoldSettled(ended.hold_id, ended.account_id, ended.asset_id, ended.amount_minor))
+    return ""
+
+
+def _release(state: State, command: Release, events: list[AnyEvent]) -> str:
+    ended = state.ledger.release(command.hold_id)
+    if ended is None:
+        return "unknown_hold"
+    events.append(HoldReleased(ended.hold_id, ended.account_id, ended.asset_id, ended.amount_minor))
+    return ""
+
+
+def _transfer(state: State, command: Transfer, events: list[AnyEvent]) -> str:
+    if not risk.text_is_safe(command.reference):
+        return "invalid_reference"
+    if len(command.legs) > TRANSFER_LEGS_MAX:
+        return "amount_out_of_range"
+    reason = state.ledger.transfer(command.legs)
+    if not reason:
+        events.append(Transferred(command.legs, command.reference))
+    return reason

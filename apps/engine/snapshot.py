@@ -1,0 +1,297 @@
+"""The engine's whole state as canonical bytes, and back.
+
+The same state always gives the same bytes: everything is written in a defined order, and what can
+be derived (price levels, timers, indexes) is not written at all. Fields are only ever appended.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from apps.engine.balances import Account, Balance, Reserve
+from apps.engine.book import Book, Order, Side
+from apps.engine.messages import (
+    BUY,
+    GTD,
+    AnyCommand,
+    Hold,
+    Instrument,
+    Limits,
+    Place,
+    Terms,
+)
+from apps.engine.risk import fee_minor
+from apps.engine.state import SECOND_NS, State
+
+SNAPSHOT_FORMAT: Final = 1
+
+T = TypeVar("T")
+
+
+class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    order_id: int
+    account_id: int
+    client_order_id: str
+    terms: Terms
+    price_ticks: int
+    remaining_lots: int
+    hold_minor: int
+    hold_fee_ppm: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    maker_notional_minor: int
+    taker_notional_minor: int
+    entered_seq: int
+    armed: bool
+
+
+class AccountState(msgspec.Struct, frozen=True, array_like=True):
+    """Balances are (asset, available, held), only those that are not zero.
+
+    ``throttle`` is (orders, repeats, last terms) of the current second, if there were any.
+    """
+
+    account_id: int
+    trade_group: int
+    state: int
+    limits: Limits
+    balances: list[tuple[int, int, int]]
+    throttle: tuple[int, int, Terms] | None
+
+
+class BookState(msgspec.Struct, frozen=True, array_like=True):
+    """Queues are order ids, best level first, oldest first within a level.
+
+    Buckets of the reference price are (second, value, lots), oldest first.
+    """
+
+    instrument: Instrument
+    last_ticks: int
+    anchor_ticks: int
+    buckets: list[tuple[int, int, int]]
+    bids: list[int]
+    asks: list[int]
+
+
+class EngineState(msgspec.Struct, frozen=True, array_like=True):
+    """``reserves`` are (hold, account, asset, amount).
+
+    ``remembered`` are (time, seq, order id, command), oldest first.
+    """
+
+    format: int
+    seq: int
+    now_ns: int
+    rules_version: int
+    venue_state: int
+    next_order_id: int
+    next_trade_id: int
+    forgotten_seq: int
+    accounts: list[AccountState]
+    books: list[BookState]
+    orders: list[OrderState]
+    reserves: list[tuple[int, int, int, int]]
+    remembered: list[tuple[int, int, int, AnyCommand]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(EngineState)
+
+
+def dump(state: State) -> bytes:
+    return _encoder.encode(
+        EngineState(
+            SNAPSHOT_FORMAT,
+            state.seq,
+            state.now_ns,
+            state.rules_version,
+            state.venue_state,
+            state.next_order_id,
+            state.matcher.next_trade_id,
+            state.window.forgotten_seq,
+            [_account(account, state.now_ns) for account in _by_id(state.ledger.accounts)],
+            [_book(book, state.now_ns) for book in _by_id(state.books)],
+            [_order(order) for order in _by_id(state.matcher.orders)],
+            [
+                (hold.hold_id, hold.account_id, hold.asset_id, hold.amount_minor)
+                for hold in _by_id(state.ledger.reserves)
+            ],
+            list(state.window.entries),
+        )
+    )
+
+
+def load(state: State, data: bytes) -> None:
+    """Fills a fresh state. Raises ``ValueError`` for what is no snapshot of this format."""
+    try:
+        found = _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a snapshot: {error}") from error
+    if found.format != SNAPSHOT_FORMAT:
+        raise ValueError(f"snapshot format {found.format}, expected {SNAPSHOT_FORMAT}")
+    state.seq = found.seq
+    state.now_ns = found.now_ns
+    state.rules_version = found.rules_version
+    state.venue_state = found.venue_state
+    state.next_order_id = found.next_order_id
+    state.matcher.next_trade_id = found.next_trade_id
+    state.window.forgotten_seq = found.forgotten_seq
+    for account in found.accounts:
+        _load_account(state, account)
+    for book in found.books:
+        state.books[book.instrument.market_id] = _loaded_book(book)
+        state.matcher.collect_fees_in(book.instrument.quote_asset_id)
+    for order in found.orders:
+        _load_order(state, order)
+    for book in found.books:
+        _load_queues(state, book)
+    for hold_id, account_id, asset_id, amount in found.reserves:
+        state.ledger.reserves[hold_id] = Reserve(hold_id, account_id, asset_id, amount)
+    for at_ns, seq, order_id, command in found.remembered:
+        _load_remembered(state, at_ns, seq, order_id, command)
+
+
+def _by_id(items: dict[int, T]) -> list[T]:
+    return [items[key] for key in sorted(items)]
+
+
+def _account(account: Account, now_ns: int) -> AccountState:
+    balances = [
+        (
+            asset_id,
+            account.balances[asset_id].available_minor,
+            account.balances[asset_id].held_minor,
+        )
+        for asset_id in sorted(account.balances)
+    ]
+    throttle = None
+    # Counters of a second that is over have no effect any more.
+    if account.last_terms is not None and account.throttle_second == now_ns // SECOND_NS:
+        throttle = (account.throttle_orders, account.repeated_orders, account.last_terms)
+    return AccountState(
+        account.account_id,
+        account.trade_group,
+        account.state,
+        account.limits,
+        [row for row in balances if row[1] or row[2]],
+        throttle,
+    )
+
+
+def _book(book: Book, now_ns: int) -> BookState:
+    book.reference.ticks(now_ns // SECOND_NS)  # drops the buckets that have left the window
+    return BookState(
+        book.instrument,
+        book.last_ticks,
+        book.reference.anchor_ticks,
+        list(book.reference.buckets),
+        _queue(book.bids),
+        _queue(book.asks),
+    )
+
+
+def _queue(side: Side) -> list[int]:
+    return [order_id for level in side.best_first() for order_id in level.orders]
+
+
+def _order(order: Order) -> OrderState:
+    return OrderState(
+        order.order_id,
+        order.account_id,
+        order.client_order_id,
+        order.terms,
+        order.price_ticks,
+        order.remaining_lots,
+        order.hold_minor,
+        order.hold_fee_ppm,
+        order.maker_fee_ppm,
+        order.taker_fee_ppm,
+        order.maker_notional_minor,
+        order.taker_notional_minor,
+        order.entered_seq,
+        order.armed,
+    )
+
+
+def _load_account(state: State, found: AccountState) -> None:
+    ledger = state.ledger
+    account = ledger.accounts.get(found.account_id)
+    if account is None:
+        account = ledger.open_account(found.account_id, found.trade_group, found.limits)
+    account.state = found.state
+    for asset_id, available_minor, held_minor in found.balances:
+        account.balances[asset_id] = Balance(available_minor, held_minor)
+    if found.throttle is not None:
+        account.throttle_second = state.now_ns // SECOND_NS
+        account.throttle_orders, account.repeated_orders, account.last_terms = found.throttle
+
+
+def _loaded_book(found: BookState) -> Book:
+    book = Book(found.instrument)
+    book.last_ticks = found.last_ticks
+    reference = book.reference
+    for second, value, lots in found.buckets:
+        reference.add(second, value, lots, found.anchor_ticks)
+    reference.anchor_ticks = found.anchor_ticks
+    return book
+
+
+def _load_order(state: State, found: OrderState) -> None:
+    terms = found.terms
+    account = state.ledger.accounts[found.account_id]
+    book = state.books[terms.market_id]
+    spends, gains = book.instrument.base_asset_id, book.instrument.quote_asset_id
+    if terms.side == BUY:
+        spends, gains = gains, spends
+    order = Order(
+        found.order_id,
+        found.account_id,
+        account.trade_group,
+        found.client_order_id,
+        terms,
+        found.price_ticks,
+        found.hold_minor,
+        found.hold_fee_ppm,
+        found.maker_fee_ppm,
+        found.taker_fee_ppm,
+        found.entered_seq,
+        account.balance(spends),
+        account.balance(gains),
+    )
+    order.remaining_lots = found.remaining_lots
+    order.maker_notional_minor = found.maker_notional_minor
+    order.maker_charged_minor = fee_minor(found.maker_notional_minor, found.maker_fee_ppm)
+    order.taker_notional_minor = found.taker_notional_minor
+    order.taker_charged_minor = fee_minor(found.taker_notional_minor, found.taker_fee_ppm)
+    state.matcher.orders[order.order_id] = order
+    account.open_orders[order.order_id] = terms.market_id
+    if found.armed:
+        order.armed = True
+        book.stops(order.side).add(order, terms.stop_ticks)
+    if terms.time_in_force == GTD:
+        state.add_timer(order)
+    if order.entered_seq <= state.window.forgotten_seq:
+        # Its command is forgotten, but while it lives the owner's id stays taken.
+        command = Place(b"", 0, order.account_id, order.client_order_id, terms)
+        account.client_ids[order.client_order_id] = (0, order.entered_seq, order.order_id, command)
+
+
+def _load_queues(state: State, found: BookState) -> None:
+    book = state.books[found.instrument.market_id]
+    for side, queue in ((book.bids, found.bids), (book.asks, found.asks)):
+        for order_id in queue:
+            order = state.matcher.orders[order_id]
+            order.resting = True
+            side.add(order, order.price_ticks)
+
+
+def _load_remembered(
+    state: State, at_ns: int, seq: int, order_id: int, command: AnyCommand
+) -> None:
+    entry = state.window.remember(at_ns, seq, order_id, command)
+    if isinstance(command, Place):
+        state.ledger.accounts[command.account_id].client_ids[command.client_order_id] = entry
+    elif isinstance(command, Hold):
+        state.ledger.recent_holds[command.hold_id] = None
