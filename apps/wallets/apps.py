@@ -9,4 +9,9 @@ class WalletsConfig(AppConfig):
     name = "apps.wallets"
 
     def ready(self) -> None:
+        # Models cannot be imported before the registry of apps is ready.
+        from apps.accounts.events import on_person_arrived
+        from apps.wallets.welcome import welcome
+
+        on_person_arrived(welcome)
         partitions.register("wallets_ledgerentry", "at")
