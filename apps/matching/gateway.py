@@ -63,6 +63,10 @@ class Gateway(Protocol):
         """Send commands, packed, without waiting for what becomes of them."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is held open."""
+        ...
+
 
 def new_command_id() -> bytes:
     """Return an id for a new intent."""
@@ -115,18 +119,36 @@ def reply_of(entry: Entry, original: Entry | None) -> Reply:
 
 
 _lock = threading.Lock()
-_gateways: dict[tuple[int, str], Gateway] = {}
+_gateways: dict[str, Gateway] = {}
 
 
 def get_gateway() -> Gateway:
     """Return the gateway of this process; a forked child gets its own."""
-    key = (os.getpid(), settings.MATCHING_GATEWAY)
-    gateway = _gateways.get(key)
+    kind = settings.MATCHING_GATEWAY
+    gateway = _gateways.get(kind)
     if gateway is None:
         with _lock:
-            gateway = _gateways.get(key) or _make(settings.MATCHING_GATEWAY)
-            _gateways[key] = gateway
+            gateway = _gateways.get(kind) or _make(kind)
+            _gateways[kind] = gateway
     return gateway
+
+
+def forget() -> None:
+    """Close this process's gateways; the next caller gets a new one."""
+    with _lock:
+        for gateway in _gateways.values():
+            gateway.close()
+        _gateways.clear()
+
+
+def _forget_in_child() -> None:
+    # The parent's threads and connections are not ours, nor is a lock it may have held.
+    global _lock
+    _lock = threading.Lock()
+    _gateways.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def _make(kind: str) -> Gateway:
@@ -140,9 +162,3 @@ def _make(kind: str) -> Gateway:
 
         return StreamGateway()
     raise ImproperlyConfigured(f"MATCHING_GATEWAY must be stream or inprocess, not {kind!r}.")
-
-
-def forget() -> None:
-    """Drop this process's gateways; the next caller gets a new one."""
-    with _lock:
-        _gateways.clear()

@@ -31,6 +31,9 @@ class InProcessGateway:
         self._lock = threading.Lock()
         self._replayer: replay.Replayer | None = None
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def submit(self, command: AnyCommand, timeout_seconds: float = TIMEOUT_SECONDS) -> Reply:
         """Carry out one command and return its outcome."""
         return self.submit_many([command], timeout_seconds)[0]

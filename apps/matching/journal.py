@@ -27,7 +27,8 @@ _T = TypeVar("_T")
 class AnyCursor(Protocol):
     """What psycopg's own cursors and Django's have in common."""
 
-    rowcount: int
+    @property
+    def rowcount(self) -> int: ...
 
     def execute(self, query: Any, params: Any = None, /) -> Any: ...
     def fetchone(self) -> Any: ...
@@ -187,7 +188,7 @@ def read_rows(
 ) -> list[Row]:
     """Return the next rows after ``after_seq``, unchecked, oldest first."""
     cursor.execute(
-        f"SELECT {COLUMNS} FROM matching_journal"  # noqa: S608
+        f"SELECT {COLUMNS} FROM matching_journal"
         " WHERE shard = %s AND last_seq > %s ORDER BY last_seq LIMIT %s",
         (shard, after_seq, limit),
     )
@@ -209,8 +210,7 @@ def entry_at(cursor: AnyCursor, seq: int, *, shard: int) -> Entry | None:
 def head(cursor: AnyCursor, *, shard: int) -> Row | None:
     """Return the newest row."""
     cursor.execute(
-        f"SELECT {COLUMNS} FROM matching_journal"  # noqa: S608
-        " WHERE shard = %s ORDER BY last_seq DESC LIMIT 1",
+        f"SELECT {COLUMNS} FROM matching_journal WHERE shard = %s ORDER BY last_seq DESC LIMIT 1",
         (shard,),
     )
     values = cursor.fetchone()
@@ -228,6 +228,10 @@ def tail(
             last_seq, last_hash = row.last_seq, row.hash
 
 
+def plain(values: Sequence[Any]) -> list[Any]:
+    """Return the values with bytes where Django's connection hands out memoryviews."""
+    return [bytes(value) if isinstance(value, memoryview) else value for value in values]
+
+
 def _row(values: Sequence[Any]) -> Row:
-    # Django's connection hands out memoryviews where psycopg's own hands out bytes.
-    return Row(*(bytes(v) if isinstance(v, memoryview) else v for v in values))
+    return Row(*plain(values))

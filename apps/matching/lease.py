@@ -1,18 +1,51 @@
 """Who may write: the lease row, its epoch, and the one statement that journals.
 
 Updating the lease and inserting the row is one statement, so a writer whose epoch or place is no
-longer the lease's cannot add a row, however late it wakes up. Nothing here reconnects.
+longer the lease's cannot add a row, however late it wakes up. Nothing here reconnects: whoever
+loses the connection has lost the lease with it.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import logging
+import select
+import socket
+import time
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg import pq
 
 from apps.matching.journal import AnyCursor, Row
+from apps.matching.servers import Connection
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS: Final = 1.5
+RENEW_SECONDS: Final = 0.5
+# A holder of the lock that has not put its name into the lease yet is given this much longer.
+UNNAMED_SECONDS: Final = 5.0
+CLOCK_OFFSET_SECONDS_MAX: Final = 1.0
+COMMIT_SECONDS_MAX: Final = 10.0
+
+# First half of the advisory lock's key; the second is the shard.
+LOCK_CLASS: Final = 0x53554D31
 
 
 class LeaseLost(Exception):
     """Somebody else writes now. Whoever gets this must exit without another word."""
+
+
+class LeaseState(msgspec.Struct, frozen=True):
+    """The lease as the database has it, and how far the database's clock is from ours."""
+
+    epoch: int
+    last_seq: int
+    backend_pid: int
+    holder: str
+    age_seconds: float
+    clock_offset_seconds: float
 
 
 ENSURE: Final = (
@@ -21,20 +54,45 @@ ENSURE: Final = (
     " FROM matching_journal WHERE shard = %s ON CONFLICT (shard) DO NOTHING"
 )
 
+STATE: Final = (
+    "SELECT epoch, last_seq, backend_pid, holder,"
+    " extract(epoch FROM clock_timestamp() - renewed_at)::float8,"
+    " extract(epoch FROM clock_timestamp())::float8"
+    " FROM matching_lease WHERE shard = %s"
+)
+
+RAISE: Final = (
+    "UPDATE matching_lease SET epoch = epoch + 1, holder = %s, backend_pid = pg_backend_pid(),"
+    " renewed_at = clock_timestamp() WHERE shard = %s RETURNING epoch, last_seq"
+)
+
+RENEW: Final = (
+    "UPDATE matching_lease SET renewed_at = clock_timestamp()"
+    " WHERE shard = %s AND epoch = %s AND last_seq = %s"
+)
+
+HOLDER: Final = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid = %s AND objid = %s"
+)
+
 JOURNAL: Final = """
 WITH lease AS (
-    UPDATE matching_lease SET last_seq = %(last_seq)s, renewed_at = clock_timestamp()
-    WHERE shard = %(shard)s AND epoch = %(epoch)s AND last_seq = %(first_seq)s - 1
+    UPDATE matching_lease SET last_seq = $3::int8, renewed_at = clock_timestamp()
+    WHERE shard = $1::int2 AND epoch = $4::int8 AND last_seq = $2::int8 - 1
     RETURNING shard
 )
 INSERT INTO matching_journal (
     shard, first_seq, last_seq, epoch, at_ns, stream_generation, last_entry_id, rules_version,
     commands, events, prev_hash, hash
 )
-SELECT shard, %(first_seq)s, %(last_seq)s, %(epoch)s, %(at_ns)s, %(stream_generation)s,
-    %(last_entry_id)s, %(rules_version)s, %(commands)s, %(events)s, %(prev_hash)s, %(hash)s
+SELECT shard, $2::int8, $3::int8, $4::int8, $5::int8, $6::int8, $7::varchar, $8::int4,
+    $9::bytea, $10::bytea, $11::bytea, $12::bytea
 FROM lease
 """
+_STATEMENT: Final = b"journal"
+_TEXT, _BINARY = 0, 1
 
 
 def ensure_row(cursor: AnyCursor, *, shard: int) -> None:
@@ -42,8 +100,167 @@ def ensure_row(cursor: AnyCursor, *, shard: int) -> None:
     cursor.execute(ENSURE, (shard, shard))
 
 
+def read_state(cursor: AnyCursor, *, shard: int) -> LeaseState:
+    """Return the lease as it is."""
+    ensure_row(cursor, shard=shard)
+    before = time.time()
+    cursor.execute(STATE, (shard,))
+    epoch, last_seq, pid, holder, age_seconds, database_time = cursor.fetchone()
+    # The database looked at its clock somewhere between our two looks at ours.
+    offset = max(before - database_time, database_time - time.time(), 0.0)
+    return LeaseState(epoch, last_seq, pid, holder, age_seconds, offset)
+
+
+def try_take(connection: Connection, *, shard: int) -> Lease | None:
+    """Take the lease if nobody has it, or if who has it does not keep it."""
+    cursor = connection.cursor()
+    state = read_state(cursor, shard=shard)
+    if not _try_lock(cursor, shard):
+        if state.age_seconds < TIMEOUT_SECONDS or not _end_holder(cursor, state, shard):
+            return None
+        if not _try_lock_for(cursor, shard, seconds=1.0):
+            return None
+    if state.clock_offset_seconds > CLOCK_OFFSET_SECONDS_MAX:
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, shard))
+        logger.critical(
+            "This machine's clock is %.1f s off the database's: it must not lead shard %d.",
+            state.clock_offset_seconds, shard,
+        )  # fmt: skip
+        return None
+    cursor.execute(RAISE, (socket.gethostname(), shard))
+    epoch, last_seq = cursor.fetchone() or (0, 0)
+    return Lease(connection, shard=shard, epoch=epoch, last_seq=last_seq)
+
+
+def _try_lock(cursor: AnyCursor, shard: int) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, shard))
+    return bool(cursor.fetchone()[0])
+
+
+def _try_lock_for(cursor: AnyCursor, shard: int, *, seconds: float) -> bool:
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        if _try_lock(cursor, shard):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _end_holder(cursor: AnyCursor, state: LeaseState, shard: int) -> bool:
+    """End the session of a writer that no longer renews: a stopped process keeps its lock."""
+    cursor.execute(HOLDER, (LOCK_CLASS, shard))
+    found = cursor.fetchone()
+    if found is None:
+        return True
+    if found[0] != state.backend_pid and state.age_seconds < UNNAMED_SECONDS:
+        return False
+    logger.warning(
+        "The writer of shard %d (epoch %d) has been silent for %.1f s: ending its session.",
+        shard, state.epoch, state.age_seconds,
+    )  # fmt: skip
+    cursor.execute("SELECT pg_terminate_backend(%s)", (found[0],))
+    return True
+
+
+class Lease:
+    """The right to write one shard's journal, for as long as the connection lives."""
+
+    def __init__(self, connection: Connection, *, shard: int, epoch: int, last_seq: int) -> None:
+        self.shard = shard
+        self.epoch = epoch
+        self.last_seq = last_seq
+        self.renewed_at = time.monotonic()
+        self._connection = connection
+        self._pg = connection.pgconn
+        self._pending_seq = 0
+        self._prepare()
+
+    def renew(self) -> None:
+        """Show that the writer lives. Not while a row is on its way: the row does the same."""
+        cursor = self._connection.execute(RENEW, (self.shard, self.epoch, self.last_seq))
+        if cursor.rowcount != 1:
+            raise LeaseLost(f"Epoch {self.epoch} has ended.")
+        self.renewed_at = time.monotonic()
+
+    @property
+    def renewal_due(self) -> bool:
+        """Return whether the lease must be renewed now."""
+        return time.monotonic() - self.renewed_at >= RENEW_SECONDS
+
+    def projected(self) -> tuple[int, int]:
+        """Return how far the projections are: (seq, at_ns)."""
+        found = self._connection.execute(
+            "SELECT seq, at_ns FROM matching_projection_offset WHERE shard = %s", (self.shard,)
+        ).fetchone()
+        return (0, 0) if found is None else (found[0], found[1])
+
+    def begin(self, row: Row) -> None:
+        """Start to journal a row; the next one can be worked out meanwhile."""
+        values: list[tuple[bytes, int]] = [
+            (str(value).encode(), _TEXT) if not isinstance(value, bytes) else (value, _BINARY)
+            for value in (getattr(row, name) for name in Row.__struct_fields__)
+        ]
+        self._pg.send_query_prepared(
+            _STATEMENT, [value for value, _ in values], [kind for _, kind in values]
+        )
+        self._pending_seq = row.last_seq
+        self._flush()
+
+    def finish(self) -> None:
+        """Return when the row that was begun is committed; raise if it is not."""
+        result = self._result()
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise LeaseLost(f"The journal did not take a row: {_words(result)}")
+        if result.command_tuples != 1:
+            raise LeaseLost(f"Epoch {self.epoch} has ended: row {self._pending_seq} was refused.")
+        self.last_seq = self._pending_seq
+        self._pending_seq = 0
+        self.renewed_at = time.monotonic()
+
+    def write(self, row: Row) -> None:
+        """Journal one row and return when it is committed."""
+        self.begin(row)
+        self.finish()
+
+    def _prepare(self) -> None:
+        result = self._pg.prepare(_STATEMENT, JOURNAL.encode())
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise LeaseLost(f"The journal cannot be written: {_words(result)}")
+
+    def _flush(self) -> None:
+        while self._pg.flush():
+            # The server may want to be read before it reads on.
+            readable, _, _ = select.select([self._pg.socket], [self._pg.socket], [], 1.0)
+            if readable:
+                self._pg.consume_input()
+
+    def _result(self) -> Any:
+        give_up_at = time.monotonic() + COMMIT_SECONDS_MAX
+        while self._pg.is_busy():
+            left_seconds = give_up_at - time.monotonic()
+            if left_seconds <= 0:
+                raise LeaseLost("The database does not answer.")
+            select.select([self._pg.socket], [], [], left_seconds)
+            self._pg.consume_input()
+        first = self._pg.get_result()
+        if first is None:
+            raise psycopg.OperationalError("The database gave no result.")
+        while self._pg.get_result() is not None:
+            continue
+        return first
+
+
+def _words(result: Any) -> str:
+    message: bytes = result.error_message or b"no reason given"
+    return message.decode(errors="replace").strip()
+
+
 def write_row(cursor: AnyCursor, row: Row) -> None:
-    """Journal a row, if the lease still is where the writer believes it to be."""
-    cursor.execute(JOURNAL, {name: getattr(row, name) for name in Row.__struct_fields__})
+    """Journal a row in the caller's transaction, under the same guard. For ``inprocess``."""
+    statement = JOURNAL
+    names = list(Row.__struct_fields__)
+    for number in range(len(names), 0, -1):
+        statement = statement.replace(f"${number}::", f"%({names[number - 1]})s::")
+    cursor.execute(statement, {name: getattr(row, name) for name in names})
     if cursor.rowcount != 1:
         raise LeaseLost(f"The lease does not allow epoch {row.epoch} to write {row.first_seq}.")

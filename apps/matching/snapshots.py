@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from apps.engine.engine import Engine
-from apps.matching.journal import AnyCursor
+from apps.matching.journal import AnyCursor, plain
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def newest_first(cursor: AnyCursor, *, shard: int) -> Iterator[StoredSnapshot]:
         )
         values = cursor.fetchone()
         if values is not None:
-            yield StoredSnapshot(*(bytes(v) if isinstance(v, memoryview) else v for v in values))
+            yield StoredSnapshot(*plain(values))
 
 
 def open_snapshot(snapshot: StoredSnapshot) -> Engine | None:

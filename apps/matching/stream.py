@@ -1,0 +1,168 @@
+"""The gateway through Valkey: packs commands into stream entries and waits for durable answers.
+
+One script decides and sends in one step: is there a writer, is there room, are the projections
+near enough. So a command either was not sent, for a stated reason, or it is in the stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from apps.core.errors import Invalid
+from apps.engine.messages import AnyCommand
+from apps.matching import journal, servers, wire
+from apps.matching.gateway import (
+    COMMANDS_PER_ENTRY_MAX,
+    TIMEOUT_SECONDS,
+    Reply,
+    busy,
+    original_seq,
+    outcome_unknown,
+    reply_of,
+    unavailable,
+)
+from apps.matching.replies import ReplyListener
+
+INBOX_ENTRIES_MAX: Final = 100_000
+PROJECTOR_LAG_MS_MAX: Final = 120_000
+# Half of the ids that the engine remembers: older ones are looked up in the projections.
+PROJECTOR_LAG_COMMANDS_MAX: Final = 500_000
+
+SEND: Final = """
+local leader = redis.call('GET', KEYS[1])
+if not leader then return 'down' end
+local generation, seq, at = string.match(leader, '^(%d+):%d+:(%d+):(%d+)$')
+local projected = redis.call('GET', KEYS[2])
+if not projected then return 'behind' end
+local projected_seq, projected_at = string.match(projected, '^(%d+):(%d+)$')
+local lag = tonumber(seq) - tonumber(projected_seq)
+if lag > tonumber(ARGV[4]) then return 'behind' end
+if lag > 0 and tonumber(at) - tonumber(projected_at) > tonumber(ARGV[3]) then return 'behind' end
+local stream = ARGV[1] .. generation
+if redis.call('XLEN', stream) >= tonumber(ARGV[2]) then return 'full' end
+for i = 5, #ARGV do redis.call('XADD', stream, '*', 'm', ARGV[i]) end
+return 'sent'
+"""
+SEND_SHA: Final = hashlib.sha1(SEND.encode(), usedforsecurity=False).hexdigest()
+
+
+class StreamGateway:
+    """One per process, shared by its threads."""
+
+    def __init__(self) -> None:
+        self._id = os.urandom(8).hex()
+        self._client = servers.valkey()
+        self._listener = ReplyListener(self._id)
+        self._requests = itertools.count(1)
+        self._free_waiters = threading.BoundedSemaphore(settings.MATCHING_WAITERS_MAX)
+
+    def close(self) -> None:
+        """Let go of the connections; a new gateway takes this one's place."""
+        self._listener.close()
+        self._client.close()
+
+    def submit(self, command: AnyCommand, timeout_seconds: float = TIMEOUT_SECONDS) -> Reply:
+        """Send one command and wait for its durable reply."""
+        return self.submit_many([command], timeout_seconds)[0]
+
+    def submit_many(
+        self, commands: Sequence[AnyCommand], timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> list[Reply]:
+        """Send commands as one packed entry and wait for all their replies, in order."""
+        if not commands:
+            return []
+        if len(commands) > COMMANDS_PER_ENTRY_MAX:
+            raise ValueError(f"At most {COMMANDS_PER_ENTRY_MAX} commands fit in one entry.")
+        with self._waiting():
+            answer = self._ask(commands, timeout_seconds)
+        events = wire.answer_events.decode(answer.events)
+        if len(events) != len(commands):
+            raise Invalid("malformed", "The exchange could not read this request. Nothing changed.")
+        batch = journal.batch_of(answer.first_seq, [answer.at_ns], [events])
+        return [self._reply(entry, batch) for entry in batch.entries]
+
+    def send(self, commands: Sequence[AnyCommand]) -> None:
+        """Send commands, packed, without waiting for what becomes of them."""
+        envelopes = [
+            wire.encode_envelope(self._id, 0, commands[start : start + COMMANDS_PER_ENTRY_MAX])
+            for start in range(0, len(commands), COMMANDS_PER_ENTRY_MAX)
+        ]
+        if envelopes:
+            self._push(envelopes, commands)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        if not self._free_waiters.acquire(blocking=False):
+            raise busy("Too many requests wait for the exchange. Nothing was sent.")
+        try:
+            yield
+        finally:
+            self._free_waiters.release()
+
+    def _ask(self, commands: Sequence[AnyCommand], timeout_seconds: float) -> wire.Answer:
+        if not self._listener.ready():
+            raise unavailable("The exchange cannot be reached. Nothing was sent.")
+        request = next(self._requests)
+        with self._listener.expect(request) as waiter:
+            self._push([wire.encode_envelope(self._id, request, commands)], commands)
+            answer = waiter.wait(timeout_seconds)
+        if answer is None:
+            raise outcome_unknown(commands)
+        return answer
+
+    def _push(self, envelopes: list[bytes], commands: Sequence[AnyCommand]) -> None:
+        pool = self._client.connection_pool
+        try:
+            link = pool.get_connection()
+        except redis.RedisError as error:
+            raise unavailable("The exchange cannot be reached. Nothing was sent.") from error
+        try:
+            verdict = _send(link, envelopes)
+        except redis.ResponseError as error:
+            # The script stopped before its first write: Valkey is loading, or is out of memory.
+            raise unavailable(f"The exchange cannot take requests ({error}).") from error
+        except redis.RedisError as error:
+            link.disconnect()
+            raise outcome_unknown(commands) from error
+        finally:
+            pool.release(link)
+        if verdict == b"down":
+            raise unavailable("The exchange is not running. Nothing was sent.")
+        if verdict == b"full":
+            raise busy("The exchange has too much to do. Nothing was sent.")
+        if verdict == b"behind":
+            raise busy("The exchange waits for its records to catch up. Nothing was sent.", 5)
+
+    def _reply(self, entry: journal.Entry, batch: journal.Batch) -> Reply:
+        seq = original_seq(entry.events)
+        if seq is None:
+            return reply_of(entry, None)
+        if seq >= batch.first_seq:
+            return reply_of(entry, batch.entries[seq - batch.first_seq])
+        with connection.cursor() as cursor:
+            return reply_of(entry, journal.entry_at(cursor, seq, shard=settings.MATCHING_SHARD))
+
+
+def _send(link: Any, envelopes: list[bytes]) -> bytes:
+    shard = settings.MATCHING_SHARD
+    arguments = (
+        2, wire.leader_key(shard), wire.projected_key(shard), wire.stream_prefix(shard),
+        INBOX_ENTRIES_MAX, PROJECTOR_LAG_MS_MAX, PROJECTOR_LAG_COMMANDS_MAX, *envelopes,
+    )  # fmt: skip
+    link.send_command("EVALSHA", SEND_SHA, *arguments)
+    try:
+        verdict: bytes = link.read_response()
+    except redis.exceptions.NoScriptError:
+        link.send_command("EVAL", SEND, *arguments)
+        verdict = link.read_response()
+    return verdict
