@@ -40,7 +40,7 @@ class Instrument(models.Model):
         HALTED = 3
 
     id = models.IntegerField(primary_key=True)
-    symbol = models.CharField(max_length=25, unique=True)
+    symbol = models.CharField(max_length=200, unique=True)
     base = models.ForeignKey(
         Asset, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )

@@ -3,11 +3,15 @@
 from django.apps import AppConfig
 
 from apps.core import partitions
+from apps.matching import projections
 
 
 class TradesConfig(AppConfig):
     name = "apps.trades"
 
     def ready(self) -> None:
+        from apps.trades.projections import TradesProjection
+
         partitions.register("trades_order", "created_at")
         partitions.register("trades_fill", "at")
+        projections.register(TradesProjection())

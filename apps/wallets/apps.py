@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 
 from apps.core import partitions
+from apps.matching import projections
 
 
 class WalletsConfig(AppConfig):
@@ -11,7 +12,9 @@ class WalletsConfig(AppConfig):
     def ready(self) -> None:
         # Models cannot be imported before the registry of apps is ready.
         from apps.accounts.events import on_person_arrived
+        from apps.wallets.projections import WalletsProjection
         from apps.wallets.welcome import welcome
 
         on_person_arrived(welcome)
         partitions.register("wallets_ledgerentry", "at")
+        projections.register(WalletsProjection())

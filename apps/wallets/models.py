@@ -110,7 +110,7 @@ class LedgerEntry(models.Model):
     )  # fmt: skip
     amount_minor = models.BigIntegerField()
     kind = models.CharField(max_length=12, choices=Kind)
-    reference = models.CharField(max_length=64, blank=True)
+    reference = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField()
 
     class Meta:

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             name="Instrument",
             fields=[
                 ("id", models.IntegerField(primary_key=True, serialize=False)),
-                ("symbol", models.CharField(max_length=25, unique=True)),
+                ("symbol", models.CharField(max_length=200, unique=True)),
                 (
                     "tick_size_minor",
                     models.BigIntegerField(help_text="Quote minor units per whole base unit."),

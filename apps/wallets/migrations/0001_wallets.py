@@ -21,7 +21,7 @@ CREATE TABLE wallets_ledgerentry (
     asset_id smallint NOT NULL,
     amount_minor bigint NOT NULL,
     kind varchar(12) NOT NULL,
-    reference varchar(64) NOT NULL,
+    reference varchar(200) NOT NULL,
     at timestamptz NOT NULL,
     PRIMARY KEY (account_id, id, at),
     CONSTRAINT ledger_entry_moves_something CHECK (amount_minor <> 0)
@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                                 max_length=12,
                             ),
                         ),
-                        ("reference", models.CharField(blank=True, max_length=64)),
+                        ("reference", models.CharField(blank=True, max_length=200)),
                         ("at", models.DateTimeField()),
                         (
                             "asset",

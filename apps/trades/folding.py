@@ -1,0 +1,169 @@
+"""What a batch of events does to orders: one ``Change`` per order, whatever happened to it.
+
+The projection writes changes into the tables; order entry turns the one of its own order into the
+answer. Only orders of people are followed: the house's would be most of the rows and nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from apps.engine.messages import (
+    BUY,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    SELL,
+    Accepted,
+    Closed,
+    Trade,
+    Triggered,
+)
+from apps.matching.journal import Entry
+
+FIRST_PERSONAL_ACCOUNT_ID: Final = 1000
+
+STATUS_BY_CLOSE: Final = {FILLED: "filled", CANCELLED: "cancelled", EXPIRED: "expired"}
+
+
+class Change:
+    """Sums of what happened to an order; ``accepted`` is there if it was entered here, too.
+
+    ``status`` is empty where nothing changed it.
+    """
+
+    __slots__ = (
+        "accepted", "account_id", "created_ns", "fee_minor", "filled_lots", "filled_quote_minor",
+        "held_minor", "last_seq", "order_id", "reason", "seq", "status", "triggered", "updated_ns",
+    )  # fmt: skip
+
+    def __init__(self, order_id: int, account_id: int) -> None:
+        self.order_id = order_id
+        self.account_id = account_id
+        self.accepted: Accepted | None = None
+        self.seq = 0
+        self.created_ns = 0
+        self.filled_lots = 0
+        self.filled_quote_minor = 0
+        self.fee_minor = 0
+        self.held_minor = 0
+        self.triggered = False
+        self.status = ""
+        self.reason = ""
+        self.last_seq = 0
+        self.updated_ns = 0
+
+
+class Side:
+    """One side of a trade: the fill of one person's order."""
+
+    __slots__ = ("account_id", "at_ns", "fee_minor", "is_maker", "order_id", "seq", "side", "trade")
+
+    def __init__(
+        self, trade: Trade, seq: int, at_ns: int, is_maker: bool, side: int,
+        account_id: int, order_id: int, fee_minor: int,
+    ) -> None:  # fmt: skip
+        self.trade = trade
+        self.seq = seq
+        self.at_ns = at_ns
+        self.is_maker = is_maker
+        self.side = side
+        self.account_id = account_id
+        self.order_id = order_id
+        self.fee_minor = fee_minor
+
+    @property
+    def id(self) -> int:
+        return self.trade.trade_id * 2 + (0 if self.is_maker else 1)
+
+
+class Folded:
+    """The orders a batch changed, by id, and the fills it made, in order."""
+
+    __slots__ = ("changes", "sides")
+
+    def __init__(self) -> None:
+        self.changes: dict[int, Change] = {}
+        self.sides: list[Side] = []
+
+    def add(self, entry: Entry) -> None:
+        """Take in everything that one command caused."""
+        seq, at_ns = entry.seq, entry.at_ns
+        for event in entry.events:
+            kind = type(event)
+            if kind is Accepted:
+                self._accept(event, seq, at_ns)
+            elif kind is Trade:
+                self._trade(event, seq, at_ns)
+            elif kind is Closed:
+                self._close(event, seq, at_ns)
+            elif kind is Triggered:
+                self._trigger(event, seq, at_ns)
+
+    def _change(self, order_id: int, account_id: int, seq: int, at_ns: int) -> Change:
+        change = self.changes.get(order_id)
+        if change is None:
+            change = self.changes[order_id] = Change(order_id, account_id)
+        change.last_seq = seq
+        change.updated_ns = at_ns
+        return change
+
+    def _accept(self, event: Accepted, seq: int, at_ns: int) -> None:
+        if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
+            return
+        change = self._change(event.order_id, event.account_id, seq, at_ns)
+        change.accepted = event
+        change.seq = seq
+        change.created_ns = at_ns
+        change.held_minor = event.hold_minor
+        change.status = "open"
+
+    def _trade(self, trade: Trade, seq: int, at_ns: int) -> None:
+        maker_id, taker_id = trade.maker_account_id, trade.taker_account_id
+        if maker_id >= FIRST_PERSONAL_ACCOUNT_ID:
+            side = SELL if trade.taker_side == BUY else BUY
+            made = Side(
+                trade, seq, at_ns, True, side, maker_id, trade.maker_order_id, trade.maker_fee_minor
+            )
+            self._fill(made, trade.maker_hold_used_minor, trade.maker_remaining_lots)
+        if taker_id >= FIRST_PERSONAL_ACCOUNT_ID:
+            taken = Side(
+                trade, seq, at_ns, False, trade.taker_side, taker_id, trade.taker_order_id,
+                trade.taker_fee_minor,
+            )  # fmt: skip
+            self._fill(taken, trade.taker_hold_used_minor, trade.taker_remaining_lots)
+
+    def _fill(self, side: Side, hold_used_minor: int, remaining_lots: int) -> None:
+        self.sides.append(side)
+        trade = side.trade
+        change = self._change(side.order_id, side.account_id, side.seq, side.at_ns)
+        change.filled_lots += trade.quantity_lots
+        change.filled_quote_minor += trade.quote_minor
+        change.fee_minor += side.fee_minor
+        change.held_minor -= hold_used_minor
+        # An order by quote amount has no lots that could run out; its end comes as Closed.
+        accepted = change.accepted
+        by_quote = accepted is not None and not accepted.terms.quantity_lots
+        change.status = "partially_filled" if remaining_lots or by_quote else "filled"
+
+    def _close(self, event: Closed, seq: int, at_ns: int) -> None:
+        if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
+            return
+        change = self._change(event.order_id, event.account_id, seq, at_ns)
+        change.held_minor -= event.released_minor
+        change.status = STATUS_BY_CLOSE[event.status]
+        change.reason = event.reason
+
+    def _trigger(self, event: Triggered, seq: int, at_ns: int) -> None:
+        if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
+            return
+        self._change(event.order_id, event.account_id, seq, at_ns).triggered = True
+
+
+def fold(entries: Iterable[Entry]) -> Folded:
+    """Return what the entries do to the orders and fills of people."""
+    folded = Folded()
+    for entry in entries:
+        folded.add(entry)
+    return folded

@@ -1,0 +1,199 @@
+"""Orders and fills of people, written from the engine's events.
+
+An order entered in a batch is copied in as it stands at its end; older ones change by one
+statement per batch. Refuses nothing: what the constraints refuse is a bug in the engine.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from django.db import connection
+
+from apps.core import bulk
+from apps.matching.journal import Batch
+from apps.matching.projections import EngineView
+from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Side, fold
+
+DIFFERENCES_SHOWN: Final = 20
+
+_ORDER_COLUMNS: Final = (
+    "id", "account_id", "instrument_id", "side", "order_type", "time_in_force", "post_only",
+    "self_trade", "quantity_lots", "quote_minor", "price_ticks", "stop_ticks", "filled_lots",
+    "filled_quote_minor", "fee_minor", "held_minor", "triggered", "seq", "last_seq", "created_at",
+    "updated_at", "expires_at", "client_order_id", "status", "reason",
+)  # fmt: skip
+_ORDER_ROW: Final = struct.Struct("!h" + "iqiqiiihihihi?ih" + "iq" * 8 + "i?" + "iq" * 4)
+_FILL_COLUMNS: Final = (
+    "id", "trade_id", "order_id", "account_id", "instrument_id", "side", "is_maker", "price_ticks",
+    "quantity_lots", "quote_minor", "fee_minor", "seq", "at",
+)  # fmt: skip
+_FILL_ROW: Final = struct.Struct("!h" + "iq" * 4 + "iiihi?" + "iq" * 6)
+_MOMENT: Final = struct.Struct("!iq")
+
+_UPDATE_ORDERS: Final = """
+    UPDATE trades_order AS old SET
+        filled_lots = old.filled_lots + change.filled_lots,
+        filled_quote_minor = old.filled_quote_minor + change.filled_quote_minor,
+        fee_minor = old.fee_minor + change.fee_minor,
+        held_minor = old.held_minor + change.held_minor,
+        triggered = old.triggered OR change.triggered = 1,
+        status = CASE change.status WHEN '' THEN old.status ELSE change.status END,
+        reason = CASE change.reason WHEN '' THEN old.reason ELSE change.reason END,
+        last_seq = change.last_seq,
+        updated_at = timestamptz 'epoch' + change.updated_micros * interval '1 microsecond'
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::integer[], %s::text[], %s::text[], %s::bigint[], %s::bigint[]
+    ) AS change (
+        account_id, id, filled_lots, filled_quote_minor, fee_minor, held_minor, triggered, status,
+        reason, last_seq, updated_micros
+    )
+    WHERE old.account_id = change.account_id AND old.id = change.id
+"""
+
+
+class OrderMissing(Exception):
+    """Events speak of an order that is not in the table: the projection is not whole."""
+
+
+class TradesProjection:
+    name = "trades"
+    tables = ("trades_order", "trades_fill")
+
+    def apply(self, batch: Batch, cursor: Any) -> None:
+        folded = fold(batch.entries)
+        new: list[Change] = []
+        old: list[Change] = []
+        for change in folded.changes.values():
+            (old if change.accepted is None else new).append(change)
+        if new:
+            bulk.copy(cursor, "trades_order", _ORDER_COLUMNS, _order_rows(new))
+        if old:
+            _update_orders(cursor, old)
+        if folded.sides:
+            bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, _fill_rows(folded.sides))
+
+    def check(self, view: EngineView) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            return [*_orders_against_engine(cursor, view), *_fills_against_orders(cursor)]
+
+
+def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
+    pack, moment = _ORDER_ROW.pack, _MOMENT.pack
+    words = {word: bulk.packed_text(word) for word in ("", "open", "partially_filled", "filled")}
+    for change in changes:
+        order = change.accepted
+        assert order is not None
+        terms = order.terms
+        created = bulk.micros(change.created_ns)
+        fixed = pack(
+            25, 8, change.order_id, 8, change.account_id, 4, terms.market_id, 2, terms.side,
+            2, terms.order_type, 2, terms.time_in_force, 1, terms.post_only, 2, terms.self_trade,
+            8, terms.quantity_lots, 8, terms.quote_minor, 8, terms.price_ticks,
+            8, terms.stop_ticks, 8, change.filled_lots, 8, change.filled_quote_minor,
+            8, change.fee_minor, 8, change.held_minor, 1, change.triggered,
+            8, change.seq, 8, change.last_seq, 8, created, 8, bulk.micros(change.updated_ns),
+        )  # fmt: skip
+        expires = terms.expires_at_ns
+        yield (
+            fixed
+            + (moment(8, bulk.micros(expires)) if expires else bulk.NULL)
+            + bulk.packed_text(order.client_order_id)
+            + (words.get(change.status) or bulk.packed_text(change.status))
+            + (words.get(change.reason) or bulk.packed_text(change.reason))
+        )
+
+
+def _update_orders(cursor: Any, changes: list[Change]) -> None:
+    cursor.execute(
+        _UPDATE_ORDERS,
+        (
+            bulk.int_array(change.account_id for change in changes),
+            bulk.int_array(change.order_id for change in changes),
+            bulk.int_array(change.filled_lots for change in changes),
+            bulk.int_array(change.filled_quote_minor for change in changes),
+            bulk.int_array(change.fee_minor for change in changes),
+            bulk.int_array(change.held_minor for change in changes),
+            bulk.int_array(int(change.triggered) for change in changes),
+            bulk.word_array(change.status for change in changes),
+            bulk.word_array(change.reason for change in changes),
+            bulk.int_array(change.last_seq for change in changes),
+            bulk.int_array(change.updated_ns // 1_000 for change in changes),
+        ),
+    )
+    if cursor.rowcount != len(changes):
+        raise OrderMissing(
+            f"{len(changes) - cursor.rowcount} of {len(changes)} orders that changed up to seq"
+            f" {max(change.last_seq for change in changes)} are not in the table."
+        )
+
+
+def _fill_rows(sides: Iterable[Side]) -> Iterator[bytes]:
+    pack = _FILL_ROW.pack
+    for side in sides:
+        trade = side.trade
+        yield pack(
+            13, 8, side.id, 8, trade.trade_id, 8, side.order_id, 8, side.account_id,
+            4, trade.market_id, 2, side.side, 1, side.is_maker, 8, trade.price_ticks,
+            8, trade.quantity_lots, 8, trade.quote_minor, 8, side.fee_minor, 8, side.seq,
+            8, bulk.micros(side.at_ns),
+        )  # fmt: skip
+
+
+def _orders_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
+    """Compare what is open: for each order account, market, side, hold and lots still to fill."""
+    cursor.execute(
+        """
+        SELECT id, account_id, instrument_id, side, held_minor,
+            CASE WHEN quantity_lots = 0 THEN 0 ELSE quantity_lots - filled_lots END
+        FROM trades_order WHERE status IN ('open', 'partially_filled')
+        """
+    )
+    stored = {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
+    decided = {
+        order_id: (account_id, market_id, side, hold_minor, remaining_lots)
+        for order_id, account_id, market_id, side, _, remaining_lots, hold_minor, _ in (
+            view.open_orders()
+        )
+        if account_id >= FIRST_PERSONAL_ACCOUNT_ID
+    }
+    different = [
+        key for key in stored.keys() | decided.keys() if stored.get(key) != decided.get(key)
+    ]
+    for order_id in sorted(different)[:DIFFERENCES_SHOWN]:
+        yield (
+            f"order {order_id} (account, market, side, hold, lots to fill): the engine has"
+            f" {decided.get(order_id, 'no such open order')}, the table"
+            f" {stored.get(order_id, 'no such open order')}"
+        )
+    if len(different) > DIFFERENCES_SHOWN:
+        yield f"{len(different) - DIFFERENCES_SHOWN} more open orders differ from the engine's"
+
+
+def _fills_against_orders(cursor: Any) -> Iterator[str]:
+    """Each order has filled, paid and been charged what its fills say."""
+    cursor.execute(
+        """
+        SELECT coalesce(o.id, f.order_id), o.filled_lots, o.filled_quote_minor, o.fee_minor,
+            f.lots, f.quote_minor, f.fee_minor
+        FROM (SELECT * FROM trades_order WHERE filled_lots > 0) AS o
+        FULL JOIN (
+            SELECT account_id, order_id, sum(quantity_lots) AS lots,
+                sum(quote_minor) AS quote_minor, sum(fee_minor) AS fee_minor
+            FROM trades_fill GROUP BY account_id, order_id
+        ) AS f ON f.account_id = o.account_id AND f.order_id = o.id
+        WHERE (o.filled_lots, o.filled_quote_minor, o.fee_minor)
+            IS DISTINCT FROM (f.lots, f.quote_minor, f.fee_minor)
+        ORDER BY 1 LIMIT %s
+        """,
+        [DIFFERENCES_SHOWN],
+    )
+    for order_id, *amounts in cursor.fetchall():
+        yield (
+            f"order {order_id} (lots, quote, fee) says {tuple(amounts[:3])},"
+            f" its fills say {tuple(amounts[3:])}"
+        )

@@ -1,0 +1,235 @@
+"""Balances and the ledger, written from the engine's events.
+
+Balances change by one statement per batch; ledger entries are copied in. Refuses nothing: a batch
+that the constraints refuse is a bug in the engine, and stops the projector.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.db import connection
+
+from apps.core import bulk
+from apps.engine.messages import (
+    AnyEvent,
+    Deposited,
+    HoldSettled,
+    Instrument,
+    InstrumentListed,
+    Trade,
+    Transferred,
+    postings,
+)
+from apps.matching.journal import Batch
+from apps.matching.projections import EngineView
+from apps.wallets.rules import entry_id, legs_of, reference_of
+
+DIFFERENCES_SHOWN: Final = 20
+
+_LEDGER_COLUMNS: Final = (
+    "id", "seq", "event_index", "account_id", "asset_id", "amount_minor", "kind", "reference", "at",
+)  # fmt: skip
+_LEDGER_ROW: Final = struct.Struct("!h iq iq ii iq ih iq".replace(" ", ""))
+_AT: Final = struct.Struct("!iq")
+_MOVES_BETWEEN_ACCOUNTS: Final = frozenset({Trade, Deposited, HoldSettled, Transferred})
+
+_MERGE_BALANCES: Final = """
+    MERGE INTO wallets_balance AS balance
+    USING (
+        SELECT * FROM unnest(
+            %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[]
+        ) AS row (account_id, asset_id, available_minor, held_minor, seq)
+    ) AS change
+    ON balance.account_id = change.account_id AND balance.asset_id = change.asset_id
+    WHEN MATCHED THEN UPDATE SET
+        available_minor = balance.available_minor + change.available_minor,
+        held_minor = balance.held_minor + change.held_minor,
+        seq = change.seq
+    WHEN NOT MATCHED THEN INSERT (account_id, asset_id, available_minor, held_minor, seq)
+        VALUES (
+            change.account_id, change.asset_id, change.available_minor, change.held_minor,
+            change.seq
+        )
+"""
+
+Moved = tuple[int, int, int, AnyEvent]
+
+
+class _Change:
+    """What a batch does to one balance."""
+
+    __slots__ = ("available_minor", "held_minor", "seq")
+
+    def __init__(self) -> None:
+        self.available_minor = 0
+        self.held_minor = 0
+        self.seq = 0
+
+
+class _Instruments(dict[int, Instrument]):
+    """Which assets a market trades; what a process has not seen listed, it reads."""
+
+    cursor: Any = None
+
+    def __missing__(self, market_id: int) -> Instrument:
+        # The table is another app's. What is read of it is the engine's own and never changes.
+        self.cursor.execute(
+            "SELECT base_id, quote_id, lot_minor, tick_lot_minor"
+            " FROM markets_instrument WHERE id = %s",
+            (market_id,),
+        )
+        base_id, quote_id, lot_minor, tick_lot_minor = self.cursor.fetchone()
+        found = Instrument(
+            market_id, base_id, quote_id, lot_minor, tick_lot_minor, 0, 0, 0, 0, 0, 0, 0
+        )
+        self[market_id] = found
+        return found
+
+
+class WalletsProjection:
+    name = "wallets"
+    tables = ("wallets_balance", "wallets_ledgerentry")
+
+    def __init__(self) -> None:
+        self._instruments = _Instruments()
+
+    def apply(self, batch: Batch, cursor: Any) -> None:
+        self._instruments.cursor = cursor
+        changes, moved = self._fold(batch)
+        if changes:
+            keys, values = list(changes), list(changes.values())
+            cursor.execute(
+                _MERGE_BALANCES,
+                (
+                    bulk.int_array(account_id for account_id, _ in keys),
+                    bulk.int_array(asset_id for _, asset_id in keys),
+                    bulk.int_array(change.available_minor for change in values),
+                    bulk.int_array(change.held_minor for change in values),
+                    bulk.int_array(change.seq for change in values),
+                ),
+            )
+        if moved:
+            bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, self._ledger_rows(moved))
+
+    def check(self, view: EngineView) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            differences = [
+                *_balances_against_engine(cursor, view),
+                *_ledger_against_balances(cursor),
+                *_unbalanced(cursor),
+            ]
+        return differences
+
+    def _fold(self, batch: Batch) -> tuple[dict[tuple[int, int], _Change], list[Moved]]:
+        """Return what each balance changes by, and the events that make ledger entries."""
+        changes: dict[tuple[int, int], _Change] = {}
+        moved: list[Moved] = []
+        instruments = self._instruments
+        for entry in batch.entries:
+            seq = entry.seq
+            for index, event in enumerate(entry.events):
+                kind = type(event)
+                if kind is InstrumentListed:
+                    instruments[event.instrument.market_id] = event.instrument
+                elif kind in _MOVES_BETWEEN_ACCOUNTS:
+                    moved.append((seq, index, entry.at_ns, event))
+                for posting in postings(event, instruments):
+                    key = (posting.account_id, posting.asset_id)
+                    change = changes.get(key)
+                    if change is None:
+                        change = changes[key] = _Change()
+                    change.available_minor += posting.available_minor
+                    change.held_minor += posting.held_minor
+                    change.seq = seq
+        return changes, moved
+
+    def _ledger_rows(self, moved: list[Moved]) -> Iterator[bytes]:
+        pack = _LEDGER_ROW.pack
+        kinds = {
+            kind: bulk.packed_text(kind)
+            for kind in ("deposit", "withdrawal", "transfer", "trade", "fee")
+        }
+        last_seq, number = 0, 0
+        for seq, index, at_ns, event in moved:
+            if seq != last_seq:
+                last_seq, number = seq, 0
+            tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(at_ns))
+            for account_id, asset_id, amount_minor, kind in legs_of(event, self._instruments):
+                yield (
+                    pack(
+                        9, 8, entry_id(seq, number), 8, seq, 4, index, 8, account_id,
+                        2, asset_id, 8, amount_minor,
+                    )
+                    + kinds[kind]
+                    + tail
+                )  # fmt: skip
+                number += 1
+
+
+def _balances_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
+    cursor.execute(
+        "SELECT account_id, asset_id, available_minor, held_minor FROM wallets_balance"
+        " WHERE available_minor <> 0 OR held_minor <> 0"
+    )
+    stored = {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
+    decided = {(row[0], row[1]): (row[2], row[3]) for row in view.balances()}
+    decided = {key: value for key, value in decided.items() if value != (0, 0)}
+    different = [
+        key for key in stored.keys() | decided.keys() if stored.get(key) != decided.get(key)
+    ]
+    for account_id, asset_id in sorted(different)[:DIFFERENCES_SHOWN]:
+        key = (account_id, asset_id)
+        yield (
+            f"balance of account {account_id} in asset {asset_id}: the engine has"
+            f" {decided.get(key, (0, 0))} (available, held), the table {stored.get(key, (0, 0))}"
+        )
+    if len(different) > DIFFERENCES_SHOWN:
+        yield f"{len(different) - DIFFERENCES_SHOWN} more balances differ from the engine's"
+
+
+def _ledger_against_balances(cursor: Any) -> Iterator[str]:
+    cursor.execute(
+        """
+        SELECT coalesce(e.account_id, b.account_id), coalesce(e.asset_id, b.asset_id),
+            coalesce(e.total, 0), coalesce(b.total, 0)
+        FROM (
+            SELECT account_id, asset_id, sum(amount_minor) AS total
+            FROM wallets_ledgerentry GROUP BY account_id, asset_id
+        ) AS e
+        FULL JOIN (
+            SELECT account_id, asset_id, available_minor::numeric + held_minor AS total
+            FROM wallets_balance
+        ) AS b ON b.account_id = e.account_id AND b.asset_id = e.asset_id
+        WHERE coalesce(e.total, 0) <> coalesce(b.total, 0)
+        ORDER BY 1, 2 LIMIT %s
+        """,
+        [DIFFERENCES_SHOWN],
+    )
+    for account_id, asset_id, entries, balance in cursor.fetchall():
+        yield (
+            f"ledger of account {account_id} in asset {asset_id} sums to {entries},"
+            f" its balance is {balance}"
+        )
+
+
+def _unbalanced(cursor: Any) -> Iterator[str]:
+    cursor.execute(
+        "SELECT asset_id, sum(available_minor::numeric + held_minor) FROM wallets_balance"
+        " GROUP BY asset_id HAVING sum(available_minor::numeric + held_minor) <> 0 ORDER BY 1"
+    )
+    for asset_id, total in cursor.fetchall():
+        yield f"asset {asset_id} sums to {total} over all accounts, not to zero"
+    cursor.execute(
+        """
+        SELECT seq, event_index, asset_id, sum(amount_minor) FROM wallets_ledgerentry
+        GROUP BY seq, event_index, asset_id HAVING sum(amount_minor) <> 0
+        ORDER BY 1, 2, 3 LIMIT %s
+        """,
+        [DIFFERENCES_SHOWN],
+    )
+    for seq, event_index, asset_id, total in cursor.fetchall():
+        yield f"legs of event {event_index} of seq {seq} in asset {asset_id} sum to {total}"
