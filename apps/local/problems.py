@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LocalProblem(Exception):
-    """Something about this machine, not about the code. The message is for the person who runs it."""
+    """Something about this machine, not the code; the message is for the person who runs it."""
 
 
 class PortBusy(LocalProblem):

@@ -6,6 +6,7 @@ a server never waits for somebody to read its output.
 
 from __future__ import annotations
 
+import abc
 import atexit
 import os
 import secrets
@@ -27,7 +28,7 @@ _guard = Guard()
 atexit.register(_guard.close)
 
 
-class Server:
+class Server(abc.ABC):
     """Base of the launchers. ``directory`` is the server's own and survives restarts."""
 
     title = "server"
@@ -56,15 +57,21 @@ class Server:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
 
+    @abc.abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """Return the program and its arguments."""
 
+    @abc.abstractmethod
     def answers(self) -> bool:
         """Return whether the server takes requests, with our password."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def pid_file(self) -> Path:
-        raise NotImplementedError
+        """Return the file in which the server itself notes its process id."""
+
+    @abc.abstractmethod
+    def url(self) -> str:
+        """Return the address with the password in it."""
 
     def drop(self) -> dict[str, object]:
         """Arguments of Popen that give up root, where the server must not have it."""
@@ -151,6 +158,7 @@ class Server:
         """The password of this server, made once and kept in its folder for the owner alone."""
         path = self.directory / "password"
         if not path.exists():
+            self.directory.mkdir(parents=True, exist_ok=True)
             keep_secret(path, secrets.token_urlsafe(24))
         return path.read_text()
 

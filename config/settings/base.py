@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from whitenoise.compress import Compressor
+
 from config import csp, env
 from config.settings.api import (  # noqa: F401  # They are settings too.
     API_BURST,
@@ -151,6 +153,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Pages name hashed files only; source maps are for developers, who can wait for them.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 
 # How commands reach the engine: "stream" through Valkey, "inprocess" in tests.
 MATCHING_GATEWAY = env.text("MATCHING_GATEWAY", "stream")

@@ -16,9 +16,7 @@ SECRET_KEY = env.text("SECRET_KEY", "development-only-key-that-is-never-used-in-
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 
 # What `manage.py up` was told; an address that is not given means: start that server yourself.
-UP = {
-    "port": int(env.given("PORT") or 8000),
-    "database_url": env.given("DATABASE_URL"),
-    "redis_url": env.given("REDIS_URL"),
-    "environment": env.everything(),
-}
+UP_PORT = int(env.given("PORT") or 8000)
+UP_DATABASE_URL = env.given("DATABASE_URL")
+UP_REDIS_URL = env.given("REDIS_URL")
+UP_ENVIRONMENT = env.everything()

@@ -1,0 +1,96 @@
+"""What runs under `manage.py up`: which processes, in which order, with which environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PORT_FIRST, PORT_LAST = 1024, 32_767
+# Offsets from PORT. Odd enough that two copies on round ports never share one, and the result
+# stays below the range from which systems give out ports of their own accord.
+POSTGRES_OFFSET = 10_000
+VALKEY_OFFSET = 16_379
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process. ``after`` names what must be ready first; ``once`` runs to its end.
+
+    They are stopped in waves, the highest first: faces before the engine that they talk to.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    once: bool = False
+    wave: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def server_ports(port: int) -> tuple[int, int]:
+    """Return the ports of PostgreSQL and Valkey that belong to a port of the site."""
+    count = PORT_LAST - PORT_FIRST + 1
+    first, second = (
+        PORT_FIRST + (port + offset - PORT_FIRST) % count
+        for offset in (POSTGRES_OFFSET, VALKEY_OFFSET)
+    )
+    return first, second
+
+
+def processes(base_dir: Path, run_dir: Path, *, prepared: bool, demo: bool) -> list[Process]:
+    """Return everything but the two servers, in the order in which it is listed to people."""
+    manage = (sys.executable, str(base_dir / "manage.py"))
+    # Migrations and the making of the demo world may take their time.
+    patient = {"STATEMENT_TIMEOUT_MS": "0"}
+    ready = () if prepared else ("prepare",)
+    world = ("demo",) if demo else ()
+    engine = ("matching-a", "projector")
+    found = [
+        Process("matching-a", _matching("a"), ready, wave=0),
+        Process("matching-b", _matching("b"), ready, wave=0),
+        Process("projector", (*manage, "project"), ready, wave=0),
+        Process("live", (*manage, "publish_live"), (*ready, *world)),
+        Process("liquidity", (*manage, "run_liquidity"), (*ready, *world)),
+        Process("worker", _worker(run_dir), ready),
+        Process("web", (*manage, "serve"), ready),
+    ]
+    if demo:
+        found.insert(0, Process("demo", (*manage, "demo"), (*ready, *engine), True, 1, patient))
+    if not prepared:
+        found.insert(0, Process("prepare", (*manage, "prepare"), (), True, 1, patient))
+    return found
+
+
+def chosen(found: list[Process], only: list[str]) -> list[Process]:
+    """Return the named processes and what prepares the tables."""
+    if not only:
+        return found
+    unknown = set(only) - {process.name for process in found}
+    if unknown:
+        names = ", ".join(process.name for process in found)
+        raise ValueError(f"There is no process {', '.join(sorted(unknown))}. There are: {names}.")
+    return [process for process in found if process.name in {*only, "prepare"}]
+
+
+def _matching(letter: str) -> tuple[str, ...]:
+    return (
+        *_celery("matching", f"matching-{letter}@%h", 2),
+        *("--without-gossip", "--without-mingle", "--prefetch-multiplier", "1"),
+    )
+
+
+def _worker(run_dir: Path) -> tuple[str, ...]:
+    return (
+        *_celery("default", "worker@%h", 2),
+        *("--without-gossip", "--without-mingle"),
+        *("-B", "--schedule", str(run_dir / "beat-schedule")),
+    )
+
+
+def _celery(queue: str, name: str, threads: int) -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", queue, "-n", name),
+        *("-P", "threads", "-c", str(threads), "--loglevel", "INFO"),
+    )
