@@ -42,7 +42,7 @@ def test_anything_but_plain_digits_is_no_amount(text: str) -> None:
     assert refusal.value.code == "invalid_amount"
 
 
-@pytest.mark.parametrize("value", [1, 0.1, True, None, [], {}, b"1"])
+@pytest.mark.parametrize("value", [5, 0.1, True, None, [], {}, b"1"])
 def test_only_strings_are_amounts(value: object) -> None:
     with pytest.raises(Invalid) as refusal:
         parse_decimal(value, 8)
