@@ -1,0 +1,221 @@
+"""What a person has and what it is worth, now and over time, in the common quote asset.
+
+It spans wallets and markets, so it lives above both. An asset without a market against the common
+quote asset counts as worth nothing and is said to have no price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from apps.accounts.models import User
+from apps.core import clock
+from apps.core.errors import NotFound
+from apps.core.money import format_minor
+from apps.markets.queries import Ticker24h, candles, tickers
+from apps.markets.rules import format_price
+from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps, worth_minor
+from apps.wallets.models import Balance
+from apps.wallets.presentation import balance_json
+from apps.wallets.queries import balances, flows, main_account
+
+VALUE_ASSET: Final = "USDT"
+VALUE_SCALE: Final = 8
+_ORIGIN: Final = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A stretch of time, cut into steps that are candles of one interval."""
+
+    name: str
+    interval: str
+    step: timedelta
+    steps: int
+
+
+RANGES: Final = {
+    each.name: each
+    for each in (
+        Range("1h", "1m", timedelta(minutes=1), 60),
+        Range("24h", "15m", timedelta(minutes=15), 96),
+        Range("7d", "1h", timedelta(hours=1), 168),
+        Range("30d", "4h", timedelta(hours=4), 180),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One asset of an account. ``ticker`` is None for the value asset and for what has no price."""
+
+    balance: Balance
+    ticker: Ticker24h | None
+    worth_minor: int
+    share_bps: int
+
+    @property
+    def data(self) -> dict[str, object]:
+        return balance_json(self.balance)
+
+    @property
+    def price(self) -> str:
+        if self.ticker is None or self.ticker.last_ticks is None:
+            return ""
+        return format_price(self.ticker.last_ticks, self.ticker.instrument)
+
+    @property
+    def change(self) -> str:
+        if self.ticker is None or self.ticker.last_ticks is None:
+            return ""
+        return format_minor(self.ticker.change_bps, 2, min_decimals=2)
+
+    @property
+    def worth(self) -> str:
+        return value_text(self.worth_minor)
+
+    @property
+    def share(self) -> str:
+        return format_minor(self.share_bps, 2, min_decimals=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Everything in a person's main account. ``account`` is its public id, empty without one."""
+
+    account: str
+    opened_at: datetime | None
+    rows: tuple[Holding, ...]
+    total_minor: int
+
+    @property
+    def total(self) -> str:
+        return value_text(self.total_minor)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Value at the end of each step, and why it changed from the first step to the last."""
+
+    range: Range
+    points: tuple[tuple[datetime, int], ...]
+    paid_in_minor: int
+    fees_minor: int
+
+    @property
+    def change_minor(self) -> int:
+        return self.points[-1][1] - self.points[0][1] if self.points else 0
+
+    @property
+    def result_minor(self) -> int:
+        """What moving prices and trading made of it: change less deposits and fees."""
+        return self.change_minor - self.paid_in_minor - self.fees_minor
+
+
+def value_text(minor: int) -> str:
+    """Return an amount of the value asset with the two decimals that people read."""
+    cents = 10 ** (VALUE_SCALE - 2)
+    whole = minor // cents if minor >= 0 else -(-minor // cents)
+    return format_minor(whole, 2, strip=False)
+
+
+def holdings_for(*, viewer: User) -> Holdings:
+    """Return what the viewer's main account has; empty while the account is being opened."""
+    try:
+        account = main_account(viewer=viewer)
+    except NotFound:
+        return Holdings("", None, (), 0)
+    prices = _prices()
+    found = balances(viewer=viewer, account=account)
+    worths = [_worth(row, prices.get(row.asset.code)) for row in found]
+    total = sum(worths)
+    rows = tuple(
+        Holding(row, prices.get(row.asset.code), worth, share_bps(worth, total))
+        for row, worth in zip(found, worths, strict=True)
+    )
+    return Holdings(str(account.public_id), account.created_at, rows, total)
+
+
+def fitting_range(opened_at: datetime | None, now: datetime | None = None) -> str:
+    """Return the shortest range that shows the whole life of an account, the longest if none."""
+    age = (now or clock.now()) - (opened_at or clock.now())
+    for each in RANGES.values():
+        if age <= each.step * each.steps:
+            return each.name
+    return each.name
+
+
+def value_history(
+    *, viewer: User, holdings: Holdings, name: str, now: datetime | None = None
+) -> History:
+    """Return what the account was worth at the end of each step of the range."""
+    wanted = RANGES[name]
+    newest = _ORIGIN + ((now or clock.now()) - _ORIGIN) // wanted.step * wanted.step
+    first = newest - wanted.step * (wanted.steps - 1)
+    if not holdings.account:
+        return History(wanted, (), 0, 0)
+    account = main_account(viewer=viewer)
+    moved = [
+        Flow(step=(row.begins - first) // wanted.step, asset_id=row.asset_id, kind=row.kind,
+             amount_minor=row.amount_minor)
+        for row in flows(viewer=viewer, account=account, since=first, step=wanted.step)
+    ]  # fmt: skip
+    opened = max(0, ((holdings.opened_at or first) - first) // wanted.step)
+    totals = [0] * wanted.steps
+    paid_in = fees = 0
+    for row in holdings.rows:
+        mine = [flow for flow in moved if flow.asset_id == row.balance.asset_id]
+        now_minor = row.balance.available_minor + row.balance.held_minor
+        values = _price_steps(row, wanted, first, newest)
+        for step, held in enumerate(balances_by_step(wanted.steps, now_minor, mine)):
+            totals[step] += _worth_at(held, values[step], row)
+        for flow in mine:
+            value = _worth_at(flow.amount_minor, values[flow.step], row)
+            # What came in during the first step shown is in its value already.
+            if flow.step > opened and flow.kind in ("deposit", "withdrawal", "transfer"):
+                paid_in += value
+            elif flow.step > opened and flow.kind == "fee":
+                fees += value
+    points = [(first + wanted.step * step, total) for step, total in enumerate(totals)]
+    return History(wanted, tuple(points[opened:]), paid_in, fees)
+
+
+def _prices() -> Mapping[str, Ticker24h]:
+    return {
+        ticker.instrument.base.code: ticker
+        for ticker in tickers()
+        if ticker.instrument.quote.code == VALUE_ASSET
+    }
+
+
+def _worth(row: Balance, ticker: Ticker24h | None) -> int:
+    held = row.available_minor + row.held_minor
+    if row.asset.code == VALUE_ASSET:
+        return held
+    if ticker is None or ticker.last_ticks is None:
+        return 0
+    return worth_minor(held, ticker.last_ticks, ticker.instrument)
+
+
+def _worth_at(amount_minor: int, price_ticks: int, row: Holding) -> int:
+    if row.balance.asset.code == VALUE_ASSET:
+        return amount_minor
+    return worth_minor(amount_minor, price_ticks, row.ticker.instrument) if row.ticker else 0
+
+
+def _price_steps(row: Holding, wanted: Range, first: datetime, newest: datetime) -> list[int]:
+    """Return the closing price of every step; the last step has the price of this moment."""
+    if row.ticker is None or row.ticker.last_ticks is None:
+        return [0] * wanted.steps
+    found = candles(
+        instrument=row.ticker.instrument, interval=wanted.interval, start=first,
+        end=newest + wanted.step, limit=wanted.steps,
+    )  # fmt: skip
+    known = [((candle.at - first) // wanted.step, candle.close_ticks) for candle in found]
+    before = found[0].open_ticks if found else row.ticker.last_ticks
+    prices = carried_forward(wanted.steps, known, before)
+    prices[-1] = row.ticker.last_ticks
+    return prices

@@ -1,0 +1,59 @@
+"""Arithmetic of what things are worth: whole minor units of the common quote asset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+BPS = 10_000
+
+
+class Priced(Protocol):
+    """What of an instrument says what a quantity of its base asset is worth."""
+
+    @property
+    def lot_minor(self) -> int: ...
+    @property
+    def tick_lot_minor(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What came to (or left) an account during one step, of one asset, for one reason."""
+
+    step: int
+    asset_id: int
+    kind: str
+    amount_minor: int
+
+
+def worth_minor(amount_minor: int, price_ticks: int, instrument: Priced) -> int:
+    """Return the value of an amount of the base asset in quote minor units, cut off."""
+    return amount_minor * price_ticks * instrument.tick_lot_minor // instrument.lot_minor
+
+
+def share_bps(part: int, whole: int) -> int:
+    """Return the part in basis points of the whole; nothing is a share of nothing."""
+    return part * BPS // whole if whole > 0 else 0
+
+
+def carried_forward(steps: int, known: Iterable[tuple[int, int]], before: int) -> list[int]:
+    """Return one price per step: the latest known at its end, ``before`` where none is yet."""
+    prices = dict(known)
+    found, last = [], before
+    for step in range(steps):
+        last = prices.get(step, last)
+        found.append(last)
+    return found
+
+
+def balances_by_step(steps: int, now_minor: int, flows: Sequence[Flow]) -> list[int]:
+    """Return the balance at the end of each step, counted back from what it is now."""
+    changes = [0] * steps
+    for flow in flows:
+        changes[flow.step] += flow.amount_minor
+    found = [now_minor] * steps
+    for step in range(steps - 1, 0, -1):
+        found[step - 1] = found[step] - changes[step]
+    return found

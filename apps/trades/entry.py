@@ -1,0 +1,120 @@
+"""The order form as the site sends it, turned into the terms of an order.
+
+It knows the form's fields and nothing of markets: every rule about prices and amounts is the
+action's. Empty fields and fields that the kind of order does not have are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apps.core import clock
+from apps.core.errors import Invalid
+from apps.trades.rules import CLIENT_ORDER_ID
+
+TEXT_MAX: Final = 40
+# At which field of the form a refusal shows that does not name one.
+FIELD_OF_CODE: Final = {
+    "tick_size": "price",
+    "invalid_price": "price",
+    "price_band": "price",
+    "post_only_would_take": "price",
+    "would_trigger": "stop_price",
+    "lot_size": "quantity",
+    "invalid_quantity": "quantity",
+    "min_quantity": "quantity",
+    "max_quantity": "quantity",
+    "min_notional": "quantity",
+    "max_notional": "quantity",
+    "insufficient_balance": "quantity",
+    "invalid_time": "expires_at",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in the form, as typed."""
+
+    side: str = "buy"
+    type: str = "limit"
+    amount: str = ""
+    unit: str = "base"
+    price: str = ""
+    stop_price: str = ""
+    time_in_force: str = "gtc"
+    expires_at: str = ""
+    post_only: bool = False
+    self_trade_prevention: str = "expire_taker"
+    client_order_id: str = ""
+
+    @property
+    def advanced(self) -> bool:
+        """Whether something is chosen that the folded part of the form would hide."""
+        return (
+            self.time_in_force != "gtc"
+            or self.post_only
+            or self.self_trade_prevention != "expire_taker"
+        )
+
+    def terms(self) -> dict[str, Any]:
+        """Return the arguments of ``place_order`` that the form decides."""
+        limited = self.type in ("limit", "stop_limit")
+        by_quote = self.unit == "quote"
+        if by_quote and (self.type, self.side) != ("market", "buy"):
+            raise Invalid(
+                "invalid_quantity",
+                "Only a market buy can be given in the quote asset here. Nothing was ordered.",
+                field="quantity",
+            )
+        return {
+            "side": self.side,
+            "order_type": self.type,
+            "quantity": None if by_quote else self.amount,
+            "quote_amount": self.amount if by_quote else None,
+            "price": self.price if limited else None,
+            "stop_price": self.stop_price if self.type.startswith("stop") else None,
+            "time_in_force": self.time_in_force if limited else _forced(self.type),
+            "expires_at": _moment(self.expires_at) if self._dated else None,
+            "post_only": self.post_only and self.type == "limit",
+            "self_trade_prevention": self.self_trade_prevention,
+            "client_order_id": self.client_order_id or None,
+        }
+
+    @property
+    def _dated(self) -> bool:
+        return self.time_in_force == "gtd" and self.type in ("limit", "stop_limit")
+
+
+def entry_of(posted: Mapping[str, str]) -> Entry:
+    """Return the form's fields; what is longer than any number could be is cut, to be refused."""
+    defaults = Entry()
+
+    def text(name: str) -> str:
+        return posted.get(name, getattr(defaults, name)).strip()[:TEXT_MAX]
+
+    client_order_id = posted.get("client_order_id", "")
+    return Entry(
+        side=text("side"),
+        type=text("type"),
+        amount=text("amount"),
+        unit=text("unit"),
+        price=text("price"),
+        stop_price=text("stop_price"),
+        time_in_force=text("time_in_force"),
+        expires_at=text("expires_at"),
+        post_only=posted.get("post_only") == "1",
+        self_trade_prevention=text("self_trade_prevention"),
+        client_order_id=client_order_id if CLIENT_ORDER_ID.fullmatch(client_order_id) else "",
+    )
+
+
+def _forced(order_type: str) -> str:
+    """Market orders do not rest; a stop waits for its trigger first."""
+    return "ioc" if order_type == "market" else "gtc"
+
+
+def _moment(typed: str) -> str:
+    """Return what a date field without an offset sends, as UTC."""
+    return clock.iso(clock.parse_iso(f"{typed}Z" if typed and typed[-1:].isdigit() else typed))

@@ -1,0 +1,140 @@
+"""Orders and fills in words, from the dictionaries that API and sockets send too.
+
+The same rules are in static/js/order-words.js, so that a row reads the same whoever drew it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django import template
+
+from apps.core.money import format_minor, parse_decimal
+
+register = template.Library()
+
+Row = Mapping[str, object]
+
+_SCALE: Final = 18
+_TYPES: Final = {
+    "limit": "Limit",
+    "market": "Market",
+    "stop": "Stop",
+    "stop_limit": "Stop-limit",
+}
+_STATUSES: Final = {
+    "open": "Open",
+    "partially_filled": "Partly filled",
+    "filled": "Filled",
+    "cancelled": "Cancelled",
+    "rejected": "Refused",
+    "expired": "Expired",
+}
+# Why an order ended before it was filled, as its owner would say it.
+_REASONS: Final = {
+    "user": "by you",
+    "cancel_all": "by you",
+    "kill": "by the exchange",
+    "ioc": "rest not filled at once",
+    "fok": "not all at once",
+    "gtd": "date reached",
+    "self_trade": "own order in the way",
+    "band": "price too far away",
+    "budget": "amount used up",
+    "no_liquidity": "nobody left to trade with",
+    "min_notional": "rest too small",
+}
+
+
+@register.filter
+def order_type(order: Row) -> str:
+    if not order:
+        return ""
+    parts = [_TYPES.get(str(order["type"]), str(order["type"]))]
+    if order["stop_price"]:
+        parts.append(f"stop {_grouped(order['stop_price'])}")
+    if order["post_only"]:
+        parts.append("post-only")
+    if order["time_in_force"] != "gtc" and order["type"] != "market":
+        parts.append(str(order["time_in_force"]).upper())
+    return " · ".join(parts)
+
+
+@register.filter
+def order_price(order: Row) -> str:
+    if not order:
+        return ""
+    return _grouped(order["price"]) if order["price"] else "Market"
+
+
+@register.filter
+def filled_share(order: Row) -> str:
+    """How much of an order is filled, in whole percent, cut off."""
+    if not order:
+        return ""
+    part, whole = order["filled_quantity"], order["quantity"]
+    if not whole:
+        part, whole = order["filled_quote"], order["quote_amount"]
+    if not whole:
+        return "–"
+    return f"{_units(part) * 100 // _units(whole)}%"
+
+
+@register.filter
+def order_value(order: Row) -> str:
+    """What an open order is worth at its price."""
+    if not order:
+        return ""
+    if order["quote_amount"]:
+        return _grouped(order["quote_amount"])
+    price = order["price"] or order["stop_price"]
+    if not price or not order["quantity"]:
+        return "–"
+    product = _units(price) * _units(order["quantity"]) // 10**_SCALE
+    return _grouped(format_minor(product, _SCALE, min_decimals=2))
+
+
+@register.filter
+def filled_of(order: Row) -> str:
+    if not order:
+        return ""
+    whole = f" / {_grouped(order['quantity'])}" if order["quantity"] else ""
+    return f"{_grouped(order['filled_quantity'])}{whole}"
+
+
+@register.filter
+def filled_value(order: Row) -> str:
+    if not order:
+        return ""
+    return _grouped(order["filled_quote"]) if _units(order["filled_quote"]) else "–"
+
+
+@register.filter
+def order_fee(order: Row) -> str:
+    if not order:
+        return ""
+    return f"{_grouped(order['fee'])} {order['fee_asset']}" if _units(order["fee"]) else "–"
+
+
+@register.filter
+def fill_fee(fill: Row) -> str:
+    return f"{_grouped(fill['fee'])} {fill['fee_asset']}" if fill else ""
+
+
+@register.filter
+def status_words(order: Row) -> str:
+    if not order:
+        return ""
+    words = _STATUSES.get(str(order["status"]), str(order["status"]))
+    reason = _REASONS.get(str(order["reason"] or ""), "")
+    return f"{words}, {reason}" if reason and order["status"] != "filled" else words
+
+
+def _units(text: object) -> int:
+    return parse_decimal(str(text), _SCALE)
+
+
+def _grouped(text: object) -> str:
+    whole, point, decimals = str(text).partition(".")
+    return f"{int(whole):,}{point}{decimals}"

@@ -1,0 +1,16 @@
+"""Addresses of the trading page and the lists of orders."""
+
+from django.urls import path
+
+from apps.trades import views
+
+app_name = "trades"
+urlpatterns = [
+    path("trade", views.trade, name="trade"),
+    path("trade/<str:symbol>", views.market, name="market"),
+    path("trade/<str:symbol>/orders", views.place, name="place"),
+    path("trade/<str:symbol>/candles", views.candle_table, name="candles"),
+    path("orders", views.order_list, name="orders"),
+    path("orders/cancel-all", views.cancel_everything, name="cancel-all"),
+    path("orders/<str:order_id>/cancel", views.cancel, name="cancel"),
+]

@@ -1,0 +1,254 @@
+"""The trading page and the list of orders; their forms work without scripts too."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.core import clock
+from apps.core.errors import DomainError, Invalid, NotFound
+from apps.core.money import format_minor
+from apps.markets.models import Instrument
+from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
+from apps.markets.queries import (
+    INTERVALS,
+    candles,
+    instrument_by_symbol,
+    recent_trades,
+    tickers,
+)
+from apps.trades.actions import cancel_all, cancel_order, place_order
+from apps.trades.entry import FIELD_OF_CODE, Entry, entry_of
+from apps.trades.presentation import fill_json, order_json
+from apps.trades.queries import fills_page, open_orders, orders_page
+from apps.wallets.presentation import balance_json
+from apps.wallets.queries import balances, main_account
+
+DEFAULT_INTERVAL: Final = "15m"
+DEFAULT_MARKET: Final = "BTC-USDT"
+LAST_MARKET_COOKIE: Final = "sum1_market"
+TABS: Final = (
+    {"key": "open", "label": "Open orders"},
+    {"key": "history", "label": "Order history"},
+    {"key": "fills", "label": "Fills"},
+    {"key": "balances", "label": "Balances"},
+)
+KINDS: Final = (
+    ("limit", "Limit", "Trades at your price or better, and rests in the book until it does."),
+    ("market", "Market", "Trades at once at the best prices there are."),
+    ("stop", "Stop", "Becomes a market order when the last price reaches your stop."),
+    ("stop_limit", "Stop-limit", "Becomes a limit order when the last price reaches your stop."),
+)
+SHARES: Final = (25, 50, 75, 100)
+TAPE_ROWS: Final = 40
+ROWS: Final = 20
+PAGE_ROWS: Final = 50
+GROUPING_STEPS: Final = (1, 10, 100, 1000)
+
+
+@require_safe
+def trade(request: HttpRequest) -> HttpResponse:
+    """The market that this browser looked at last, or the first one."""
+    symbol = request.COOKIES.get(LAST_MARKET_COOKIE, "")
+    try:
+        symbol = instrument_by_symbol(symbol).symbol
+    except NotFound:
+        symbol = DEFAULT_MARKET
+    return redirect("trades:market", symbol)
+
+
+@require_safe
+def market(request: HttpRequest, symbol: str) -> HttpResponse:
+    instrument = instrument_by_symbol(symbol)
+    if symbol != instrument.symbol:
+        return redirect("trades:market", instrument.symbol)
+    response = render(request, "trades/market.html", _desk(request, instrument, Entry()))
+    response.set_cookie(
+        LAST_MARKET_COOKIE, instrument.symbol, samesite="Lax", secure=request.is_secure()
+    )
+    return response
+
+
+@require_POST
+@login_required
+def place(request: HttpRequest, symbol: str) -> HttpResponse:
+    """The order form, sent without scripts. A refusal comes back at the field it is about."""
+    instrument = instrument_by_symbol(symbol)
+    entry = entry_of(request.POST)
+    try:
+        placed = place_order(
+            actor=request.user, account=main_account(viewer=request.user),
+            market=instrument.symbol, now=clock.now(), **entry.terms(),
+        )  # fmt: skip
+    except DomainError as error:
+        field = str(error.data.get("field", "")) or FIELD_OF_CODE.get(error.code, "form")
+        context = _desk(request, instrument, entry) | {"errors": {field: error.message}}
+        return render(request, "trades/market.html", context, status=422)
+    messages.success(request, f"Your order {placed.id} is in. Its state is below.")
+    return redirect("trades:market", instrument.symbol)
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
+    try:
+        cancel_order(actor=request.user, order_id=order_id)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "The order is cancelled.")
+    return _back(request, "trades:orders")
+
+
+@require_POST
+@login_required
+def cancel_everything(request: HttpRequest) -> HttpResponse:
+    try:
+        cancel_all(
+            actor=request.user, account=main_account(viewer=request.user),
+            market=request.POST.get("market") or None,
+        )  # fmt: skip
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "Your open orders are cancelled.")
+    return _back(request, "trades:orders")
+
+
+@require_safe
+def candle_table(request: HttpRequest, symbol: str) -> HttpResponse:
+    """The chart as a table, for those who cannot see it."""
+    instrument = instrument_by_symbol(symbol)
+    interval = request.GET.get("interval", DEFAULT_INTERVAL)
+    rows = candles(instrument=instrument, interval=interval, limit=100)
+    context = {
+        "market": instrument,
+        "symbol": instrument.symbol,
+        "interval": interval,
+        "intervals": INTERVALS,
+        "rows": [candle_json(row, instrument) for row in reversed(rows)],
+    }
+    name = "trades/_candles.html" if request.htmx else "trades/candles.html"
+    return render(request, name, context)
+
+
+@require_safe
+@login_required
+def order_list(request: HttpRequest) -> HttpResponse:
+    """Orders or fills, filtered, page by page; a page asked for by script comes as rows alone."""
+    show = "fills" if request.GET.get("show") == "fills" else "orders"
+    filters = {name: request.GET.get(name, "") for name in ("market", "status")}
+    account = main_account(viewer=request.user)
+    asked: dict[str, Any] = {
+        "viewer": request.user,
+        "account": account,
+        "market": filters["market"] or None,
+        "before": request.GET.get("before") or None,
+        "limit": PAGE_ROWS,
+    }
+    if show == "fills":
+        page = fills_page(**asked)
+        rows = [fill_json(fill) for fill in page.items]
+    else:
+        page = orders_page(**asked, status=filters["status"] or None)
+        rows = [order_json(order) for order in page.items]
+    kept = {"show": show if show == "fills" else "", **filters}
+    query = "&".join(f"{name}={value}" for name, value in kept.items() if value)
+    context = {
+        "show": show,
+        "filters": filters,
+        "rows": rows,
+        "next_query": f"{query}&before={page.next}" if page.next else "",
+        "filtered": any(filters.values()),
+        "markets": [ticker.instrument.symbol for ticker in tickers()],
+        "statuses": ("open", "filled", "cancelled", "expired", "rejected"),
+    }
+    name = "trades/_order_rows.html" if request.htmx else "trades/orders.html"
+    return render(request, name, context)
+
+
+def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[str, Any]:
+    interval = request.GET.get("interval", DEFAULT_INTERVAL)
+    if interval not in INTERVALS:
+        raise Invalid("invalid_interval", f"An interval is one of {', '.join(INTERVALS)}.")
+    tab = request.GET.get("tab", "open")
+    found = tickers()
+    described = instrument_json(instrument)
+    mine = _mine(request, instrument)
+    return {
+        "market": instrument,
+        "symbol": instrument.symbol,
+        "instrument": described,
+        "ticker": next(
+            ticker_json(each) for each in found if each.instrument.id == instrument.id
+        ),
+        "markets": [ticker_json(each) for each in found],
+        "interval": interval,
+        "intervals": INTERVALS,
+        "groupings": [
+            format_minor(step * instrument.tick_size_minor, instrument.quote.scale)
+            for step in GROUPING_STEPS
+        ],
+        "book": {"bids": [], "asks": []},
+        "tape": [trade_json(each, instrument) for each in recent_trades(
+            instrument=instrument, limit=TAPE_ROWS)],
+        "fees": {
+            "maker": format_minor(instrument.maker_fee_ppm, 4, min_decimals=2),
+            "taker": format_minor(instrument.taker_fee_ppm, 4, min_decimals=2),
+        },
+        "kinds": KINDS,
+        "shares": SHARES,
+        "form": entry,
+        "errors": {},
+        "advanced_open": entry.advanced,
+        "client_order_id": uuid.uuid4().hex,
+        "tabs": TABS,
+        "tab": tab if any(each["key"] == tab for each in TABS) else "open",
+        **mine,
+    }  # fmt: skip
+
+
+def _mine(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
+    """Return what the trading page shows of its viewer: nothing to who is not signed in."""
+    empty = {"mine": {"account": "", "rows": []}, "open_orders": [], "history": [], "fills": []}
+    if not request.user.is_authenticated:
+        return empty
+    try:
+        account = main_account(viewer=request.user)
+    except NotFound:
+        return empty
+    rows = [{"data": balance_json(row)} for row in balances(viewer=request.user, account=account)]
+    free = {row["data"]["asset"]: row["data"]["available"] for row in rows}
+    viewer = {"viewer": request.user, "account": account}
+    orders = orders_page(**viewer, limit=3 * ROWS).items
+    ended = [
+        order_json(order) for order in orders if order.status not in ("open", "partially_filled")
+    ]
+    return {
+        "mine": {"account": str(account.public_id), "rows": rows},
+        "free": {
+            "base": free.get(instrument.base.code, "0"),
+            "quote": free.get(instrument.quote.code, "0"),
+        },
+        "open_orders": [order_json(order) for order in open_orders(**viewer)],
+        "history": ended[:ROWS],
+        "fills": [fill_json(fill) for fill in fills_page(**viewer, limit=ROWS).items],
+    }
+
+
+def _back(request: HttpRequest, fallback: str) -> HttpResponse:
+    """Return to the page the form was on; an address outside this site is ignored."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        target = reverse(fallback)
+    return redirect(target)

@@ -1,0 +1,120 @@
+// Orders and fills in words; the same rules as apps/trades/templatetags/orders.py.
+
+import * as decimal from "decimal";
+import { amount, moment } from "format";
+
+const TYPES = { limit: "Limit", market: "Market", stop: "Stop", stop_limit: "Stop-limit" };
+const STATUSES = {
+  open: "Open",
+  partially_filled: "Partly filled",
+  filled: "Filled",
+  cancelled: "Cancelled",
+  rejected: "Refused",
+  expired: "Expired",
+};
+const REASONS = {
+  user: "by you",
+  cancel_all: "by you",
+  kill: "by the exchange",
+  ioc: "rest not filled at once",
+  fok: "not all at once",
+  gtd: "date reached",
+  self_trade: "own order in the way",
+  band: "price too far away",
+  budget: "amount used up",
+  no_liquidity: "nobody left to trade with",
+  min_notional: "rest too small",
+};
+
+const isZero = (text) => decimal.parse(text) === decimal.ZERO;
+const side = (name) => (name === "sell" ? "Sell" : "Buy");
+
+export function typeWords(order) {
+  const parts = [TYPES[order.type] ?? order.type];
+  if (order.stop_price) parts.push(`stop ${amount(order.stop_price)}`);
+  if (order.post_only) parts.push("post-only");
+  if (order.time_in_force !== "gtc" && order.type !== "market") {
+    parts.push(order.time_in_force.toUpperCase());
+  }
+  return parts.join(" · ");
+}
+
+export function filledShare(order) {
+  const [part, whole] = order.quantity
+    ? [order.filled_quantity, order.quantity]
+    : [order.filled_quote, order.quote_amount];
+  if (!whole) return "–";
+  return `${(decimal.parse(part) * 100n) / decimal.parse(whole)}%`;
+}
+
+function value(order) {
+  if (order.quote_amount) return amount(order.quote_amount);
+  const price = order.price || order.stop_price;
+  if (!price || !order.quantity) return "–";
+  const product = decimal.multiply(decimal.parse(price), decimal.parse(order.quantity));
+  return amount(decimal.text(product, 2));
+}
+
+export function statusWords(order) {
+  const words = STATUSES[order.status] ?? order.status;
+  const reason = order.status === "filled" ? "" : (REASONS[order.reason] ?? "");
+  return reason ? `${words}, ${reason}` : words;
+}
+
+/** The cells of an order's row, by data-field. */
+export function orderCells(order, at) {
+  return {
+    time: moment(at),
+    market: order.market,
+    side: side(order.side),
+    type: typeWords(order),
+    price: order.price ? amount(order.price) : "Market",
+    amount: order.quantity ? amount(order.quantity) : "–",
+    filled: filledShare(order),
+    value: value(order),
+    average: order.average_price ? amount(order.average_price) : "–",
+    filled_of:
+      amount(order.filled_quantity) + (order.quantity ? ` / ${amount(order.quantity)}` : ""),
+    filled_quote: isZero(order.filled_quote) ? "–" : amount(order.filled_quote),
+    fee: isZero(order.fee) ? "–" : `${amount(order.fee)} ${order.fee_asset}`,
+    status: statusWords(order),
+  };
+}
+
+export function fillCells(fill) {
+  return {
+    time: moment(fill.at),
+    market: fill.market,
+    side: side(fill.side),
+    price: amount(fill.price),
+    amount: amount(fill.quantity),
+    value: amount(fill.quote_amount),
+    fee: `${amount(fill.fee)} ${fill.fee_asset}`,
+    role: fill.role === "maker" ? "Maker" : "Taker",
+  };
+}
+
+export function balanceCells(balance) {
+  return {
+    asset: balance.asset,
+    available: amount(balance.available),
+    held: amount(balance.held),
+    total: amount(balance.total),
+  };
+}
+
+/** One sentence for a result: "Bought 0.01 BTC at 64,231.50 USDT". */
+export function resultWords(order) {
+  const [base, quote] = order.market.split("-");
+  const verb = order.side === "buy" ? ["Bought", "Buy order"] : ["Sold", "Sell order"];
+  const filled = !isZero(order.filled_quantity);
+  if (order.status === "open") {
+    const waits = order.type.startsWith("stop") ? "waits for its stop" : "is in the book";
+    return `${verb[1]} for ${amount(order.quantity)} ${base} ${waits}.`;
+  }
+  if (!filled) return `${verb[1]}: ${statusWords(order).toLowerCase()}. Nothing was traded.`;
+  const done = `${verb[0]} ${amount(order.filled_quantity)} ${base} at ${amount(order.average_price)} ${quote}`;
+  if (order.status === "filled") return `${done}.`;
+  if (order.status === "partially_filled") return `${done}; the rest is in the book.`;
+  return `${done}; ${statusWords(order).toLowerCase()}.`;
+}
