@@ -78,15 +78,25 @@ def scaled_to_end(path: WorldPath, end_fine: Mapping[str, int]) -> WorldPath:
 
 
 def candles(
-    path: WorldPath, scale: MarketScale, tick_lot_minor: int, seed: int
+    path: WorldPath,
+    scale: MarketScale,
+    tick_lot_minor: int,
+    seed: int,
+    *,
+    skip_minutes: int = 0,
+    start_ticks: int = 0,
 ) -> Iterator[Candle]:
-    """Yield the candles of one market along the path."""
+    """Yield the candles of one market along the path, after the minutes that it has already.
+
+    With ``start_ticks`` the first one opens there: the difference to the path fades until its end.
+    """
     market, chance = MARKETS[scale.symbol], Chance(seed)
-    ticks = _closes_in_ticks(path, market, scale)
-    lot_values = _lot_values(path, market, scale)
-    trades = market.trades_per_minute
+    ticks = _closes_in_ticks(path, market, scale)[skip_minutes:]
+    if start_ticks:
+        ticks = _started_at(ticks, start_ticks)
+    lot_values = _lot_values(path, market, scale)[skip_minutes:]
     opening = ticks[0]
-    for index, heat in enumerate(path.heats):
+    for index, heat in enumerate(path.heats[skip_minutes:]):
         closing = ticks[index + 1]
         reach = abs(closing - opening) + market.patience_ticks * heat // MILLI + 1
         high = max(opening, closing) + reach * chance.below(500) // MILLI
@@ -95,11 +105,11 @@ def candles(
         value_minor = chance.spread(market.minute_value_minor * busy // (2 * MILLI))
         lots = max(value_minor // lot_values[index + 1], 1)
         average = (opening + closing + high + low) // 4
-        count = max(min(trades * busy * (500 + chance.below(1000)) // MILLI**2, lots), 1)
+        count = market.trades_per_minute * busy * (500 + chance.below(1000)) // MILLI**2
         yield Candle(
-            path.first_minute + index,
+            path.first_minute + skip_minutes + index,
             opening, high, low, closing,
-            lots, average * lots * tick_lot_minor, count,
+            lots, average * lots * tick_lot_minor, max(min(count, lots), 1),
         )  # fmt: skip
         opening = closing
 
@@ -126,5 +136,14 @@ def _bent_to(prices: list[int], end: int) -> list[int]:
     last, steps = prices[-1], len(prices) - 1
     return [
         price + price * (end - last) * index // (last * steps) if steps else end
+        for index, price in enumerate(prices)
+    ]
+
+
+def _started_at(prices: list[int], start: int) -> list[int]:
+    """Return the prices bent so that the first one is ``start``, the last unchanged."""
+    first, steps = prices[0], max(len(prices) - 1, 1)
+    return [
+        max(price + price * (start - first) * (steps - index) // (first * steps), 1)
         for index, price in enumerate(prices)
     ]

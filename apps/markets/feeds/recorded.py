@@ -38,6 +38,8 @@ from apps.markets.feeds.rebuilt import RebuiltBook
 logger = logging.getLogger(__name__)
 
 LINE_BYTES_MAX: Final = 4_000_000
+# Nobody waits longer than this for the next line, however much time lies between two files.
+PAUSE_NS_MAX: Final = 10_000_000_000
 BROKEN_KEPT_MAX: Final = 20
 
 
@@ -146,6 +148,8 @@ class RecordedFeed:
         self._window_ns = window_ns
         self._counters: Counter[str] = Counter()
         self.broken: list[BrokenLine] = []
+        # Where the market stood at the newest step; zero before the first price.
+        self.middle_ticks = 0
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -158,15 +162,20 @@ class RecordedFeed:
             replay = _Pass(self._scale, self._counters, self._depth, self._window_ns)
             for at_ns, event in self._timed_events(begin_ns):
                 if at_ns >= replay.window_end_ns:
-                    yield from replay.close_window(at_ns)
+                    yield from self._noted(replay.close_window(at_ns))
                 replay.take(event)
             if replay.window_end_ns == 0:
                 raise Invalid("capture_empty", "The capture files hold nothing of this market.")
-            yield from replay.close_window(replay.window_end_ns)
+            yield from self._noted(replay.close_window(replay.window_end_ns))
             if not self._loop:
                 return
             self._counters["loops"] += 1
             begin_ns = replay.window_end_ns
+
+    def _noted(self, steps: Iterator[Step]) -> Iterator[Step]:
+        for step in steps:
+            self.middle_ticks = step.markets[0].middle_ticks() or self.middle_ticks
+            yield step
 
     def first_middle_ticks(self) -> int:
         """Return the price that the recording begins at."""
@@ -180,15 +189,18 @@ class RecordedFeed:
         raise Invalid("capture_empty", "The capture files hold nothing of this market.")
 
     def _timed_events(self, begin_ns: int) -> Iterator[tuple[int, CaptureEvent]]:
-        first_ns, last_ns = -1, 0
+        last_ns, feed_ns = -1, begin_ns * self._speed_milli
         reader, counters = CaptureReader(self._scale), self._counters
         for event in read_events(self._paths, reader, counters, self.broken, self._on_broken):
             counters["levels_cut"] = reader.levels_cut
-            if first_ns < 0:
-                first_ns = event.at_ns
             # A clock that was set back while recording holds the feed still, not back.
+            passed_ns = max(event.at_ns - last_ns, 0) if last_ns >= 0 else 0
+            if passed_ns > PAUSE_NS_MAX:
+                counters["pauses_cut"] += 1
+                passed_ns = PAUSE_NS_MAX
             last_ns = max(last_ns, event.at_ns)
-            yield begin_ns + (last_ns - first_ns) * 1000 // self._speed_milli, event
+            feed_ns += passed_ns * 1000
+            yield feed_ns // self._speed_milli, event
 
 
 class _Pass:

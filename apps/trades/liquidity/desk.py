@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
@@ -22,6 +22,7 @@ from apps.engine.messages import (
     LIMIT,
     SELL,
     AnyCommand,
+    AnyEvent,
     Cancel,
     CancelAll,
     Deposit,
@@ -32,7 +33,6 @@ from apps.engine.messages import (
 )
 from apps.markets.feeds.base import FeedTrade, MarketStep, Step
 from apps.matching.gateway import COMMANDS_PER_ENTRY_MAX, Reply, new_command_id, valid_until_ns
-from apps.matching.journal import Batch
 from apps.trades.liquidity import rules
 from apps.trades.liquidity.quotes import OwnQuote, OwnQuotes
 from apps.trades.liquidity.rules import CancelQuote, PlaceQuote, Sides, SizeLimits, Take
@@ -174,14 +174,13 @@ class Desk:
             wanted.prints.extend(rules.split(step.trades, limits))
         self._due.add(step.market_id)
 
-    def observe(self, batch: Batch) -> None:
-        """Learn from committed batches what others did to the house's quotes."""
-        for entry in batch.entries:
-            for event in entry.events:
-                quote = self.quotes.apply(event)
-                if quote is not None:
-                    self.counters["fills_by_others"] += 1
-                    self._due.add(quote.market_id)
+    def observe(self, events: Iterable[AnyEvent]) -> None:
+        """Learn from committed events what others did to the house's quotes."""
+        for event in events:
+            quote = self.quotes.apply(event)
+            if quote is not None:
+                self.counters["changed_by_others"] += 1
+                self._due.add(quote.market_id)
 
     def fund(self, account_id: int, asset_id: int) -> None:
         """Note that an account has too little of an asset; ``work`` brings in more."""
