@@ -169,6 +169,8 @@ MATCHING_WAITERS_MAX = env.number("MATCHING_WAITERS_MAX", 16)
 DEMO = env.flag("DEMO")
 # Capture files that drive BTC-USDT in place of the synthetic feed.
 REPLAY = env.paths("REPLAY")
+# How fast they are played: decimal text, 1 is as recorded.
+REPLAY_SPEED = env.text("REPLAY_SPEED", "1")
 
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001"]
 
