@@ -5,7 +5,23 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.pages import health
+
+# Failures outside REST framework: JSON under /api/, pages elsewhere.
+handler400 = "apps.core.web.bad_request"
+handler403 = "apps.core.web.forbidden"
+handler404 = "apps.core.web.not_found"
+handler429 = "apps.core.web.too_many"
+handler500 = "apps.core.web.server_error"
+
+SITE_APPS = ["pages", "accounts", "markets", "trades"]
+API_APPS = ["core", "accounts", "wallets", "markets", "trades", "pages"]
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    *[path("api/v1/", include(f"apps.{app}.api_urls")) for app in API_APPS],
+    *[path("", include(f"apps.{app}.urls")) for app in SITE_APPS],
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

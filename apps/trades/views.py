@@ -27,10 +27,10 @@ from apps.markets.queries import (
 )
 from apps.trades.actions import cancel_all, cancel_order, place_order
 from apps.trades.entry import FIELD_OF_CODE, Entry, entry_of
+from apps.trades.models import OPEN_STATUSES
 from apps.trades.presentation import fill_json, order_json
 from apps.trades.queries import fills_page, open_orders, orders_page
-from apps.wallets.presentation import balance_json
-from apps.wallets.queries import balances, main_account
+from apps.wallets.queries import main_account
 
 DEFAULT_INTERVAL: Final = "15m"
 DEFAULT_MARKET: Final = "BTC-USDT"
@@ -182,7 +182,6 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
     tab = request.GET.get("tab", "open")
     found = tickers()
     described = instrument_json(instrument)
-    mine = _mine(request, instrument)
     return {
         "market": instrument,
         "symbol": instrument.symbol,
@@ -212,13 +211,13 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
         "client_order_id": uuid.uuid4().hex,
         "tabs": TABS,
         "tab": tab if any(each["key"] == tab for each in TABS) else "open",
-        **mine,
+        **_mine(request),
     }  # fmt: skip
 
 
-def _mine(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
+def _mine(request: HttpRequest) -> dict[str, Any]:
     """Return what the trading page shows of its viewer: nothing to who is not signed in."""
-    empty = {"mine": {"account": "", "rows": []}, "open_orders": [], "history": [], "fills": []}
+    empty: dict[str, Any] = {"open_orders": [], "history": [], "fills": []}
     if not request.user.is_authenticated:
         return empty
     try:

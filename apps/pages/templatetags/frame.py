@@ -97,6 +97,13 @@ def holdings(context: dict[str, Any]) -> Holdings | None:
 
 
 @register.filter
+def available(mine: Holdings | None, code: str) -> str:
+    """What the viewer can spend of an asset."""
+    rows = mine.rows if mine else ()
+    return next((str(row.data["available"]) for row in rows if row.data["asset"] == code), "0")
+
+
+@register.filter
 def amount(text: object, least: int = 0) -> str:
     """``64231.5`` with two decimals is ``64,231.50``; what is more precise stays."""
     if text is None or text == "":
@@ -136,6 +143,13 @@ def percent(text: object) -> str:
     if text is None or text == "":
         return "–"
     return f"{'' if str(text).startswith('-') else '+'}{fixed(text, 2)}%"
+
+
+@register.filter
+def signed(text: object) -> str:
+    """Two decimals, grouped, with a plus where it grew."""
+    shown = fixed(text, 2)
+    return f"+{shown}" if direction(text) == "up" else shown
 
 
 @register.filter
