@@ -1,0 +1,51 @@
+"""Clients of the API: nobody, one person, another person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.accounts import actions
+from apps.accounts.models import User
+from apps.core import clock
+
+PASSWORD = "a-long-enough-password"
+
+
+@dataclass
+class Person:
+    """A person with a client that sends their access token."""
+
+    user: User
+    client: APIClient
+    tokens: actions.TokenPair
+
+
+def person_of(email: str) -> Person:
+    user = actions.register_person(
+        email=email, password=PASSWORD, display_name=email.split("@")[0].title(), now=clock.now()
+    )
+    tokens = actions.open_sign_in(
+        actor=user, client="tests", address="127.0.0.1", now=clock.now()
+    )
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access}")
+    return Person(user, client, tokens)
+
+
+@pytest.fixture
+def anybody() -> APIClient:
+    return APIClient()
+
+
+def code_of(response: Any) -> tuple[int, str]:
+    """Return status and code of a refusal, having checked that it is a whole problem."""
+    assert response["Content-Type"] == "application/problem+json", response.content
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert set(body) >= {"type", "title", "status", "code", "detail"}
+    assert "Traceback" not in response.content.decode()
+    return response.status_code, body["code"]
