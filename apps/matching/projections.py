@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
+from psycopg import sql
+
 from apps.engine.messages import Instrument
 from apps.matching.journal import Batch
 
@@ -91,3 +93,16 @@ def apply_all(batch: Batch, cursor: Any) -> None:
     """Write the batch into the tables of every projection."""
     for projection in registered():
         projection.apply(batch, cursor)
+
+
+def clear_all(cursor: Any) -> None:
+    """Remove every projected row, those of the last registered first."""
+    plain: list[str] = []
+    for projection in reversed(registered()):
+        if isinstance(projection, ClearsItself):
+            projection.clear(cursor)
+        else:
+            plain.extend(projection.tables)
+    if plain:
+        names = sql.SQL(", ").join(sql.Identifier(name) for name in plain)
+        cursor.execute(sql.SQL("TRUNCATE {}").format(names))

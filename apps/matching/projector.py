@@ -7,12 +7,41 @@ it was left, stops the projector: projections that are behind are better than wr
 from __future__ import annotations
 
 import logging
-from typing import Any
+import threading
+import time
+from contextlib import closing
+from typing import Any, Final
 
-from apps.matching import projections
-from apps.matching.journal import AnyCursor, Batch
+import psycopg
+import redis
+from django.conf import settings
+
+from apps.matching import projections, servers, wire
+from apps.matching.journal import (
+    GENESIS_HASH,
+    AnyCursor,
+    Batch,
+    CorruptJournal,
+    Row,
+    check_follows,
+    read_rows,
+    row_of,
+)
+from apps.matching.servers import Connection
+from apps.matching.subscription import Subscription
 
 logger = logging.getLogger(__name__)
+
+LOCK_CLASS: Final = 0x53554D33
+POLL_SECONDS: Final = 0.1
+TELL_PLACE_SECONDS: Final = 1.0
+RECONNECT_SECONDS: Final = 0.5
+STATEMENT_SECONDS: Final = 60
+
+# When behind, so much goes into one transaction: enough to be fast, little enough that readers
+# see it grow.
+ROWS_PER_TRANSACTION: Final = 100
+COMMANDS_PER_TRANSACTION: Final = 5_000
 
 
 class OffsetMoved(Exception):
@@ -59,3 +88,166 @@ def tell(batch: Batch) -> None:
                     "Projection %s failed to publish %d to %d.",
                     projection.name, batch.first_seq, batch.last_seq,
                 )  # fmt: skip
+
+
+class Projector:
+    """The process that projects. There is one at a time; a second one waits for its turn."""
+
+    def __init__(self, stop: threading.Event, *, tells: bool = True) -> None:
+        self._stop = stop
+        self._tells = tells
+        self._shard = settings.MATCHING_SHARD
+        self._place = _Place(self._shard)
+        self._last_seq = 0
+        self._last_hash = GENESIS_HASH
+
+    def run(self) -> None:
+        """Project until told to stop; wait where PostgreSQL is away."""
+        wakeups = Subscription(wire.wakeup_channel(self._shard))
+        with closing(wakeups):
+            while not self._stop.is_set():
+                try:
+                    with closing(connect()) as connection:
+                        self._project_from(connection, wakeups)
+                except psycopg.OperationalError as error:
+                    logger.warning("PostgreSQL is away, projecting waits: %s", error)
+                    self._stop.wait(RECONNECT_SECONDS)
+
+    def _project_from(self, connection: Connection, wakeups: Subscription) -> None:
+        if not wait_for_turn(connection, self._shard, self._stop):
+            return
+        self.find_place(connection)
+        while not self._stop.is_set():
+            if not self.step(connection):
+                self._place.say(self._last_seq, time.time_ns())
+                wakeups.next(POLL_SECONDS)
+                wakeups.drain()
+
+    @property
+    def projected_seq(self) -> int:
+        """Return up to where this projector has written."""
+        return self._last_seq
+
+    def find_place(self, connection: Connection) -> None:
+        """Take up where the last projector stopped."""
+        cursor = connection.cursor()
+        self._last_seq = offset(cursor, shard=self._shard)
+        self._last_hash = GENESIS_HASH
+        if self._last_seq:
+            row = row_of(cursor, self._last_seq, shard=self._shard)
+            if row is None or row.last_seq != self._last_seq:
+                raise OffsetMoved(
+                    f"The projections are at seq {self._last_seq}, where no journal row ends."
+                )
+            self._last_hash = row.hash
+
+    def step(self, connection: Connection) -> bool:
+        """Project what comes next in one transaction; return whether there was anything."""
+        with connection.cursor() as cursor:
+            rows = self._next_rows(cursor)
+            if not rows:
+                return False
+            batch = _merged(rows)
+            with connection.transaction():
+                project(batch, cursor, shard=self._shard)
+        self._last_seq, self._last_hash = rows[-1].last_seq, rows[-1].hash
+        if self._tells:
+            self._place.say(self._last_seq, batch.entries[-1].at_ns, now=True)
+            tell(batch)
+        return True
+
+    def _next_rows(self, cursor: AnyCursor) -> list[Row]:
+        rows: list[Row] = []
+        last_seq, last_hash, size = self._last_seq, self._last_hash, 0
+        for row in read_rows(cursor, last_seq, shard=self._shard, limit=ROWS_PER_TRANSACTION):
+            check_follows(row, last_seq=last_seq, last_hash=last_hash)
+            size += row.last_seq - last_seq
+            if rows and size > COMMANDS_PER_TRANSACTION:
+                break
+            rows.append(row)
+            last_seq, last_hash = row.last_seq, row.hash
+        return rows
+
+
+class _Place:
+    """Tells the gateways how far the projections are."""
+
+    def __init__(self, shard: int) -> None:
+        self._key = wire.projected_key(shard)
+        self._client = servers.valkey()
+        self._say_at = 0.0
+
+    def say(self, seq: int, at_ns: int, *, now: bool = False) -> None:
+        """Say it, but not all the time while nothing happens."""
+        if not now and time.monotonic() < self._say_at:
+            return
+        self._say_at = time.monotonic() + TELL_PLACE_SECONDS
+        try:
+            self._client.set(self._key, f"{seq}:{at_ns // 1_000_000}")
+        except redis.RedisError as error:
+            logger.warning("Valkey cannot be told how far the projections are: %s", error)
+
+
+def connect() -> Connection:
+    """Return a connection for projecting, with the cursors that projections are written for."""
+    return servers.postgres(
+        name="matching-projector", statement_seconds=STATEMENT_SECONDS, client_binding=True
+    )
+
+
+def wait_for_turn(connection: Connection, shard: int, stop: threading.Event) -> bool:
+    """Wait until no other projector of this shard is left; return False when told to stop."""
+    waiting = False
+    while not stop.is_set():
+        found = connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, shard)
+        ).fetchone()
+        if found is not None and found[0]:
+            return True
+        if not waiting:
+            logger.info("Another projector is at work: standing by.")
+            waiting = True
+        stop.wait(RECONNECT_SECONDS)
+    return False
+
+
+def offset(cursor: AnyCursor, *, shard: int) -> int:
+    """Return up to where the projections have been written."""
+    cursor.execute("SELECT seq FROM matching_projection_offset WHERE shard = %s", (shard,))
+    found = cursor.fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def rebuild(*, shard: int) -> int:
+    """Empty every projection and write it again from the journal; return the seq it ends at.
+
+    One transaction: in the end all is new, or all is as before. Readers wait meanwhile.
+    """
+    stop = threading.Event()
+    with closing(connect()) as connection:
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET lock_timeout = '30s'")
+        if not connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, shard)
+        ).fetchone() == (True,):
+            raise OffsetMoved("A projector is at work: stop it first.")
+        projector = Projector(stop, tells=False)
+        with connection.transaction():
+            with connection.cursor() as cursor:
+                projections.clear_all(cursor)
+                cursor.execute(
+                    "UPDATE matching_projection_offset SET seq = 0, at_ns = 0 WHERE shard = %s",
+                    (shard,),
+                )
+            projector.find_place(connection)
+            while projector.step(connection):
+                continue
+        return projector.projected_seq
+
+
+def _merged(rows: list[Row]) -> Batch:
+    batches = [row.batch() for row in rows]
+    entries = [entry for batch in batches for entry in batch.entries]
+    if entries[-1].seq != rows[-1].last_seq:
+        raise CorruptJournal(rows[0].first_seq, "it holds another number of commands than it says")
+    return Batch(batches[0].first_seq, batches[-1].last_seq, entries)

@@ -1,11 +1,35 @@
-"""What others may ask about the journal and its projections. Belongs to no viewer."""
+"""What others may ask about the journal, its projections and the writer. Belongs to no viewer."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from typing import TypedDict, cast
 
 from django.conf import settings
 from django.db import connection
+
+from apps.core.realtime.connections import client
+from apps.matching import wire
+
+
+@dataclass(frozen=True)
+class ProjectorLag:
+    """How far the projections are behind: commands, and the age of the first one missing."""
+
+    commands: int
+    seconds: float
+
+
+class EngineHealth(TypedDict):
+    """``leading`` is whether a writer has shown itself within the last moments."""
+
+    leading: bool
+    epoch: int
+    seq: int
+    generation: int
+    inbox_entries: int
+    alarm: str
 
 
 def projected_seq() -> int:
@@ -19,6 +43,17 @@ def projected_seq() -> int:
     return 0 if row is None else int(row[0])
 
 
+def journaled_seq() -> int:
+    """Return the last command that is in the journal."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(last_seq) FROM matching_journal WHERE shard = %s",
+            (settings.MATCHING_SHARD,),
+        )
+        row = cursor.fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 def wait_for_seq(seq: int, timeout_seconds: float = 2.0) -> bool:
     """Wait, bounded, until what ``seq`` did can be read; return whether it can."""
     give_up_at = time.monotonic() + timeout_seconds
@@ -30,3 +65,38 @@ def wait_for_seq(seq: int, timeout_seconds: float = 2.0) -> bool:
         time.sleep(min(pause_seconds, left_seconds))
         pause_seconds = min(pause_seconds * 2, 0.025)
     return True
+
+
+def projector_lag() -> ProjectorLag:
+    """Return how far the projections are behind the journal."""
+    reached = projected_seq()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT at_ns FROM matching_journal WHERE shard = %s AND last_seq > %s"
+            " ORDER BY last_seq LIMIT 1",
+            (settings.MATCHING_SHARD, reached),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return ProjectorLag(0, 0.0)
+    return ProjectorLag(journaled_seq() - reached, max(0.0, (time.time_ns() - row[0]) / 1e9))
+
+
+def engine_health() -> EngineHealth:
+    """Return what the writer last said of itself. Raises ``RedisError`` without Valkey."""
+    shard = settings.MATCHING_SHARD
+    # The client has no decode_responses: values are bytes.
+    said, alarm = cast("list[bytes | None]", client().mget(_said_keys(shard)))
+    generation, epoch, seq, _ = (said or b"0:0:0:0").split(b":")
+    return EngineHealth(
+        leading=said is not None,
+        epoch=int(epoch),
+        seq=int(seq),
+        generation=int(generation),
+        inbox_entries=int(client().xlen(wire.stream_key(shard, int(generation)))),
+        alarm=(alarm or b"").decode(),
+    )
+
+
+def _said_keys(shard: int) -> list[str]:
+    return [wire.leader_key(shard), wire.alarm_key(shard)]

@@ -8,10 +8,12 @@ that were journaled. What does not agree stops the replay and names its seq.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Final
 
 from apps.engine.engine import Engine
 from apps.engine.messages import AnyEvent
-from apps.matching import snapshots
+from apps.matching import servers, snapshots
 from apps.matching.journal import (
     FIRST_ENTRY_ID,
     GENESIS_HASH,
@@ -23,6 +25,8 @@ from apps.matching.journal import (
     row_of,
     tail,
 )
+
+SNAPSHOT_LOCK_CLASS: Final = 0x53554D32
 
 
 class Replayer:
@@ -99,6 +103,24 @@ def recover(
 ) -> Replayer:
     """Return the present state: newest good snapshot and everything journaled since."""
     return catch_up(restore(cursor, shard=shard), cursor, shard=shard, progress=progress)
+
+
+def take_snapshot(*, shard: int) -> int | None:
+    """Carry the newest snapshot on to the journal's end and store that; return its seq.
+
+    Nothing is stored when nothing has happened since, or while another process is at it.
+    """
+    with closing(servers.postgres(name="matching-snapshot", statement_seconds=60)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", (SNAPSHOT_LOCK_CLASS, shard))
+        if cursor.fetchone() != (True,):
+            return None
+        replayer = restore(cursor, shard=shard)
+        from_seq = replayer.engine.seq
+        catch_up(replayer, cursor, shard=shard)
+        if replayer.engine.seq == from_seq:
+            return None
+        return snapshots.save(cursor, replayer.engine, shard=shard, journal_hash=replayer.last_hash)
 
 
 def _first_difference(row: Row, outcome: list[list[list[AnyEvent]]]) -> CorruptJournal:

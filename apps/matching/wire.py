@@ -89,6 +89,11 @@ def out_channel(shard: int) -> str:
     return _key(f"engine:{shard}:out")
 
 
+def wakeup_channel(shard: int) -> str:
+    """Name of the channel that only says that there is something new."""
+    return _key(f"engine:{shard}:wakeup")
+
+
 def reply_channel(gateway_id: str) -> str:
     """Name of the channel of one gateway's answers."""
     return _key(f"engine:reply:{gateway_id}")

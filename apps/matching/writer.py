@@ -253,6 +253,7 @@ class Writer:
         ]
         row = outcome.row
         message = wire.encode_committed(row.first_seq, outcome.times, row.events)
+        commands.append(("PUBLISH", wire.wakeup_channel(shard), row.last_seq))
         commands.append(("PUBLISH", wire.out_channel(shard), message))
         if self._consumed_since_trim >= TRIM_ENTRIES:
             commands.append(self._trim(row))

@@ -11,6 +11,7 @@ from apps.engine.messages import (
     BUY,
     GTC,
     LIMIT,
+    AnyCommand,
     Deposit,
     Instrument,
     ListInstrument,
@@ -68,7 +69,7 @@ def place(
 
 def set_up(gateway: Gateway) -> list[Reply]:
     """One market, two accounts with money: eight commands."""
-    commands = [
+    commands: list[AnyCommand] = [
         list_instrument(),
         open_account(ALICE),
         open_account(BOB),
