@@ -91,6 +91,18 @@ def _worker(run_dir: Path) -> tuple[str, ...]:
 
 def _celery(queue: str, name: str, threads: int) -> tuple[str, ...]:
     return (
-        *(sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", queue, "-n", name),
+        *(
+            sys.executable,
+            "-m",
+            "celery",
+            "--skip-checks",
+            "-A",
+            "config",
+            "worker",
+            "-Q",
+            queue,
+            "-n",
+            name,
+        ),
         *("-P", "threads", "-c", str(threads), "--loglevel", "INFO"),
     )

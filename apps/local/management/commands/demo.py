@@ -21,17 +21,29 @@ class Command(BaseCommand):
     help = "List the demo markets, open and fund the demo accounts, write candle history."
     requires_system_checks = ()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._said: set[str] = set()
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This is not a demo installation: set DEMO=1 to make it one.")
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                build_demo_world(now=clock.now(), say=self.stdout.write)
-                break
-            except Unavailable as failure:
-                # All of it may be done again, also what was sent and not answered.
-                if time.monotonic() > deadline:
-                    raise CommandError(f"The engine does not answer: {failure.message}") from None
-                time.sleep(0.2)
+        while not self._built(deadline):
+            time.sleep(0.2)
         call_command("seed_history", stdout=self.stdout)
+
+    def _built(self, deadline: float) -> bool:
+        try:
+            build_demo_world(now=clock.now(), say=self._say_once)
+        except Unavailable as failure:
+            # All of it may be done again, also what was sent and not answered.
+            if time.monotonic() > deadline:
+                raise CommandError(f"The engine does not answer: {failure.message}") from None
+            return False
+        return True
+
+    def _say_once(self, step: str) -> None:
+        if step not in self._said:
+            self._said.add(step)
+            self.stdout.write(step)

@@ -1,0 +1,52 @@
+# SUM+1. `make` shows what there is; PORT, DATA_DIR, REPLAY, DATABASE_URL and REDIS_URL change it.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev browser up test lint check bench screenshots clean
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+# The first Python that is new enough; the installer says so where there is none.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BENCH ?= $(shell $(RUN) -c 'from bench.__main__ import names; print(*names())' 2>/dev/null)
+ONLY ?=
+export PORT DATA_DIR REPLAY DATABASE_URL REDIS_URL
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv and install what is pinned, where that has changed
+	@test -n "$(PYTHON)" || { echo "SUM+1 needs Python 3.11 or newer; found: $$(python3 -V 2>&1)."; exit 1; }
+	@$(PYTHON) apps/local/install.py requirements.txt
+
+setup-dev:
+	@test -n "$(PYTHON)" || { echo "SUM+1 needs Python 3.11 or newer; found: $$(python3 -V 2>&1)."; exit 1; }
+	@$(PYTHON) apps/local/install.py requirements-dev.txt
+
+browser: setup-dev
+	@$(RUN) -m apps.local.browser
+
+up: setup ## Start everything on one port, with demo accounts; Ctrl-C stops it
+	@$(RUN) manage.py up $(if $(ONLY),--only $(ONLY))
+
+lint: setup-dev ## ruff, mypy, import contracts
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+check: setup-dev ## Django's own checks, for development and for production
+	$(RUN) -m pytest -q tests/local/test_settings.py
+
+test: browser lint ## Everything that must hold, as it runs in CI
+	$(RUN) -m pytest -n 2 --dist worksteal -q
+
+bench: setup-dev ## Measure: make bench, or make bench BENCH=engine
+	@for bench in $(BENCH); do $(RUN) -m bench $$bench --json || failed=1; done; exit $${failed:-0}
+
+screenshots: browser ## Every page, dark and light, wide and narrow, into artifacts/screenshots
+	$(RUN) -m pytest -q tests/browser -k screenshots
+
+clean: ## Remove what can be made again; the data of `make up` only with DATA=1
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	$(if $(DATA),$(RUN) manage.py forget_data)
