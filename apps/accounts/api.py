@@ -6,13 +6,14 @@ read and that goes to these addresses only; using it takes the CSRF token.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
 from django.middleware.csrf import get_token
 from django_ratelimit.core import get_usage
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -75,7 +76,7 @@ class TicketOutput(serializers.Serializer[dict[str, object]]):
 class TokenEndpoint(Endpoint):
     """Open to all, since who calls it is about to say who he is."""
 
-    authentication_classes = (BearerAuthentication,)
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)
 
     def hold_back(self, request: Request) -> None:
@@ -107,8 +108,6 @@ class TokenEndpoint(Endpoint):
 
 
 class TokenView(TokenEndpoint):
-    authentication_classes = ()
-
     @documented(
         summary="Sign in with e-mail address and password",
         tag="sign-in",
@@ -136,8 +135,6 @@ class TokenView(TokenEndpoint):
 
 
 class RefreshView(TokenEndpoint):
-    authentication_classes = ()
-
     @documented(
         summary="Exchange a refresh token for the next pair",
         description=(
@@ -167,6 +164,8 @@ class RefreshView(TokenEndpoint):
 
 
 class LogoutView(TokenEndpoint):
+    authentication_classes = (BearerAuthentication,)
+
     @documented(
         summary="End this sign-in; its tokens stop at once",
         tag="sign-in",
@@ -206,7 +205,7 @@ class TicketView(Endpoint):
     )
     def post(self, request: Request) -> Response:
         session_key = "" if isinstance(request.auth, SignIn) else request.session.session_key
-        ticket = tickets.issue(request.user, session_key or "")
+        ticket = tickets.issue(self.person, session_key or "")
         return Response({"ticket": ticket, "expires_in": tickets.TICKET_SECONDS}, status=201)
 
 

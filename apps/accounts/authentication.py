@@ -37,7 +37,7 @@ class SiteSessionAuthentication(SessionAuthentication):
     """The session of the site; every request that changes something needs the CSRF token."""
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerScheme(OpenApiAuthenticationExtension):
     target_class = BearerAuthentication
     name = "bearer"
 
@@ -50,7 +50,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):
     target_class = SiteSessionAuthentication
     name = "session"
 

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final
 import redis.exceptions
 from django.conf import settings
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -56,9 +57,14 @@ class Endpoint(APIView):
                 retry_after_seconds=self.verdict.retry_after_seconds,
             )
 
+    @property
+    def person(self) -> Any:
+        """Who is asking, where the endpoint is not open to nobody."""
+        return self.request.user
+
     def finalize_response(
-        self, request: HttpRequest, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.verdict is not None:
             response["X-RateLimit-Limit"] = str(self.verdict.limit)
@@ -91,7 +97,7 @@ class Endpoint(APIView):
             status, body = work("")
             return Response(body, status=status)
         answer = idempotency.run_once(
-            person_id=self.request.user.pk,
+            person_id=self.person.pk,
             key=idempotency.check_key(key),
             asked=idempotency.fingerprint(
                 self.request.method or "", self.request.path, self.request.data
@@ -114,12 +120,11 @@ class PublicEndpoint(Endpoint):
     permission_classes = (AllowAny,)
     cache_control = "no-cache"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = super().dispatch(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD") or response.status_code != 200:
+        if not isinstance(response, Response) or response.status_code != 200:
             return response
-        if isinstance(response, Response):
-            response.render()
+        response.render()
         etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
         response["ETag"] = etag
         return get_conditional_response(request, etag=etag, response=response) or response

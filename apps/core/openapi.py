@@ -72,7 +72,7 @@ class Problem(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = FieldProblem(many=True, required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
 
 
 def documented(
@@ -120,7 +120,7 @@ def documented(
         parameters=described,
         responses=responses,
         examples=examples,
-        **({"auth": []} if public else {}),
+        auth=[] if public else None,
     )
     return decorator
 

@@ -100,7 +100,7 @@ def describe(failure: BaseException | None) -> Problem:
     if isinstance(failure, drf.ValidationError):
         return _describe_validation(failure)
     if isinstance(failure, drf.Throttled):
-        wait_seconds = max(1, int(failure.wait or 1))
+        wait_seconds = max(1, int(getattr(failure, "wait", None) or 1))
         return _problem(429, "rate_limited", "Too many requests.", retry_after=wait_seconds)
     for known, status, code, words in _KNOWN:
         if isinstance(failure, known):
@@ -313,5 +313,5 @@ def client_address(request: HttpRequest) -> str:
     if proxies:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if len(forwarded) >= proxies and forwarded[-proxies].strip():
-            return forwarded[-proxies].strip()
-    return request.META.get("REMOTE_ADDR") or "unknown"
+            return str(forwarded[-proxies].strip())
+    return str(request.META.get("REMOTE_ADDR") or "unknown")

@@ -70,8 +70,7 @@ def _engine() -> str:
 
 
 def _projector() -> str:
-    lag = projector_lag()
-    return "ok" if lag.seconds <= LAG_SECONDS_MAX else "behind"
+    return "ok" if projector_lag().seconds <= LAG_SECONDS_MAX else "behind"
 
 
 def _json(body: dict[str, object], status: int) -> JsonResponse:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -89,7 +87,7 @@ class MeView(Endpoint):
         operation_id="me",
     )
     def get(self, request: Request) -> Response:
-        person: Any = request.user
+        person = self.person
         account = account_of(viewer=person)
         return Response(
             {
@@ -127,8 +125,8 @@ class BalancesView(Endpoint):
     def get(self, request: Request) -> Response:
         query = self.read_query(BalancesQuery)
         await_seq(query)
-        account = account_of(viewer=request.user, public_id=query.get("account"))
-        rows = queries.balances(viewer=request.user, account=account)
+        account = account_of(viewer=self.person, public_id=query.get("account"))
+        rows = queries.balances(viewer=self.person, account=account)
         return Response(
             {"account": str(account.public_id), "items": [balance_json(row) for row in rows]}
         )
@@ -156,8 +154,8 @@ class LedgerView(Endpoint):
         query = self.read_query(LedgerQuery)
         await_seq(query)
         page = queries.ledger_page(
-            viewer=request.user,
-            account=account_of(viewer=request.user, public_id=query.get("account")),
+            viewer=self.person,
+            account=account_of(viewer=self.person, public_id=query.get("account")),
             asset=query.get("asset"),
             before=open_cursor(query.get("cursor"), "ledger"),
             limit=query["limit"],
