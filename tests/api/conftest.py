@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from rest_framework.test import APIClient
 from apps.accounts import actions
 from apps.accounts.models import User
 from apps.core import clock
+from apps.matching.gateway import Gateway
 
 PASSWORD = "a-long-enough-password"
 
@@ -49,3 +51,22 @@ def code_of(response: Any) -> tuple[int, str]:
     assert set(body) >= {"type", "title", "status", "code", "detail"}
     assert "Traceback" not in response.content.decode()
     return response.status_code, body["code"]
+
+
+@pytest.fixture
+def ada(engine_gateway: Gateway) -> Person:
+    return person_of("ada@example.com")
+
+
+@pytest.fixture
+def bob(engine_gateway: Gateway) -> Person:
+    return person_of("bob@example.com")
+
+
+@pytest.fixture
+def without_valkey(settings: Any, free_port: Callable[[], int]) -> None:
+    """Point everything that asks Valkey at a port where nobody listens."""
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}
+    }
