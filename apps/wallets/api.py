@@ -13,7 +13,7 @@ from apps.core.openapi import documented
 from apps.matching.api import SeqQuery, await_seq
 from apps.wallets import queries
 from apps.wallets.presentation import balance_json, entry_json
-from apps.wallets.welcome import account_of
+from apps.wallets.welcome import account_of, retry_welcome
 
 _ACCOUNT = "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10"
 
@@ -127,6 +127,9 @@ class BalancesView(Endpoint):
         await_seq(query)
         account = account_of(viewer=self.person, public_id=query.get("account"))
         rows = queries.balances(viewer=self.person, account=account)
+        if not rows:
+            retry_welcome(viewer=self.person)
+            rows = queries.balances(viewer=self.person, account=account)
         return Response(
             {"account": str(account.public_id), "items": [balance_json(row) for row in rows]}
         )

@@ -11,7 +11,9 @@ from typing import Final
 
 from django.apps import apps
 from django.conf import settings
+from django.core.cache import cache
 
+from apps.accounts.events import person_arrived
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import NotFound
@@ -22,6 +24,7 @@ from apps.wallets.queries import account_for
 # Whole units of play money by asset.
 DEMO_FUNDS: Final = {"USDT": 100_000, "BTC": 1, "ETH": 10}
 DEMO_REFERENCE: Final = "welcome"
+RETRY_SECONDS: Final = 30
 
 
 def welcome(user: User, now: datetime) -> None:
@@ -43,6 +46,12 @@ def account_of(*, viewer: User, public_id: object = None) -> TradingAccount:
             raise
     welcome(viewer, clock.now())
     return account_for(viewer=viewer)
+
+
+def retry_welcome(*, viewer: User) -> None:
+    """Try again for who has nothing, now and then: the engine may have been down at sign-up."""
+    if cache.add(f"welcome:{viewer.pk}", 1, RETRY_SECONDS):
+        person_arrived(viewer, clock.now())
 
 
 def _is_complete(account: TradingAccount) -> bool:

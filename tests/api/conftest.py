@@ -12,6 +12,8 @@ from rest_framework.test import APIClient
 from apps.accounts import actions
 from apps.accounts.models import User
 from apps.core import clock
+from apps.markets.actions import list_instrument
+from apps.markets.catalogue import STANDARD_MARKETS
 from apps.matching.gateway import Gateway
 
 PASSWORD = "a-long-enough-password"
@@ -30,9 +32,7 @@ def person_of(email: str) -> Person:
     user = actions.register_person(
         email=email, password=PASSWORD, display_name=email.split("@")[0].title(), now=clock.now()
     )
-    tokens = actions.open_sign_in(
-        actor=user, client="tests", address="127.0.0.1", now=clock.now()
-    )
+    tokens = actions.open_sign_in(actor=user, client="tests", address="127.0.0.1", now=clock.now())
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access}")
     return Person(user, client, tokens)
@@ -67,6 +67,11 @@ def bob(engine_gateway: Gateway) -> Person:
 def without_valkey(settings: Any, free_port: Callable[[], int]) -> None:
     """Point everything that asks Valkey at a port where nobody listens."""
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
-    settings.CACHES = {
-        "default": {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}
-    }
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}}
+
+
+@pytest.fixture
+def markets(engine_gateway: Gateway) -> None:
+    """BTC-USDT and ETH-USDT, as a fresh installation lists them."""
+    for spec in STANDARD_MARKETS[:2]:
+        list_instrument(actor=None, spec=spec)

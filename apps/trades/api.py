@@ -1,0 +1,350 @@
+"""Orders and fills: placing, looking up, cancelling."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core import clock
+from apps.core.endpoint import Endpoint, PageQuery, open_cursor, page_body, seal_cursor
+from apps.core.errors import DomainError
+from apps.core.fields import (
+    QuerySerializer,
+    StrictAmount,
+    StrictBoolean,
+    StrictChoice,
+    StrictSerializer,
+    StrictText,
+    StrictTime,
+    StrictToken,
+    StrictUUID,
+)
+from apps.core.openapi import Problem, documented
+from apps.core.web import describe
+from apps.matching.api import SeqQuery, await_seq
+from apps.trades import actions, queries
+from apps.trades.models import Order
+from apps.trades.presentation import fill_json, order_json
+from apps.trades.rules import ORDER_TYPES, SELF_TRADES, SIDES, TIMES_IN_FORCE
+from apps.wallets.api import BalancesQuery
+from apps.wallets.welcome import account_of
+
+BATCH_MAX: Final = 100
+BATCH_BYTES_MAX: Final = 256 * 1024
+
+_ORDER: Final = {
+    "id": "8213", "client_order_id": "my-order-1",
+    "account": "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10", "market": "BTC-USDT", "side": "buy",
+    "type": "limit", "time_in_force": "gtc", "post_only": False,
+    "self_trade_prevention": "expire_taker", "status": "open", "quantity": "0.01000",
+    "quote_amount": None, "price": "60000.00", "stop_price": None, "filled_quantity": "0.00000",
+    "filled_quote": "0.00", "average_price": None, "fee": "0.00", "fee_asset": "USDT",
+    "expires_at": None, "reason": None, "seq": 1042, "created_at": "2026-11-21T12:00:00.5Z",
+    "updated_at": "2026-11-21T12:00:00.5Z",
+}  # fmt: skip
+_FILL: Final = {
+    "id": "180423", "trade_id": "90211", "order_id": "8213", "market": "BTC-USDT", "side": "buy",
+    "role": "taker", "price": "60000.00", "quantity": "0.01000", "quote_amount": "600.00",
+    "fee": "0.60", "fee_asset": "USDT", "at": "2026-11-21T12:00:00.5Z", "seq": 1042,
+}  # fmt: skip
+_PLACE: Final = {
+    "market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "0.01",
+    "price": "60000.00", "time_in_force": "gtc", "client_order_id": "my-order-1",
+}  # fmt: skip
+
+
+class OrderInput(StrictSerializer):
+    market = StrictText(max_length=25)
+    side = StrictChoice(list(SIDES))
+    type = StrictChoice(list(ORDER_TYPES))
+    quantity = StrictAmount(required=False, allow_null=True, help_text="In the base asset.")
+    quote_amount = StrictAmount(
+        required=False, allow_null=True,
+        help_text="Instead of the quantity of a market order: what to spend or to earn, in quote.",
+    )  # fmt: skip
+    price = StrictAmount(required=False, allow_null=True)
+    stop_price = StrictAmount(required=False, allow_null=True)
+    time_in_force = StrictChoice(
+        list(TIMES_IN_FORCE), required=False, allow_null=True,
+        help_text="gtc where nothing is said; ioc for market orders.",
+    )  # fmt: skip
+    expires_at = StrictTime(required=False, allow_null=True, help_text="For gtd.")
+    post_only = StrictBoolean(default=False)
+    self_trade_prevention = StrictChoice(list(SELF_TRADES), default="expire_taker")
+    client_order_id = StrictToken(
+        max_length=64, required=False, allow_null=True,
+        help_text="Yours, unique in the account; the same order again gets the same answer.",
+    )  # fmt: skip
+
+
+class PlaceInput(OrderInput):
+    account = StrictUUID(
+        required=False, allow_null=True, help_text="Your main account where none is named."
+    )
+
+
+class BatchInput(StrictSerializer):
+    orders = serializers.ListField(
+        child=OrderInput(), min_length=1, max_length=BATCH_MAX, allow_empty=False
+    )
+    account = StrictUUID(required=False, allow_null=True)
+
+
+class OrdersQuery(PageQuery, BalancesQuery):
+    status = StrictChoice(Order.Status.values, required=False)
+    market = StrictText(max_length=25, required=False)
+    client_order_id = StrictToken(max_length=64, required=False)
+
+
+class CancelAllQuery(QuerySerializer):
+    account = StrictUUID(required=False)
+    market = StrictText(max_length=25, required=False, help_text="Only orders of this market.")
+
+
+class FillsQuery(PageQuery, BalancesQuery):
+    market = StrictText(max_length=25, required=False)
+    order_id = StrictText(max_length=20, required=False)
+
+
+class OrderOutput(serializers.Serializer[dict[str, object]]):
+    id = serializers.CharField()
+    client_order_id = serializers.CharField()
+    account = serializers.UUIDField()
+    market = serializers.CharField()
+    side = serializers.ChoiceField(list(SIDES))
+    type = serializers.ChoiceField(list(ORDER_TYPES))
+    time_in_force = serializers.ChoiceField(list(TIMES_IN_FORCE))
+    post_only = serializers.BooleanField()
+    self_trade_prevention = serializers.ChoiceField(list(SELF_TRADES))
+    status = serializers.ChoiceField(Order.Status.values)
+    quantity = serializers.CharField(allow_null=True)
+    quote_amount = serializers.CharField(allow_null=True)
+    price = serializers.CharField(allow_null=True)
+    stop_price = serializers.CharField(allow_null=True)
+    filled_quantity = serializers.CharField()
+    filled_quote = serializers.CharField()
+    average_price = serializers.CharField(allow_null=True)
+    fee = serializers.CharField()
+    fee_asset = serializers.CharField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_null=True, help_text="Why it ended, where it did.")
+    seq = serializers.IntegerField(help_text="The command that changed it last: for `min_seq`.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class OrdersOutput(serializers.Serializer[dict[str, object]]):
+    items = OrderOutput(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Send it back as `cursor`.")
+
+
+class BatchItemOutput(serializers.Serializer[dict[str, object]]):
+    order = OrderOutput(allow_null=True)
+    error = Problem(allow_null=True)
+
+
+class BatchOutput(serializers.Serializer[dict[str, object]]):
+    items = BatchItemOutput(many=True, help_text="In the order in which they were sent.")
+
+
+class CancelledOutput(serializers.Serializer[dict[str, object]]):
+    cancelled = serializers.ListField(child=serializers.CharField(), help_text="Ids of orders.")
+    seq = serializers.IntegerField()
+
+
+class FillOutput(serializers.Serializer[dict[str, object]]):
+    id = serializers.CharField()
+    trade_id = serializers.CharField()
+    order_id = serializers.CharField()
+    market = serializers.CharField()
+    side = serializers.ChoiceField(list(SIDES))
+    role = serializers.ChoiceField(["maker", "taker"])
+    price = serializers.CharField()
+    quantity = serializers.CharField()
+    quote_amount = serializers.CharField()
+    fee = serializers.CharField()
+    fee_asset = serializers.CharField()
+    at = serializers.DateTimeField()
+    seq = serializers.IntegerField()
+
+
+class FillsOutput(serializers.Serializer[dict[str, object]]):
+    items = FillOutput(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class OrdersView(Endpoint):
+    @documented(
+        summary="Place an order",
+        description=(
+            "Answered once the order is committed, with what it has done by then. The answer to a "
+            "lost connection or to 503 `outcome_unknown` is to send the same request again with "
+            "the same Idempotency-Key or `client_order_id`: it is never carried out twice."
+        ),
+        tag="orders", body=PlaceInput, body_example=_PLACE, answer=OrderOutput, status=201,
+        example=_ORDER, idempotent=True,
+        refusals={
+            400: "invalid_amount", 403: "csrf_failed", 404: "unknown_market",
+            422: "insufficient_balance", 503: "engine_unavailable",
+        },
+        operation_id="place_order",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        given = self.read_body(PlaceInput)
+
+        def work(effect_id: str) -> tuple[int, Any]:
+            account = account_of(viewer=self.person, public_id=given.get("account"))
+            placed = actions.place_order(
+                actor=self.person, account=account, now=clock.now(), **_terms(given, effect_id)
+            )
+            return 201, order_json(placed)
+
+        return self.run_once(work)
+
+    @documented(
+        summary="Your orders, newest first", tag="orders", query=OrdersQuery, answer=OrdersOutput,
+        description="`status=open` includes orders that are partly filled.",
+        example={"items": [_ORDER], "next": "8213.VKPyQ8dX"},
+        refusals={400: "invalid_cursor", 404: "unknown_account", 503: "not_yet_projected"},
+        operation_id="orders",
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        query = self.read_query(OrdersQuery)
+        await_seq(query)
+        page = queries.orders_page(
+            viewer=self.person,
+            account=account_of(viewer=self.person, public_id=query.get("account")),
+            status=query.get("status"),
+            market=query.get("market"),
+            client_order_id=query.get("client_order_id"),
+            before=open_cursor(query.get("cursor"), "orders"),
+            limit=query["limit"],
+        )
+        cursor = seal_cursor(page.next, "orders")
+        return Response(page_body([order_json(row) for row in page.items], cursor))
+
+    @documented(
+        summary="Cancel all open orders", tag="orders", query=CancelAllQuery,
+        answer=CancelledOutput, example={"cancelled": ["8213", "8214"], "seq": 1043},
+        refusals={
+            400: "unknown_parameter", 403: "csrf_failed", 404: "unknown_market",
+            503: "engine_unavailable",
+        },
+        operation_id="cancel_all_orders",
+    )  # fmt: skip
+    def delete(self, request: Request) -> Response:
+        query = self.read_query(CancelAllQuery)
+        cancelled = actions.cancel_all(
+            actor=self.person,
+            account=account_of(viewer=self.person, public_id=query.get("account")),
+            market=query.get("market"),
+        )
+        return Response(
+            {"cancelled": [str(order) for order in cancelled.order_ids], "seq": cancelled.seq}
+        )
+
+
+class BatchView(Endpoint):
+    body_bytes_max = BATCH_BYTES_MAX
+
+    @documented(
+        summary="Place up to 100 orders",
+        description=(
+            "They enter in this order, next to each other. Each has its own outcome: an order or "
+            "a problem; one that is refused stops none of the others."
+        ),
+        tag="orders", body=BatchInput, body_example={"orders": [_PLACE]}, answer=BatchOutput,
+        example={"items": [{"order": _ORDER, "error": None}]}, idempotent=True,
+        refusals={400: "invalid_amount", 403: "csrf_failed", 404: "unknown_account",
+                  503: "engine_unavailable"},
+        operation_id="place_orders",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        given = self.read_body(BatchInput)
+
+        def work(effect_id: str) -> tuple[int, Any]:
+            account = account_of(viewer=self.person, public_id=given.get("account"))
+            orders = [
+                _terms(order, f"{effect_id}-{index}" if effect_id else "")
+                for index, order in enumerate(given["orders"])
+            ]
+            outcomes = actions.place_orders(
+                actor=self.person, account=account, orders=orders, now=clock.now()
+            )
+            return 200, {"items": [_outcome(outcome) for outcome in outcomes]}
+
+        return self.run_once(work)
+
+
+class OrderView(Endpoint):
+    @documented(
+        summary="One of your orders", tag="orders", query=SeqQuery, answer=OrderOutput,
+        example=_ORDER, refusals={404: "order_not_found", 503: "not_yet_projected"},
+        operation_id="order",
+    )  # fmt: skip
+    def get(self, request: Request, order_id: str) -> Response:
+        await_seq(self.read_query(SeqQuery))
+        return Response(order_json(queries.order_for(viewer=self.person, order_id=order_id)))
+
+    @documented(
+        summary="Cancel an order", tag="orders", answer=OrderOutput,
+        example={**_ORDER, "status": "cancelled", "reason": "user", "seq": 1043},
+        refusals={
+            403: "csrf_failed", 404: "order_not_found", 409: "order_closed",
+            503: "engine_unavailable",
+        },
+        operation_id="cancel_order",
+    )  # fmt: skip
+    def delete(self, request: Request, order_id: str) -> Response:
+        return Response(order_json(actions.cancel_order(actor=self.person, order_id=order_id)))
+
+
+class FillsView(Endpoint):
+    @documented(
+        summary="Your fills, newest first", tag="orders", query=FillsQuery, answer=FillsOutput,
+        example={"items": [_FILL], "next": None},
+        refusals={400: "invalid_cursor", 404: "unknown_account", 503: "not_yet_projected"},
+        operation_id="fills",
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        query = self.read_query(FillsQuery)
+        await_seq(query)
+        page = queries.fills_page(
+            viewer=self.person,
+            account=account_of(viewer=self.person, public_id=query.get("account")),
+            market=query.get("market"),
+            order_id=query.get("order_id"),
+            before=open_cursor(query.get("cursor"), "fills"),
+            limit=query["limit"],
+        )
+        cursor = seal_cursor(page.next, "fills")
+        return Response(page_body([fill_json(row) for row in page.items], cursor))
+
+
+def _terms(given: dict[str, Any], effect_id: str) -> dict[str, Any]:
+    """Return the arguments of ``place_order``; without an id of the caller's, the key gives one."""
+    expires_at = given.get("expires_at")
+    return {
+        "market": given["market"],
+        "side": given["side"],
+        "order_type": given["type"],
+        "quantity": given.get("quantity"),
+        "quote_amount": given.get("quote_amount"),
+        "price": given.get("price"),
+        "stop_price": given.get("stop_price"),
+        "time_in_force": given.get("time_in_force")
+        or ("ioc" if given["type"] == "market" else "gtc"),
+        "expires_at": None if expires_at is None else clock.iso(expires_at),
+        "post_only": given["post_only"],
+        "self_trade_prevention": given["self_trade_prevention"],
+        "client_order_id": given.get("client_order_id") or effect_id or None,
+    }
+
+
+def _outcome(outcome: Any) -> dict[str, object]:
+    if isinstance(outcome, DomainError):
+        return {"order": None, "error": describe(outcome).body()}
+    return {"order": order_json(outcome), "error": None}
