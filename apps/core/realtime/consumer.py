@@ -36,7 +36,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class LiveConsumer(AsyncConsumer):  # type: ignore[misc]
     """The ASGI application of ``/ws``. It uses no channel layer, so it takes no channel of one."""
 
-    limits: Limits | None = None
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()
@@ -246,10 +247,9 @@ class _Conversation:
     ) -> None:
         try:
             result = await threads.calls.run(fn, who.user, params)
+            self._say({"op": "result", "id": message["id"], "result": result})
         except Exception as failure:
             self._say_error(message, failure)
-            return
-        self._say({"op": "result", "id": message["id"], "result": result})
 
     def _check_idle(self) -> None:
         if self._who is None and not self._topics:

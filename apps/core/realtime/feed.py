@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import redis
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 PING_SECONDS: Final = 2.0
 SILENCE_SECONDS: Final = 6.0
+CANCEL_AGAIN_SECONDS: Final = 0.1
 BACK_OFF_FIRST_SECONDS: Final = 0.05
 BACK_OFF_MAX_SECONDS: Final = 2.0
 
@@ -84,8 +85,7 @@ class Feed:
             try:
                 await self._read(connection)
             finally:
-                writer.cancel()
-                await asyncio.gather(writer, return_exceptions=True)
+                await cancel_all([writer])
         finally:
             await connection.disconnect(nowait=True)
 
@@ -93,7 +93,8 @@ class Feed:
         """Send what is asked for, and a ping now and then. Errors show on the reading side."""
         while connection.is_connected:
             try:
-                command = await asyncio.wait_for(self._commands.get(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    command = await self._commands.get()
             except TimeoutError:
                 command = ("PING", "")
             if not connection.is_connected:
@@ -113,3 +114,12 @@ class Feed:
                 self._on_message(reply[1].decode(), reply[2])
             elif kind == b"subscribe":
                 self._on_followed(reply[1].decode())
+
+
+async def cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they are done: a wait within the client may swallow a cancellation."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)

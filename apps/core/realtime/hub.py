@@ -20,7 +20,7 @@ from apps.core import web
 from apps.core.errors import DomainError, TooMany, Unavailable
 from apps.core.realtime import identity, threads
 from apps.core.realtime.connections import asyncio_client, key
-from apps.core.realtime.feed import Feed
+from apps.core.realtime.feed import Feed, cancel_all
 from apps.core.realtime.followed import Followed
 from apps.core.realtime.frames import Frame, Published, frame, read_head
 from apps.core.realtime.identity import Identity
@@ -73,9 +73,7 @@ class Hub:
     async def close(self) -> None:
         for outlet in tuple(self._outlets):
             outlet.close(1012, "restart")
-        for task in (*self._tasks, *self._loads.values()):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._loads.values(), return_exceptions=True)
+        await cancel_all([*self._tasks, *self._loads.values()])
         await self._client.aclose()
 
     # Sockets.
@@ -118,11 +116,9 @@ class Hub:
         if followed is None:
             followed = self._topics[topic] = Followed(topic, kind, match, self.limits)
             self._feed.follow(self._prefix + topic)
-            if not self._feed.connected:
-                followed.stale = True
         followed.idle_since = None
         followed.join(outlet, since)
-        if followed.stale and not self._feed.connected:
+        if followed.stale:
             followed.tell_stale([outlet])
         self._load(followed)
 
@@ -234,6 +230,12 @@ class Hub:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self._drop_idle_topics()
+            if not self._feed.connected:
+                # Those who came while Valkey was away have not been told yet.
+                for followed in self._topics.values():
+                    if not followed.stale:
+                        followed.go_stale()
+                continue
             try:
                 await self._watch_sources()
             except redis.RedisError as error:
@@ -254,7 +256,7 @@ class Hub:
     async def _watch_sources(self) -> None:
         """Topics whose publisher has no heartbeat are stale, however fresh they look."""
         sources = sorted({topic.kind.source for topic in self._topics.values()} - {""})
-        if not sources or not self._feed.connected:
+        if not sources:
             return
         beats = await self._client.mget([key(SOURCE_PREFIX + source) for source in sources])
         alive = {source for source, beat in zip(sources, beats, strict=True) if beat is not None}

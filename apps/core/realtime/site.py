@@ -65,7 +65,8 @@ class Site:
             return
         self._requests += 1
         try:
-            body = await asyncio.wait_for(_read_body(receive), BODY_SECONDS_MAX)
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                body = await _read_body(receive)
             if body is None:
                 await _refuse(send, 413, "body_too_large", "The request is too large.")
                 return
