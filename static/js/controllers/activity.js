@@ -1,0 +1,185 @@
+// The person's orders, fills and balances under the chart, live. The first rows are the server's.
+
+import { account, follow, noteOrder } from "account";
+import { moment } from "format";
+import { instrument } from "market";
+import { cancel, cancelAll } from "orders";
+import { balanceCells, fillCells, orderCells, resultWords, statusWords } from "order-words";
+import { painter, TEXT_PER_SECOND } from "paint";
+import { fill, sync } from "rows";
+import { toast } from "toast";
+
+const ONLY_KEY = "sum1.onlyMarket";
+const ROWS_MOST = 50;
+
+export default function activity(root) {
+  const part = (name) => root.querySelector(`[data-${name}]`);
+  const only = part("only-market");
+  if (!only) return;
+  const openRows = part("open-rows");
+  const count = part("open-count");
+  const summary = part("activity-summary");
+  const known = new Map();
+  const asked = new Set();
+  let told = false;
+
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    if (time.getAttribute("datetime")) time.textContent = moment(time.getAttribute("datetime"));
+  }
+
+  const here = (row) => !only.checked || row.market === instrument.symbol;
+
+  function sideClass(row, side) {
+    const cell = row.querySelector("[data-field=side]");
+    cell.classList.toggle("up", side === "buy");
+    cell.classList.toggle("down", side === "sell");
+  }
+
+  function drawOpen() {
+    const orders = [...account.orders.values()]
+      .sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? 1 : -1))
+      .filter(here);
+    sync(openRows, part("open-template"), orders, (row, order) => {
+      fill(row, orderCells(order, order.created_at));
+      sideClass(row, order.side);
+      const button = row.querySelector("button");
+      button.setAttribute("aria-label", `Cancel: ${order.side} ${order.quantity ?? ""} ${order.market}`);
+      button.setAttribute("aria-busy", String(asked.has(order.id)));
+    });
+    part("open-empty").hidden = orders.length > 0;
+    const text = String(account.orders.size);
+    if (count.textContent !== text) count.textContent = text;
+  }
+
+  /** Rows that the server drew stay below those that ended since. */
+  function prepend(body, template, items, describe, empty) {
+    const shown = new Set([...body.rows].map((row) => row.dataset.id));
+    for (const item of [...items].reverse()) {
+      if (shown.has(item.id)) continue;
+      const row = template.content.firstElementChild.cloneNode(true);
+      row.dataset.id = item.id;
+      row.dataset.market = item.market;
+      describe(row, item);
+      body.prepend(row);
+    }
+    while (body.rows.length > ROWS_MOST) body.rows[body.rows.length - 1].remove();
+    let left = 0;
+    for (const row of body.rows) {
+      row.hidden = only.checked && row.dataset.market !== instrument.symbol;
+      if (!row.hidden) left += 1;
+    }
+    empty.hidden = left > 0;
+  }
+
+  function drawEnded() {
+    prepend(
+      part("history-rows"),
+      part("history-template"),
+      account.ended,
+      (row, order) => {
+        fill(row, orderCells(order, order.updated_at));
+        sideClass(row, order.side);
+      },
+      part("history-empty"),
+    );
+    prepend(
+      part("fill-rows"),
+      part("fill-template"),
+      account.fills,
+      (row, each) => {
+        fill(row, fillCells(each));
+        sideClass(row, each.side);
+      },
+      part("fill-empty"),
+    );
+  }
+
+  function drawBalances() {
+    const body = part("balance-rows");
+    for (const balance of account.balances.values()) {
+      let row = body.querySelector(`[data-id="${CSS.escape(balance.asset)}"]`);
+      if (!row) {
+        row = part("balance-template").content.firstElementChild.cloneNode(true);
+        row.dataset.id = balance.asset;
+        const use = row.querySelector("use");
+        use.setAttribute("href", `${use.getAttribute("href").split("#")[0]}#${balance.asset}`);
+        body.append(row);
+      }
+      fill(row, balanceCells(balance));
+    }
+  }
+
+  const paint = painter(() => {
+    if (!account.ready) return;
+    drawOpen();
+    drawEnded();
+    drawBalances();
+  }, TEXT_PER_SECOND);
+
+  /** What happened to orders of this page without a click on it: said once, in words. */
+  function announce(kind, data) {
+    for (const order of data.orders ?? []) {
+      const before = known.get(order.id);
+      known.set(order.id, order.filled_quantity + order.status);
+      if (kind !== "delta" || !told || before === undefined) continue;
+      if (before !== order.filled_quantity + order.status && !asked.has(order.id)) {
+        summary.textContent = `${order.market}: ${statusWords(order)}`;
+        if (order.status === "filled" || order.status === "expired") toast(resultWords(order));
+      }
+    }
+    if (kind === "snapshot") told = true;
+  }
+
+  async function stop(id, button) {
+    if (asked.has(id)) return;
+    asked.add(id);
+    button.setAttribute("aria-busy", "true");
+    try {
+      noteOrder(await cancel(id));
+      toast("The order is cancelled.", { kind: "plain" });
+    } catch (error) {
+      asked.delete(id);
+      toast(error.message, { kind: "bad" });
+      button.setAttribute("aria-busy", "false");
+    }
+  }
+
+  root.addEventListener("submit", async (event) => {
+    if (event.target.matches("[data-cancel]")) {
+      event.preventDefault();
+      stop(event.target.closest("tr").dataset.id, event.target.querySelector("button"));
+    } else if (event.target.matches("[data-cancel-all]")) {
+      event.preventDefault();
+      const button = event.target.querySelector("button");
+      if (button.getAttribute("aria-busy") === "true") return;
+      button.setAttribute("aria-busy", "true");
+      const before = account.orders.size;
+      try {
+        await cancelAll(only.checked ? instrument.symbol : "");
+        toast(before ? "Your open orders are cancelled." : "There was nothing to cancel.", {
+          kind: "plain",
+        });
+      } catch (error) {
+        toast(error.message, { kind: "bad" });
+      } finally {
+        button.setAttribute("aria-busy", "false");
+      }
+    }
+  });
+
+  try {
+    only.checked = localStorage.getItem(ONLY_KEY) === "yes";
+  } catch {
+    only.checked = false;
+  }
+  only.addEventListener("change", () => {
+    localStorage.setItem(ONLY_KEY, only.checked ? "yes" : "no");
+    paint();
+  });
+
+  follow((kind, data) => {
+    announce(kind, data);
+    root.classList.toggle("is-stale", kind === "stale");
+    paint();
+  });
+}

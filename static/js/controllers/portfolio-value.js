@@ -1,0 +1,34 @@
+// What the account is worth, in the common quote asset, as balances and prices move.
+
+import { account, follow } from "account";
+import * as decimal from "decimal";
+import { fixed } from "format";
+import { followTickers } from "controllers/quotes";
+import { painter, TEXT_PER_SECOND } from "paint";
+
+const VALUE_ASSET = "USDT";
+
+export default function portfolioValue(root) {
+  const total = root.querySelector("[data-total]");
+  const prices = new Map([[VALUE_ASSET, decimal.ONE]]);
+
+  const paint = painter(() => {
+    if (!account.ready || prices.size === 1) return;
+    let sum = decimal.ZERO;
+    for (const balance of account.balances.values()) {
+      const price = prices.get(balance.asset);
+      if (price) sum += decimal.multiply(decimal.parse(balance.total), price);
+    }
+    const text = fixed(decimal.text(sum), 2);
+    if (total.textContent !== text) total.textContent = text;
+  }, TEXT_PER_SECOND);
+
+  followTickers((tickers) => {
+    for (const ticker of tickers) {
+      const [base, quote] = ticker.market.split("-");
+      if (quote === VALUE_ASSET) prices.set(base, decimal.parse(ticker.last));
+    }
+    paint();
+  });
+  follow(paint);
+}
