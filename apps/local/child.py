@@ -69,6 +69,8 @@ class Child:
         self._guard = guard
         self._running: subprocess.Popen[bytes] | None = None
         self._rest = b""
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stopping = False
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
@@ -81,6 +83,7 @@ class Child:
         backoff = Backoff()
         while not self._stopping:
             backoff.started()
+            self._last_lines.clear()
             code = await self._run_once()
             if self._stopping:
                 break
@@ -93,6 +96,7 @@ class Child:
             wait_seconds = backoff.next_seconds()
             self._terminal.say(
                 f"{self.name} {_how(code)}; starting it again in {wait_seconds:g} s."
+                f"{self._last_words(3)}"
             )
             await asyncio.sleep(wait_seconds)
         self._log.close()
@@ -104,13 +108,12 @@ class Child:
         if running is None:
             return
         _signal_group(running.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while running.poll() is None:
-            if time.monotonic() > deadline:
-                self._terminal.say(f"{self.name} does not end; killing it.")
-                self.kill()
-                return
-            await asyncio.sleep(POLL_SECONDS)
+        try:
+            await asyncio.wait_for(self._idle.wait(), STOP_SECONDS)
+        except TimeoutError:
+            self._terminal.say(f"{self.name} does not end; killing it.")
+            self.kill()
+            await self._idle.wait()
 
     def kill(self) -> None:
         self._stopping = True
@@ -118,6 +121,7 @@ class Child:
             _signal_group(self._running.pid, signal.SIGKILL)
 
     async def _run_once(self) -> int:
+        self._idle.clear()
         self._running = running = subprocess.Popen(
             self.process.command,
             stdin=subprocess.DEVNULL,
@@ -138,6 +142,7 @@ class Child:
             pipe.drain()
         self._guard.forget(running.pid)
         self._running = None
+        self._idle.set()
         return running.returncode
 
     def _take_output(self, data: bytes) -> None:
@@ -152,9 +157,13 @@ class Child:
         self._last_lines.append(text)
         self._terminal.line(self.name, text)
 
+    def _last_words(self, count: int) -> str:
+        said = [line for line in self._last_lines if line.strip()][-count:]
+        return "".join(f"\n    {line}" for line in said)
+
     def _failure(self, code: int) -> str:
-        lines = "\n".join(f"    {line}" for line in self._last_lines)
-        return f"{self.name} {_how(code)} {self.restarts} times. It said last:\n{lines}"
+        words = self._last_words(LAST_LINES)
+        return f"{self.name} {_how(code)} {self.restarts} times. It said last:{words}"
 
 
 class _Pipe:

@@ -27,6 +27,14 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
+    def start(self) -> int:
+        """Start the guard process before it is needed, and return its id."""
+        with self._lock:
+            if self._process is None:
+                self._start()
+            assert self._process is not None
+            return self._process.pid
+
     def watch(self, group_id: int, stop_signal: int) -> None:
         """From now on the group gets the signal, and later SIGKILL, once this process is gone."""
         with self._lock:

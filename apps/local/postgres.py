@@ -195,7 +195,13 @@ class Postgres(Server):
         if self._user is None:
             return True
         probe = ["/bin/sh", "-c", 'test -r "$0" && test -x "$0"', str(path)]
-        return subprocess.run(probe, cwd="/", check=False, **self.drop()).returncode == 0  # type: ignore[call-overload]
+        tried: subprocess.CompletedProcess[bytes] = subprocess.run(
+            probe,
+            cwd="/",
+            check=False,
+            **self.drop(),  # type: ignore[call-overload]
+        )
+        return tried.returncode == 0
 
     def _init_cluster(self) -> None:
         """Built beside its place and renamed: an interrupted first start leaves no half cluster."""

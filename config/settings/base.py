@@ -241,5 +241,9 @@ LOGGING = {
         # Otherwise Django adds handlers of its own, and each line comes twice.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # One line per task and per tick of the clock says nothing.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
     },
 }
