@@ -96,17 +96,16 @@ Traded = tuple[int, int, Trade]
 
 
 class MarketsProjection:
-    name = "markets"
-    tables = ("markets_instrument", "markets_trade", "markets_candle")
+    name: str = "markets"
+    tables: tuple[str, ...] = ("markets_instrument", "markets_trade", "markets_candle")
 
     def apply(self, batch: Batch, cursor: Any) -> None:
         traded: list[Traded] = []
         for entry in batch.entries:
             for event in entry.events:
-                kind = type(event)
-                if kind is Trade:
+                if isinstance(event, Trade):
                     traded.append((entry.seq, entry.at_ns, event))
-                elif kind is InstrumentListed or kind is InstrumentSet:
+                elif isinstance(event, (InstrumentListed, InstrumentSet)):
                     _write_instrument(cursor, event.instrument, entry.seq)
         if traded:
             bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, _trade_rows(traded))
@@ -119,7 +118,6 @@ class MarketsProjection:
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
             return [*_instruments_against_engine(cursor, view), *_candles_against_tape(cursor)]
 
 

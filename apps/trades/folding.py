@@ -58,24 +58,35 @@ class Change:
 class Side:
     """One side of a trade: the fill of one person's order."""
 
-    __slots__ = ("account_id", "at_ns", "fee_minor", "is_maker", "order_id", "seq", "side", "trade")
+    __slots__ = ("at_ns", "is_maker", "seq", "trade")
 
-    def __init__(
-        self, trade: Trade, seq: int, at_ns: int, is_maker: bool, side: int,
-        account_id: int, order_id: int, fee_minor: int,
-    ) -> None:  # fmt: skip
+    def __init__(self, trade: Trade, seq: int, at_ns: int, is_maker: bool) -> None:
         self.trade = trade
         self.seq = seq
         self.at_ns = at_ns
         self.is_maker = is_maker
-        self.side = side
-        self.account_id = account_id
-        self.order_id = order_id
-        self.fee_minor = fee_minor
 
     @property
     def id(self) -> int:
         return self.trade.trade_id * 2 + (0 if self.is_maker else 1)
+
+    @property
+    def side(self) -> int:
+        if self.is_maker:
+            return SELL if self.trade.taker_side == BUY else BUY
+        return self.trade.taker_side
+
+    @property
+    def account_id(self) -> int:
+        return self.trade.maker_account_id if self.is_maker else self.trade.taker_account_id
+
+    @property
+    def order_id(self) -> int:
+        return self.trade.maker_order_id if self.is_maker else self.trade.taker_order_id
+
+    @property
+    def fee_minor(self) -> int:
+        return self.trade.maker_fee_minor if self.is_maker else self.trade.taker_fee_minor
 
 
 class Folded:
@@ -91,14 +102,13 @@ class Folded:
         """Take in everything that one command caused."""
         seq, at_ns = entry.seq, entry.at_ns
         for event in entry.events:
-            kind = type(event)
-            if kind is Accepted:
+            if isinstance(event, Accepted):
                 self._accept(event, seq, at_ns)
-            elif kind is Trade:
+            elif isinstance(event, Trade):
                 self._trade(event, seq, at_ns)
-            elif kind is Closed:
+            elif isinstance(event, Closed):
                 self._close(event, seq, at_ns)
-            elif kind is Triggered:
+            elif isinstance(event, Triggered):
                 self._trigger(event, seq, at_ns)
 
     def _change(self, order_id: int, account_id: int, seq: int, at_ns: int) -> Change:
@@ -120,32 +130,25 @@ class Folded:
         change.status = "open"
 
     def _trade(self, trade: Trade, seq: int, at_ns: int) -> None:
-        maker_id, taker_id = trade.maker_account_id, trade.taker_account_id
-        if maker_id >= FIRST_PERSONAL_ACCOUNT_ID:
-            side = SELL if trade.taker_side == BUY else BUY
-            made = Side(
-                trade, seq, at_ns, True, side, maker_id, trade.maker_order_id, trade.maker_fee_minor
-            )
-            self._fill(made, trade.maker_hold_used_minor, trade.maker_remaining_lots)
-        if taker_id >= FIRST_PERSONAL_ACCOUNT_ID:
-            taken = Side(
-                trade, seq, at_ns, False, trade.taker_side, taker_id, trade.taker_order_id,
-                trade.taker_fee_minor,
-            )  # fmt: skip
-            self._fill(taken, trade.taker_hold_used_minor, trade.taker_remaining_lots)
-
-    def _fill(self, side: Side, hold_used_minor: int, remaining_lots: int) -> None:
-        self.sides.append(side)
-        trade = side.trade
-        change = self._change(side.order_id, side.account_id, side.seq, side.at_ns)
-        change.filled_lots += trade.quantity_lots
-        change.filled_quote_minor += trade.quote_minor
-        change.fee_minor += side.fee_minor
-        change.held_minor -= hold_used_minor
-        # An order by quote amount has no lots that could run out; its end comes as Closed.
-        accepted = change.accepted
-        by_quote = accepted is not None and not accepted.terms.quantity_lots
-        change.status = "partially_filled" if remaining_lots or by_quote else "filled"
+        if trade.maker_account_id >= FIRST_PERSONAL_ACCOUNT_ID:
+            self.sides.append(Side(trade, seq, at_ns, True))
+            change = self._change(trade.maker_order_id, trade.maker_account_id, seq, at_ns)
+            change.filled_lots += trade.quantity_lots
+            change.filled_quote_minor += trade.quote_minor
+            change.fee_minor += trade.maker_fee_minor
+            change.held_minor -= trade.maker_hold_used_minor
+            change.status = "partially_filled" if trade.maker_remaining_lots else "filled"
+        if trade.taker_account_id >= FIRST_PERSONAL_ACCOUNT_ID:
+            self.sides.append(Side(trade, seq, at_ns, False))
+            change = self._change(trade.taker_order_id, trade.taker_account_id, seq, at_ns)
+            change.filled_lots += trade.quantity_lots
+            change.filled_quote_minor += trade.quote_minor
+            change.fee_minor += trade.taker_fee_minor
+            change.held_minor -= trade.taker_hold_used_minor
+            # An order by quote amount has no lots that could run out; its end comes as Closed.
+            by_quote = change.accepted is not None and not change.accepted.terms.quantity_lots
+            is_filled = not trade.taker_remaining_lots and not by_quote
+            change.status = "filled" if is_filled else "partially_filled"
 
     def _close(self, event: Closed, seq: int, at_ns: int) -> None:
         if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:

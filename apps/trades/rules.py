@@ -1,11 +1,15 @@
-"""Names of what an order can be, on the outside and in the engine. Decides nothing else."""
+"""Names of what an order can be, outside and in the engine, and what it would have to reserve.
+
+The engine decides; the sums here are only for telling people what it took into account.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
 from apps.engine import messages
+from apps.engine.messages import Terms
 
 SIDES: Final = {"buy": messages.BUY, "sell": messages.SELL}
 ORDER_TYPES: Final = {
@@ -25,9 +29,59 @@ SELF_TRADES: Final = {
     "expire_maker": messages.EXPIRE_MAKER,
     "expire_both": messages.EXPIRE_BOTH,
 }
+# A market order never rests; a stop waits for its trigger, so it cannot be immediate.
+TIMES_IN_FORCE_BY_TYPE: Final = {
+    messages.LIMIT: (messages.GTC, messages.IOC, messages.FOK, messages.GTD),
+    messages.MARKET: (messages.IOC, messages.FOK),
+    messages.STOP: (messages.GTC, messages.GTD),
+    messages.STOP_LIMIT: (messages.GTC, messages.IOC, messages.FOK, messages.GTD),
+}
 SIDE_NAMES: Final = {value: name for name, value in SIDES.items()}
 ORDER_TYPE_NAMES: Final = {value: name for name, value in ORDER_TYPES.items()}
 TIME_IN_FORCE_NAMES: Final = {value: name for name, value in TIMES_IN_FORCE.items()}
 SELF_TRADE_NAMES: Final = {value: name for name, value in SELF_TRADES.items()}
 
 CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+PPM: Final = 1_000_000
+BPS: Final = 10_000
+
+
+class Market(Protocol):
+    """What of an instrument decides how much an order reserves."""
+
+    @property
+    def lot_minor(self) -> int: ...
+    @property
+    def tick_lot_minor(self) -> int: ...
+    @property
+    def maker_fee_ppm(self) -> int: ...
+    @property
+    def taker_fee_ppm(self) -> int: ...
+    @property
+    def band_bps(self) -> int: ...
+
+
+def needed_minor(terms: Terms, market: Market) -> int | None:
+    """Return what an order must reserve: of base to sell, of quote to buy, its worst fee included.
+
+    None for a market buy by quantity, which reserves at most what there is.
+    """
+    if terms.side == messages.SELL:
+        return terms.quantity_lots * market.lot_minor
+    if terms.quote_minor:
+        return terms.quote_minor
+    if terms.order_type == messages.MARKET:
+        return None
+    price_ticks = terms.price_ticks or terms.stop_ticks * (BPS + market.band_bps) // BPS
+    notional = terms.quantity_lots * price_ticks * market.tick_lot_minor
+    fee = -(-notional * _worst_fee_ppm(terms, market) // PPM)
+    return notional + fee + 1
+
+
+def _worst_fee_ppm(terms: Terms, market: Market) -> int:
+    if terms.post_only:
+        return market.maker_fee_ppm
+    if terms.order_type == messages.STOP or terms.time_in_force in (messages.IOC, messages.FOK):
+        return market.taker_fee_ppm
+    return max(market.maker_fee_ppm, market.taker_fee_ppm)

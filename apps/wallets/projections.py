@@ -16,11 +16,16 @@ from apps.core import bulk
 from apps.engine.messages import (
     AnyEvent,
     Deposited,
+    Duplicate,
     HoldSettled,
     Instrument,
     InstrumentListed,
+    Prevented,
+    Rejected,
+    Rested,
     Trade,
     Transferred,
+    Triggered,
     postings,
 )
 from apps.matching.journal import Batch
@@ -35,6 +40,8 @@ _LEDGER_COLUMNS: Final = (
 _LEDGER_ROW: Final = struct.Struct("!h iq iq ii iq ih iq".replace(" ", ""))
 _AT: Final = struct.Struct("!iq")
 _MOVES_BETWEEN_ACCOUNTS: Final = frozenset({Trade, Deposited, HoldSettled, Transferred})
+# The common ones; any other event is asked for its postings.
+_MOVES_NOTHING: Final = frozenset({Rested, Triggered, Prevented, Rejected, Duplicate})
 
 _MERGE_BALANCES: Final = """
     MERGE INTO wallets_balance AS balance
@@ -90,8 +97,8 @@ class _Instruments(dict[int, Instrument]):
 
 
 class WalletsProjection:
-    name = "wallets"
-    tables = ("wallets_balance", "wallets_ledgerentry")
+    name: str = "wallets"
+    tables: tuple[str, ...] = ("wallets_balance", "wallets_ledgerentry")
 
     def __init__(self) -> None:
         self._instruments = _Instruments()
@@ -116,13 +123,11 @@ class WalletsProjection:
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            differences = [
+            return [
                 *_balances_against_engine(cursor, view),
                 *_ledger_against_balances(cursor),
                 *_unbalanced(cursor),
             ]
-        return differences
 
     def _fold(self, batch: Batch) -> tuple[dict[tuple[int, int], _Change], list[Moved]]:
         """Return what each balance changes by, and the events that make ledger entries."""
@@ -133,10 +138,12 @@ class WalletsProjection:
             seq = entry.seq
             for index, event in enumerate(entry.events):
                 kind = type(event)
-                if kind is InstrumentListed:
-                    instruments[event.instrument.market_id] = event.instrument
-                elif kind in _MOVES_BETWEEN_ACCOUNTS:
+                if kind in _MOVES_NOTHING:
+                    continue
+                if kind in _MOVES_BETWEEN_ACCOUNTS:
                     moved.append((seq, index, entry.at_ns, event))
+                elif isinstance(event, InstrumentListed):
+                    instruments[event.instrument.market_id] = event.instrument
                 for posting in postings(event, instruments):
                     key = (posting.account_id, posting.asset_id)
                     change = changes.get(key)

@@ -6,7 +6,7 @@ per account and asset they sum to what the event's postings change available plu
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from apps.engine.messages import (
     BUY,
@@ -30,11 +30,8 @@ FEE: Final = "fee"
 LEG_BITS: Final = 20
 
 
-class Leg(NamedTuple):
-    account_id: int
-    asset_id: int
-    amount_minor: int
-    kind: str
+# Account, asset, signed amount in minor units, kind. A plain tuple: a busy second makes 100,000.
+Leg: TypeAlias = tuple[int, int, int, str]
 
 
 def legs_of(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Leg]:
@@ -44,16 +41,16 @@ def legs_of(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Leg]:
             return trade_legs(event, instruments[event.market_id])
         case Deposited(account_id=account, asset_id=asset, amount_minor=amount):
             return [
-                Leg(account, asset, amount, DEPOSIT),
-                Leg(EXTERNAL_ACCOUNT_ID, asset, -amount, DEPOSIT),
+                (account, asset, amount, DEPOSIT),
+                (EXTERNAL_ACCOUNT_ID, asset, -amount, DEPOSIT),
             ]
         case HoldSettled(account_id=account, asset_id=asset, amount_minor=amount):
             return [
-                Leg(account, asset, -amount, WITHDRAWAL),
-                Leg(EXTERNAL_ACCOUNT_ID, asset, amount, WITHDRAWAL),
+                (account, asset, -amount, WITHDRAWAL),
+                (EXTERNAL_ACCOUNT_ID, asset, amount, WITHDRAWAL),
             ]
         case Transferred(legs=legs):
-            return [Leg(leg.account_id, leg.asset_id, leg.amount_minor, TRANSFER) for leg in legs]
+            return [(leg.account_id, leg.asset_id, leg.amount_minor, TRANSFER) for leg in legs]
         case _:
             return []
 
@@ -63,19 +60,19 @@ def trade_legs(trade: Trade, instrument: Instrument) -> list[Leg]:
     base, quote = instrument.base_asset_id, instrument.quote_asset_id
     maker, taker = trade.maker_account_id, trade.taker_account_id
     buyer, seller = (taker, maker) if trade.taker_side == BUY else (maker, taker)
-    legs = [
-        Leg(buyer, base, trade.base_minor, TRADE),
-        Leg(seller, base, -trade.base_minor, TRADE),
-        Leg(buyer, quote, -trade.quote_minor, TRADE),
-        Leg(seller, quote, trade.quote_minor, TRADE),
+    legs: list[Leg] = [
+        (buyer, base, trade.base_minor, TRADE),
+        (seller, base, -trade.base_minor, TRADE),
+        (buyer, quote, -trade.quote_minor, TRADE),
+        (seller, quote, trade.quote_minor, TRADE),
     ]
     if trade.maker_fee_minor:
-        legs.append(Leg(maker, quote, -trade.maker_fee_minor, FEE))
+        legs.append((maker, quote, -trade.maker_fee_minor, FEE))
     if trade.taker_fee_minor:
-        legs.append(Leg(taker, quote, -trade.taker_fee_minor, FEE))
+        legs.append((taker, quote, -trade.taker_fee_minor, FEE))
     fees = trade.maker_fee_minor + trade.taker_fee_minor
     if fees:
-        legs.append(Leg(FEE_ACCOUNT_ID, quote, fees, FEE))
+        legs.append((FEE_ACCOUNT_ID, quote, fees, FEE))
     return legs
 
 

@@ -1,0 +1,355 @@
+"""Placing and cancelling orders.
+
+The engine decides and has committed before anything here answers. Answers are built from what it
+replied, not from the tables, which may be a moment behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from apps.accounts.models import User
+from apps.core import clock
+from apps.core.errors import Conflict, DomainError, NotAllowed, NotFound, Unavailable
+from apps.engine.messages import Cancel, CancelAll, Closed, Place, Terms
+from apps.markets.models import Instrument
+from apps.markets.queries import instrument_by_symbol
+from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
+from apps.matching.journal import Entry
+from apps.matching.queries import wait_for_seq
+from apps.trades.folding import STATUS_BY_CLOSE, Change, fold
+from apps.trades.models import OPEN_STATUSES, Order
+from apps.trades.queries import order_for
+from apps.trades.refusals import refusal
+from apps.trades.terms import NOTHING, Asked, check_client_order_id, terms_of
+from apps.wallets.models import TradingAccount
+from apps.wallets.queries import account_for
+
+VALID_SECONDS: Final = 5.0
+ORDERS_PER_BATCH_MAX: Final = 100
+# How long an answer that needs the tables waits for them to catch up.
+CATCH_UP_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The orders that ended, in the order in which they were entered."""
+
+    order_ids: tuple[int, ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An order that can be sent."""
+
+    instrument: Instrument
+    terms: Terms
+    client_order_id: str
+
+
+def place_order(
+    *,
+    actor: User,
+    account: TradingAccount | str | None = None,
+    market: str,
+    side: str,
+    order_type: str,
+    quantity: str | None = None,
+    quote_amount: str | None = None,
+    price: str | None = None,
+    stop_price: str | None = None,
+    time_in_force: str | None = None,
+    expires_at: str | datetime | None = None,
+    post_only: bool = False,
+    self_trade_prevention: str = "expire_taker",
+    client_order_id: str | None = None,
+    now: datetime,
+) -> Order:
+    """Place an order and return it as it stands after everything that it caused at once.
+
+    The same order again, under the same client order id, is not carried out twice: what has become
+    of the first is returned. The row that is returned may not be in the table yet.
+    """
+    asked = {
+        "market": market,
+        "side": side,
+        "order_type": order_type,
+        "quantity": quantity,
+        "quote_amount": quote_amount,
+        "price": price,
+        "stop_price": stop_price,
+        "time_in_force": time_in_force,
+        "expires_at": expires_at,
+        "post_only": post_only,
+        "self_trade_prevention": self_trade_prevention,
+        "client_order_id": client_order_id,
+    }
+    (outcome,) = place_orders(actor=actor, account=account, orders=[asked], now=now)
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def place_orders(
+    *,
+    actor: User,
+    account: TradingAccount | str | None = None,
+    orders: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> list[Order | DomainError]:
+    """Place orders next to each other, in this order; each has its own outcome.
+
+    ``orders`` are the arguments of ``place_order`` without actor, account and now. Only what
+    concerns all of them is raised: the account, the size of the batch, an engine that is away.
+    """
+    if not 1 <= len(orders) <= ORDERS_PER_BATCH_MAX:
+        raise NotAllowed("batch_size", f"A batch has 1 to {ORDERS_PER_BATCH_MAX} orders. {NOTHING}")
+    owned = _owned(actor, account)
+    instruments: dict[str, Instrument] = {}
+    drafts = [_draft(Asked(**asked), instruments, now) for asked in orders]
+    given = [asked["client_order_id"] for asked in orders if asked.get("client_order_id")]
+    earlier = _earlier(owned, given)
+    outcomes: list[Order | DomainError | None] = []
+    sent: list[tuple[int, _Draft]] = []
+    for index, draft in enumerate(drafts):
+        if isinstance(draft, DomainError):
+            outcomes.append(draft)
+        elif (before := earlier.get(draft.client_order_id)) is not None:
+            outcomes.append(_again(before, draft))
+        else:
+            outcomes.append(None)
+            sent.append((index, draft))
+    if sent:
+        replies = get_gateway().submit_many([_place(owned, draft) for _, draft in sent])
+        for (index, draft), reply in zip(sent, replies, strict=True):
+            outcomes[index] = _outcome(reply, draft, owned)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def cancel_order(*, actor: User, order_id: str | int) -> Order:
+    """Cancel an open order and return it as it ended."""
+    order = _order_or_none(actor, order_id)
+    if order is not None and order.status not in OPEN_STATUSES:
+        raise _closed(order)
+    # An order placed a moment ago may not be in the table yet; the engine knows whose it is.
+    account = account_for(viewer=actor) if order is None else order.account
+    number = _number(order_id) if order is None else order.id
+    reply = get_gateway().submit(
+        Cancel(new_command_id(), valid_until_ns(VALID_SECONDS), account.id, number)
+    )
+    if reply.rejected is not None:
+        return _not_cancelled(reply, actor, number)
+    wait_for_seq(reply.seq, CATCH_UP_SECONDS)
+    order = _order_or_none(actor, number)
+    if order is None:
+        raise Unavailable(
+            "not_yet_projected",
+            "Your order is cancelled; its details can be read in a moment.",
+            retry_after_seconds=1,
+        )
+    if order.last_seq < reply.seq:
+        _close(order, reply)
+    return order
+
+
+def cancel_all(
+    *, actor: User, account: TradingAccount | str | None = None, market: str | None = None
+) -> Cancelled:
+    """Cancel every open order of the account, or those in one market."""
+    owned = _owned(actor, account)
+    market_id = 0 if market is None else instrument_by_symbol(market).id
+    reply = get_gateway().submit(
+        CancelAll(new_command_id(), valid_until_ns(VALID_SECONDS), owned.id, market_id)
+    )
+    if reply.rejected is not None:
+        raise Unavailable(
+            reply.rejected.reason,
+            "Your orders could not be cancelled. They are open as before; try again.",
+            retry_after_seconds=1,
+        )
+    # Timers that fell due ran first: what they ended was not cancelled here.
+    ended = [
+        event.order_id
+        for event in reply.events
+        if isinstance(event, Closed)
+        and event.account_id == owned.id
+        and event.reason == "cancel_all"
+    ]
+    return Cancelled(tuple(ended), reply.seq)
+
+
+def _owned(actor: User, account: TradingAccount | str | None) -> TradingAccount:
+    if not actor.is_active:
+        raise NotAllowed("person_inactive", f"Your access is closed. {NOTHING}")
+    if isinstance(account, TradingAccount):
+        if account.owner_id != actor.pk:
+            raise NotFound("unknown_account", "You have no such trading account.")
+        return account
+    return account_for(viewer=actor, public_id=account)
+
+
+def _draft(asked: Asked, instruments: dict[str, Instrument], now: datetime) -> _Draft | DomainError:
+    try:
+        instrument = instruments.get(asked.market)
+        if instrument is None:
+            instrument = instruments[asked.market] = instrument_by_symbol(asked.market)
+        terms = terms_of(asked, instrument, now)
+        client_order_id = asked.client_order_id
+        if client_order_id is None:
+            client_order_id = new_command_id().hex()
+        return _Draft(instrument, terms, check_client_order_id(client_order_id))
+    except DomainError as error:
+        return error
+
+
+def _place(account: TradingAccount, draft: _Draft) -> Place:
+    return Place(
+        new_command_id(),
+        valid_until_ns(VALID_SECONDS),
+        account.id,
+        draft.client_order_id,
+        draft.terms,
+    )
+
+
+def _earlier(account: TradingAccount, client_order_ids: list[str]) -> dict[str, Order]:
+    """Return orders under these ids: the engine remembers ten minutes, the table remembers all."""
+    if not client_order_ids:
+        return {}
+    found = Order.objects.filter(
+        account=account, client_order_id__in=client_order_ids
+    ).select_related("account", "instrument__base", "instrument__quote")
+    return {order.client_order_id: order for order in found}
+
+
+def _again(before: Order, draft: _Draft) -> Order | DomainError:
+    if _terms_of_row(before) == draft.terms:
+        return before
+    return Conflict(
+        "id_reused",
+        f"You have used this client order id for another order. Choose a new one. {NOTHING}",
+        field="client_order_id",
+    )
+
+
+def _terms_of_row(order: Order) -> Terms:
+    return Terms(
+        market_id=order.instrument_id,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        quantity_lots=order.quantity_lots,
+        quote_minor=order.quote_minor,
+        price_ticks=order.price_ticks,
+        stop_ticks=order.stop_ticks,
+        expires_at_ns=clock.to_ns(order.expires_at) if order.expires_at else 0,
+        post_only=order.post_only,
+        self_trade=order.self_trade,
+    )
+
+
+def _outcome(reply: Reply, draft: _Draft, account: TradingAccount) -> Order | DomainError:
+    rejected = reply.rejected
+    if rejected is not None:
+        return refusal(
+            rejected.reason, terms=draft.terms, instrument=draft.instrument, account=account
+        )
+    if reply.duplicate and wait_for_seq(reply.seq, CATCH_UP_SECONDS):
+        earlier = _earlier(account, [draft.client_order_id])
+        if draft.client_order_id in earlier:
+            return earlier[draft.client_order_id]
+    for change in fold([Entry(reply.seq, reply.at_ns, reply.events)]).changes.values():
+        accepted = change.accepted
+        if (
+            accepted is not None
+            and accepted.account_id == account.id
+            and accepted.client_order_id == draft.client_order_id
+        ):
+            return order_of(change, account, draft.instrument)
+    raise RuntimeError(f"Seq {reply.seq} neither accepted nor refused {draft.client_order_id}.")
+
+
+def order_of(change: Change, account: TradingAccount, instrument: Instrument) -> Order:
+    """Return the row of an order that was entered, as the projection will write it."""
+    accepted = change.accepted
+    if accepted is None:
+        raise ValueError("Only an order that was entered can be made from its events.")
+    terms = accepted.terms
+    return Order(
+        id=change.order_id,
+        account=account,
+        instrument=instrument,
+        client_order_id=accepted.client_order_id,
+        side=terms.side,
+        order_type=terms.order_type,
+        time_in_force=terms.time_in_force,
+        post_only=terms.post_only,
+        self_trade=terms.self_trade,
+        quantity_lots=terms.quantity_lots,
+        quote_minor=terms.quote_minor,
+        price_ticks=terms.price_ticks,
+        stop_ticks=terms.stop_ticks,
+        expires_at=clock.from_ns(terms.expires_at_ns) if terms.expires_at_ns else None,
+        filled_lots=change.filled_lots,
+        filled_quote_minor=change.filled_quote_minor,
+        fee_minor=change.fee_minor,
+        held_minor=change.held_minor,
+        triggered=change.triggered,
+        status=change.status,
+        reason=change.reason,
+        seq=change.seq,
+        last_seq=change.last_seq,
+        created_at=clock.from_ns(change.created_ns),
+        updated_at=clock.from_ns(change.updated_ns),
+    )
+
+
+def _order_or_none(actor: User, order_id: str | int) -> Order | None:
+    try:
+        return order_for(viewer=actor, order_id=order_id)
+    except NotFound:
+        return None
+
+
+def _number(order_id: str | int) -> int:
+    text = str(order_id)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text)):
+        raise _not_found()
+    return int(text)
+
+
+def _not_cancelled(reply: Reply, actor: User, order_id: int) -> Order:
+    """Say why: it ended before the cancel came, or there is no such order."""
+    if reply.rejected is not None and reply.rejected.reason != "order_not_found":
+        raise Unavailable(
+            reply.rejected.reason,
+            "The order could not be cancelled. It is open as before; try again.",
+            retry_after_seconds=1,
+        )
+    wait_for_seq(reply.seq, CATCH_UP_SECONDS)
+    order = _order_or_none(actor, order_id)
+    raise _not_found() if order is None else _closed(order)
+
+
+def _close(order: Order, reply: Reply) -> None:
+    """Take in what the reply says of an order whose row is behind."""
+    for event in reply.events:
+        if isinstance(event, Closed) and event.order_id == order.id:
+            order.status = STATUS_BY_CLOSE[event.status]
+            order.reason = event.reason
+            order.held_minor = 0
+            order.last_seq = reply.seq
+            order.updated_at = clock.from_ns(reply.at_ns)
+
+
+def _closed(order: Order) -> Conflict:
+    words = "filled" if order.status == Order.Status.FILLED else f"ended ({order.status})"
+    return Conflict("order_closed", f"This order is {words} already. There was nothing to cancel.")
+
+
+def _not_found() -> NotFound:
+    return NotFound("order_not_found", "You have no such order.")

@@ -1,0 +1,216 @@
+"""From an order as it was written to the terms that the engine takes, or to what is wrong with it.
+
+Every refusal names the ``field`` it is about. What only the state of a market or an account can
+decide (balance, band, minimums) is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from apps.core import clock
+from apps.core.errors import DomainError, Invalid
+from apps.core.money import parse_positive
+from apps.engine.messages import BUY, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT, Terms
+from apps.markets.models import Instrument
+from apps.markets.rules import parse_price, parse_quantity
+from apps.trades.rules import (
+    CLIENT_ORDER_ID,
+    ORDER_TYPES,
+    SELF_TRADES,
+    SIDES,
+    TIMES_IN_FORCE,
+    TIMES_IN_FORCE_BY_TYPE,
+)
+
+NOTHING: Final = "Nothing was ordered."
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An order as it was written. Amounts are decimal text; None means that it was left out."""
+
+    market: str
+    side: str
+    order_type: str
+    quantity: str | None = None
+    quote_amount: str | None = None
+    price: str | None = None
+    stop_price: str | None = None
+    time_in_force: str | None = None
+    expires_at: str | datetime | None = None
+    post_only: bool = False
+    self_trade_prevention: str = "expire_taker"
+    client_order_id: str | None = None
+
+
+def check_client_order_id(text: object) -> str:
+    """Return the owner's own id of an order; refuse what would not survive a URL."""
+    if not isinstance(text, str) or not CLIENT_ORDER_ID.fullmatch(text):
+        raise _invalid(
+            "invalid_client_order_id",
+            "client_order_id",
+            "A client order id has 1 to 64 of the characters A-Z a-z 0-9 _ and -.",
+        )
+    return text
+
+
+def terms_of(asked: Asked, instrument: Instrument, now: datetime) -> Terms:
+    """Return the terms in ticks, lots and minor units."""
+    side = _choice(asked.side, SIDES, "side", "invalid_side")
+    order_type = _choice(asked.order_type, ORDER_TYPES, "type", "invalid_type")
+    time_in_force = _time_in_force(asked, order_type)
+    quantity_lots, quote_minor = _size(asked, instrument, order_type, side, time_in_force)
+    price_ticks, stop_ticks = _prices(asked, instrument, order_type)
+    return Terms(
+        market_id=instrument.id,
+        side=side,
+        order_type=order_type,
+        time_in_force=time_in_force,
+        quantity_lots=quantity_lots,
+        quote_minor=quote_minor,
+        price_ticks=price_ticks,
+        stop_ticks=stop_ticks,
+        expires_at_ns=_expiry_ns(asked, time_in_force, now),
+        post_only=_post_only(asked, order_type, time_in_force),
+        self_trade=_choice(
+            asked.self_trade_prevention,
+            SELF_TRADES,
+            "self_trade_prevention",
+            "invalid_self_trade_prevention",
+        ),
+    )
+
+
+def _time_in_force(asked: Asked, order_type: int) -> int:
+    allowed = TIMES_IN_FORCE_BY_TYPE[order_type]
+    if asked.time_in_force is None:
+        return IOC if order_type == MARKET else GTC
+    wanted = _choice(asked.time_in_force, TIMES_IN_FORCE, "time_in_force", "invalid_time_in_force")
+    if wanted not in allowed:
+        names = " or ".join(name for name, value in TIMES_IN_FORCE.items() if value in allowed)
+        raise _invalid(
+            "invalid_time_in_force",
+            "time_in_force",
+            f"A {_type_words(order_type)} order is {names}, not {asked.time_in_force}.",
+        )
+    return wanted
+
+
+def _size(
+    asked: Asked, instrument: Instrument, order_type: int, side: int, time_in_force: int
+) -> tuple[int, int]:
+    """Return lots and quote budget; exactly one of them is not zero."""
+    if (asked.quantity is None) == (asked.quote_amount is None):
+        raise _invalid(
+            "quantity_or_quote_amount", "quantity", "Give either a quantity or a quote amount."
+        )
+    if asked.quantity is not None:
+        with _About("quantity"):
+            return parse_quantity(asked.quantity, instrument), 0
+    if order_type != MARKET or side != BUY or time_in_force != IOC:
+        raise _invalid(
+            "quote_amount_not_allowed",
+            "quote_amount",
+            "Only a market order that buys, and is ioc, can be given by quote amount."
+            " Give a quantity.",
+        )
+    with _About("quote_amount"):
+        return 0, parse_positive(asked.quote_amount, instrument.quote.scale)
+
+
+def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int, int]:
+    """Return limit and stop price in ticks; zero where the kind of order has none."""
+    found = []
+    for name, text, types in (
+        ("price", asked.price, (LIMIT, STOP_LIMIT)),
+        ("stop_price", asked.stop_price, (STOP, STOP_LIMIT)),
+    ):
+        words = "price" if name == "price" else "stop price"
+        if order_type not in types:
+            if text is not None:
+                raise _invalid(
+                    f"{name}_not_allowed",
+                    name,
+                    f"A {_type_words(order_type)} order has no {words}.",
+                )
+            found.append(0)
+            continue
+        if text is None:
+            raise _invalid(
+                f"{name}_required", name, f"A {_type_words(order_type)} order needs a {words}."
+            )
+        with _About(name):
+            found.append(parse_price(text, instrument))
+    return found[0], found[1]
+
+
+def _expiry_ns(asked: Asked, time_in_force: int, now: datetime) -> int:
+    if asked.expires_at is None:
+        if time_in_force == GTD:
+            raise _invalid(
+                "expires_at_required", "expires_at", "An order good till a date needs that date."
+            )
+        return 0
+    if time_in_force != GTD:
+        raise _invalid(
+            "expires_at_not_allowed",
+            "expires_at",
+            "Only an order with time in force gtd has an end.",
+        )
+    given = asked.expires_at
+    with _About("expires_at"):
+        expires_at = given if isinstance(given, datetime) else clock.parse_iso(given)
+    if expires_at <= now:
+        raise _invalid("expires_at_past", "expires_at", "The order would have ended already.")
+    return clock.to_ns(expires_at)
+
+
+def _post_only(asked: Asked, order_type: int, time_in_force: int) -> bool:
+    if not isinstance(asked.post_only, bool):
+        raise _invalid("invalid_post_only", "post_only", "Post-only is true or false.")
+    if asked.post_only and (order_type != LIMIT or time_in_force not in (GTC, GTD)):
+        raise _invalid(
+            "post_only_not_allowed",
+            "post_only",
+            "Only a limit order that may rest (gtc or gtd) can be post-only.",
+        )
+    return asked.post_only
+
+
+def _choice(text: object, choices: Mapping[str, _T], field: str, code: str) -> _T:
+    if not isinstance(text, str) or text not in choices:
+        words = field.replace("_", " ")
+        raise _invalid(code, field, f"The {words} is one of {', '.join(choices)}.")
+    return choices[text]
+
+
+def _type_words(order_type: int) -> str:
+    return next(name for name, value in ORDER_TYPES.items() if value == order_type).replace(
+        "_", "-"
+    )
+
+
+def _invalid(code: str, field: str, words: str) -> Invalid:
+    return Invalid(code, f"{words} {NOTHING}", field=field)
+
+
+class _About:
+    """Says which field a refusal of the parsers inside is about, and that nothing was ordered."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        if isinstance(failure, DomainError):
+            words = f"{failure.message} {NOTHING}"
+            raise type(failure)(
+                failure.code, words, **{**failure.data, "field": self._field}
+            ) from None
