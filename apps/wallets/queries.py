@@ -55,6 +55,11 @@ def balances(*, viewer: User | None, account: TradingAccount) -> list[Balance]:
     )
 
 
+def house_balances() -> list[Balance]:
+    """Return what the house's own accounts have; for the house's processes, never for a viewer."""
+    return list(Balance.objects.filter(account__kind=TradingAccount.Kind.HOUSE))
+
+
 def ledger_page(
     *,
     viewer: User | None,

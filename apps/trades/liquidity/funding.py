@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from apps.wallets.actions import MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID
-from apps.wallets.models import TradingAccount
-from apps.wallets.queries import balances
+from apps.wallets.queries import house_balances
 
 # Whole units of one deposit: some hundred times what the house quotes and trades in an hour.
 TOP_UP_UNITS: Final = {
@@ -29,11 +28,11 @@ def top_up_minor(code: str, scale: int) -> int:
 
 def shortfalls(amounts_minor: dict[int, int]) -> Iterable[tuple[int, int]]:
     """Yield (account, asset) of the house that has less than half of one deposit left."""
-    for account in TradingAccount.objects.filter(id__in=(MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID)):
-        held = {
-            balance.asset_id: balance.available_minor + balance.held_minor
-            for balance in balances(viewer=None, account=account)
-        }
+    held = {
+        (balance.account_id, balance.asset_id): balance.available_minor + balance.held_minor
+        for balance in house_balances()
+    }
+    for account_id in (MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID):
         for asset_id, amount_minor in amounts_minor.items():
-            if 2 * held.get(asset_id, 0) < amount_minor:
-                yield account.id, asset_id
+            if 2 * held.get((account_id, asset_id), 0) < amount_minor:
+                yield account_id, asset_id
