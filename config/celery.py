@@ -7,6 +7,8 @@ import os
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
+# The checks would load every page and form into the processes that host the engine.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("sum1")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -22,6 +24,16 @@ app.conf.beat_schedule = {
         "task": "matching.take_snapshot",
         "schedule": 60.0,
         "options": {"queue": "default", "expires": 55},
+    },
+    "core-forget-old-answers": {
+        "task": "core.forget_old_answers",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3000},
+    },
+    "accounts-forget-old-sign-ins": {
+        "task": "accounts.forget_old_sign_ins",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3000},
     },
 }
 app.conf.worker_direct = True

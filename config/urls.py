@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -16,6 +17,9 @@ handler500 = "apps.core.web.server_error"
 
 SITE_APPS = ["pages", "accounts", "markets", "trades"]
 API_APPS = ["core", "accounts", "wallets", "markets", "trades", "pages"]
+
+# Staff sign in where everybody does, under the same limits; who is no staff gets 403.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="healthz"),

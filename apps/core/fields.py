@@ -17,7 +17,6 @@ from apps.core.errors import DomainError
 
 TEXT_LENGTH_MAX: Final = 255
 INTEGER_MAX: Final = 2**62
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 
 
 def _fail(failure: DomainError) -> serializers.ValidationError:
@@ -61,18 +60,6 @@ class StrictText(serializers.Field[str, str, str, str]):
 
     def to_representation(self, value: str) -> str:
         return value
-
-
-class StrictToken(StrictText):
-    """An id that its sender chose: letters, digits and ``. _ : -``."""
-
-    default_error_messages = {"invalid_id": "Use letters, digits and the characters . _ : - only."}
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if not _TOKEN.fullmatch(text):
-            self.fail("invalid_id")
-        return text
 
 
 class StrictInteger(serializers.Field[int, int, int, int]):

@@ -19,7 +19,6 @@ from apps.core.fields import (
     StrictSerializer,
     StrictText,
     StrictTime,
-    StrictToken,
     StrictUUID,
 )
 from apps.core.openapi import Problem, documented
@@ -63,7 +62,7 @@ class OrderInput(StrictSerializer):
     quantity = StrictAmount(required=False, allow_null=True, help_text="In the base asset.")
     quote_amount = StrictAmount(
         required=False, allow_null=True,
-        help_text="Instead of the quantity of a market order: what to spend or to earn, in quote.",
+        help_text="Instead of the quantity, for a market order that buys: what it may cost.",
     )  # fmt: skip
     price = StrictAmount(required=False, allow_null=True)
     stop_price = StrictAmount(required=False, allow_null=True)
@@ -74,7 +73,7 @@ class OrderInput(StrictSerializer):
     expires_at = StrictTime(required=False, allow_null=True, help_text="For gtd.")
     post_only = StrictBoolean(default=False)
     self_trade_prevention = StrictChoice(list(SELF_TRADES), default="expire_taker")
-    client_order_id = StrictToken(
+    client_order_id = StrictText(
         max_length=64, required=False, allow_null=True,
         help_text="Yours, unique in the account; the same order again gets the same answer.",
     )  # fmt: skip
@@ -96,7 +95,7 @@ class BatchInput(StrictSerializer):
 class OrdersQuery(PageQuery, BalancesQuery):
     status = StrictChoice(Order.Status.values, required=False)
     market = StrictText(max_length=25, required=False)
-    client_order_id = StrictToken(max_length=64, required=False)
+    client_order_id = StrictText(max_length=64, required=False)
 
 
 class CancelAllQuery(QuerySerializer):
@@ -335,8 +334,7 @@ def _terms(given: dict[str, Any], effect_id: str) -> dict[str, Any]:
         "quote_amount": given.get("quote_amount"),
         "price": given.get("price"),
         "stop_price": given.get("stop_price"),
-        "time_in_force": given.get("time_in_force")
-        or ("ioc" if given["type"] == "market" else "gtc"),
+        "time_in_force": given.get("time_in_force"),
         "expires_at": None if expires_at is None else clock.iso(expires_at),
         "post_only": given["post_only"],
         "self_trade_prevention": given["self_trade_prevention"],

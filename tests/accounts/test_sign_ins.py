@@ -101,7 +101,8 @@ def test_the_grace_ends_when_the_successor_is_used() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "refresh", ["", "x", "A" * 43, "A" * 44, "A" * 10_000, "é" * 43, "../../etc/passwd", "\x00" * 43]
+    "refresh",
+    ["", "x", "A" * 43, "A" * 44, "A" * 10_000, "é" * 43, "../../etc/passwd", "\x00" * 43],
 )
 def test_unknown_tokens_are_refused_and_change_nothing(refresh: str) -> None:
     _sign_in(_person())

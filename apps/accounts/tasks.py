@@ -1,0 +1,12 @@
+"""Background work on people's sign-ins."""
+
+from celery import shared_task
+
+from apps.accounts import actions
+from apps.core import clock
+
+
+@shared_task(name="accounts.forget_old_sign_ins", ignore_result=True)
+def forget_old_sign_ins() -> None:
+    """Drop refresh tokens that have ended, and sign-ins that have none left."""
+    actions.forget_old_tokens(now=clock.now())
