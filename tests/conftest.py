@@ -16,7 +16,7 @@ from tests import services as test_services
 from tests.services import Services, this_run
 
 if importlib.util.find_spec("tests.matching_fixtures"):
-    pytest_plugins = ["tests.matching_fixtures"]
+    pytest_plugins = ["tests.matching_fixtures", "tests.ledger_fixtures"]
 
 
 def _start_over(_case: TransactionTestCase) -> None:
