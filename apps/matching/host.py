@@ -46,15 +46,27 @@ def run(stop: threading.Event) -> None:
             " shard 0 exists. Unset MATCHING_SHARD."
         )
     try:
+        _stand_by_and_lead(shard, stop)
+    except Stopped:
+        logger.info("Shard %d: stopped while standing by.", shard)
+
+
+def _stand_by_and_lead(shard: int, stop: threading.Event) -> None:
+    replayer: Replayer | None = None
+    while True:
         with closing(_connect(stop)) as connection:
-            replayer = _recover(connection, shard, stop)
-            held = _stand_by(connection, replayer, shard, stop)
+            try:
+                replayer = replayer or _recover(connection, shard, stop)
+                held = _stand_by(connection, replayer, shard, stop)
+            except psycopg.OperationalError as error:
+                # What has been replayed was committed, and stays true whoever writes next.
+                logger.warning("PostgreSQL is away, standing by for it: %s", error)
+                continue
             logger.info("Leading shard %d from seq %d, epoch %d.", shard, held.last_seq, held.epoch)
             _settle_memory()
             Writer(held, replayer, stop).run()
             logger.info("Shard %d is given up at seq %d.", shard, held.last_seq)
-    except Stopped:
-        logger.info("Shard %d: stopped while standing by.", shard)
+            return
 
 
 def _connect(stop: threading.Event) -> Connection:

@@ -32,6 +32,7 @@ class Request(msgspec.Struct):
     commands: list[AnyCommand]
     raw: msgspec.Raw
     malformed: bool = False
+    quarantined: tuple[int, ...] = ()
 
 
 def request_of(entry_id: bytes, fields: Sequence[bytes]) -> Request:

@@ -8,6 +8,7 @@ loses the connection has lost the lease with it.
 from __future__ import annotations
 
 import logging
+import os
 import select
 import socket
 import time
@@ -127,7 +128,7 @@ def try_take(connection: Connection, *, shard: int) -> Lease | None:
             state.clock_offset_seconds, shard,
         )  # fmt: skip
         return None
-    cursor.execute(RAISE, (socket.gethostname(), shard))
+    cursor.execute(RAISE, (f"{socket.gethostname()}:{os.getpid()}", shard))
     epoch, last_seq = cursor.fetchone() or (0, 0)
     return Lease(connection, shard=shard, epoch=epoch, last_seq=last_seq)
 

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
+from django import db
 from django.conf import settings
 from django.db import connection
 
-from apps.core.errors import Invalid
-from apps.engine.messages import AnyCommand
+from apps.engine.messages import AnyCommand, Place, Rejected
 from apps.matching import journal, servers, wire
 from apps.matching.gateway import (
     COMMANDS_PER_ENTRY_MAX,
@@ -85,11 +85,13 @@ class StreamGateway:
             raise ValueError(f"At most {COMMANDS_PER_ENTRY_MAX} commands fit in one entry.")
         with self._waiting():
             answer = self._ask(commands, timeout_seconds)
-        events = wire.answer_events.decode(answer.events)
-        if len(events) != len(commands):
-            raise Invalid("malformed", "The exchange could not read this request. Nothing changed.")
-        batch = journal.batch_of(answer.first_seq, [answer.at_ns], [events])
-        return [self._reply(entry, batch) for entry in batch.entries]
+        try:
+            return self._replies(commands, answer)
+        except db.Error as error:
+            # The outcome is durable, but the original that it repeats cannot be read just now.
+            if not connection.in_atomic_block:
+                connection.close()
+            raise outcome_unknown(commands) from error
 
     def send(self, commands: Sequence[AnyCommand]) -> None:
         """Send commands, packed, without waiting for what becomes of them."""
@@ -143,6 +145,17 @@ class StreamGateway:
         if verdict == b"behind":
             raise busy("The exchange waits for its records to catch up. Nothing was sent.", 5)
 
+    def _replies(self, commands: Sequence[AnyCommand], answer: wire.Answer) -> list[Reply]:
+        events = wire.answer_events.decode(answer.events)
+        if not events:
+            return [_refused(c, answer.first_seq, answer.at_ns, "malformed") for c in commands]
+        batch = journal.batch_of(answer.first_seq, [answer.at_ns], [events])
+        replies = [self._reply(entry, batch) for entry in batch.entries]
+        for place in answer.quarantined:
+            entry = batch.entries[place]
+            replies[place] = _refused(commands[place], entry.seq, entry.at_ns, "quarantined")
+        return replies
+
     def _reply(self, entry: journal.Entry, batch: journal.Batch) -> Reply:
         seq = original_seq(entry.events)
         if seq is None:
@@ -151,6 +164,15 @@ class StreamGateway:
             return reply_of(entry, batch.entries[seq - batch.first_seq])
         with connection.cursor() as cursor:
             return reply_of(entry, journal.entry_at(cursor, seq, shard=settings.MATCHING_SHARD))
+
+
+def _refused(command: AnyCommand, seq: int, at_ns: int, reason: str) -> Reply:
+    # The host put something else in the command's place; to whoever asked, that is a refusal.
+    if isinstance(command, Place):
+        refusal = Rejected(reason, command.account_id, command.client_order_id)
+    else:
+        refusal = Rejected(reason)
+    return Reply(seq, at_ns, (refusal,))
 
 
 def _send(link: Any, envelopes: list[bytes]) -> bytes:

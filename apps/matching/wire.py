@@ -31,12 +31,17 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What became of one envelope: the events of each of its commands."""
+    """What became of one envelope: the events of each of its commands.
+
+    No events at all: the envelope could not be read. ``quarantined`` are the places of commands
+    that were put aside instead of being carried out.
+    """
 
     request: int
     first_seq: int
     at_ns: int
     events: msgspec.Raw
+    quarantined: tuple[int, ...] = ()
 
 
 class Committed(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -90,6 +90,7 @@ class Writer:
         self._link = Link()
         self._inbox = Inbox(self._link, lease.shard)
         self._pending: Outcome | None = None
+        self._committed: Row | None = None
         self._strikes: dict[tuple[str, int], int] = {}
         self._announced_at = 0.0
         self._projected_at_start = "0:0"
@@ -126,6 +127,8 @@ class Writer:
         self._tell(committed)
         if time.monotonic() - self._announced_at >= HEARTBEAT_SECONDS:
             self._announce()
+            if self._consumed_since_trim and self._committed is not None:
+                self._link.post([self._trim(self._committed)])
 
     def _patience_ms(self) -> int:
         due_ns = self._replayer.engine.next_due_ns()
@@ -178,7 +181,7 @@ class Writer:
             outcomes.append(raw_events)
             if request.number:
                 said = _NOTHING if request.malformed else raw_events
-                answer = wire.Answer(request.number, group_seq, at_ns, said)
+                answer = wire.Answer(request.number, group_seq, at_ns, said, request.quarantined)
                 answers.setdefault(request.gateway_id, []).append(answer)
         row = make_row(
             shard=self._lease.shard,
@@ -208,6 +211,7 @@ class Writer:
         quarantined = Quarantined(command.command_id, 0, encoder.encode(command), error)
         request.commands[raised.command] = quarantined
         request.raw = msgspec.Raw(encoder.encode(request.commands))
+        request.quarantined = (*request.quarantined, raised.command)
         alarm = f"A command was quarantined and the venue takes cancels only: {error}"
         logger.critical(alarm)
         self._link.post([("SET", wire.alarm_key(self._lease.shard), alarm)])
@@ -255,6 +259,7 @@ class Writer:
         message = wire.encode_committed(row.first_seq, outcome.times, row.events)
         commands.append(("PUBLISH", wire.wakeup_channel(shard), row.last_seq))
         commands.append(("PUBLISH", wire.out_channel(shard), message))
+        self._committed = row
         if self._consumed_since_trim >= TRIM_ENTRIES:
             commands.append(self._trim(row))
         self._link.post(commands)
