@@ -27,6 +27,8 @@ HOUSE_LIMITS: Final = Limits(
     repeated_orders_per_second=0,
     below_minimums=True,
 )
+# A whole batch of the API (100 orders) fits into one second of a person's account.
+PERSON_LIMITS: Final = Limits(orders_per_second=100)
 REFERENCE_LENGTH_MAX: Final = 64
 VALID_SECONDS: Final = 60
 
@@ -62,7 +64,7 @@ def open_main_account(*, actor: User, now: datetime) -> TradingAccount:
         kind=TradingAccount.Kind.MAIN,
         defaults={"name": "Main", "trade_group": actor.pk, "created_at": now},
     )
-    _open_in_engine(account, Limits())
+    _open_in_engine(account, PERSON_LIMITS)
     return account
 
 
@@ -92,7 +94,9 @@ def deposit(
         raise NotAllowed("staff_only", "Only staff can book a deposit by hand.")
     if not 1 <= amount_minor <= AMOUNT_MAX:
         raise Invalid("invalid_amount", "The amount must be more than zero and within range.")
-    if not 1 <= len(reference) <= REFERENCE_LENGTH_MAX:
+    if not 1 <= len(reference) <= # A whole batch of the API (100 orders) fits into one second of a person's account.
+PERSON_LIMITS: Final = Limits(orders_per_second=100)
+REFERENCE_LENGTH_MAX:
         raise Invalid("invalid_reference", "A deposit needs a reference of up to 64 characters.")
     earlier = _earlier_deposit(account, asset, reference)
     if earlier is not None:

@@ -17,6 +17,14 @@ from apps.markets.catalogue import STANDARD_MARKETS
 from apps.matching.gateway import Gateway
 
 PASSWORD = "a-long-enough-password"
+# An order that rests in an empty book.
+LIMIT = {
+    "market": "BTC-USDT",
+    "side": "buy",
+    "type": "limit",
+    "quantity": "0.01",
+    "price": "60000.00",
+}
 
 
 @dataclass
