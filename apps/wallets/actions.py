@@ -94,9 +94,7 @@ def deposit(
         raise NotAllowed("staff_only", "Only staff can book a deposit by hand.")
     if not 1 <= amount_minor <= AMOUNT_MAX:
         raise Invalid("invalid_amount", "The amount must be more than zero and within range.")
-    if not 1 <= len(reference) <= # A whole batch of the API (100 orders) fits into one second of a person's account.
-PERSON_LIMITS: Final = Limits(orders_per_second=100)
-REFERENCE_LENGTH_MAX:
+    if not 1 <= len(reference) <= REFERENCE_LENGTH_MAX:
         raise Invalid("invalid_reference", "A deposit needs a reference of up to 64 characters.")
     earlier = _earlier_deposit(account, asset, reference)
     if earlier is not None:
