@@ -1,0 +1,77 @@
+"""Compares what clients were told with what the journal says: the clients are right.
+
+``python -m tests.crash.oracle LOG...`` prints the differences as JSON; run where the settings
+point at the database in question.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import django
+
+from tests.crash.client import digest
+
+
+def main(paths: list[Path]) -> dict[str, Any]:
+    django.setup()
+    from apps.engine.messages import Duplicate, Place, Rejected
+    from apps.matching import journal, servers
+
+    sent, told = _logs(paths)
+    executed: Counter[str] = Counter()
+    outcomes: dict[int, str] = {}
+    strangers: list[str] = []
+    last_seq = 0
+    with closing(servers.postgres(name="crash-oracle")) as connection:
+        for row in journal.tail(connection.cursor(), shard=0):
+            commands = [command for group in row.groups() for command in group.commands]
+            entries = row.batch().entries
+            assert len(commands) == len(entries)
+            for command, entry in zip(commands, entries, strict=True):
+                last_seq += 1
+                assert entry.seq == last_seq
+                if not isinstance(command, Place):
+                    continue
+                name = command.command_id.hex()
+                if name not in sent:
+                    strangers.append(name)
+                if not any(isinstance(event, Duplicate | Rejected) for event in entry.events):
+                    executed[name] += 1
+                outcomes[entry.seq] = digest(entry.events)
+    accepted = {name: line for name, line in told.items() if not line["refused"]}
+    return {
+        "sent": len(sent),
+        "told": len(told),
+        "accepted": len(accepted),
+        "journaled": last_seq,
+        "lost": [name for name in accepted if not executed[name]],
+        "doubled": [name for name, times in executed.items() if times > 1],
+        "changed": [
+            name for name, line in told.items() if outcomes.get(line["seq"]) != line["digest"]
+        ],
+        "strangers": strangers,
+        "refused": Counter(line["refused"] for line in told.values() if line["refused"]),
+    }
+
+
+def _logs(paths: list[Path]) -> tuple[set[str], dict[str, dict[str, Any]]]:
+    sent: set[str] = set()
+    told: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        for text in path.read_text().splitlines():
+            line = json.loads(text)
+            if "sent" in line:
+                sent.add(line["sent"])
+            elif "told" in line:
+                told[line["told"]] = line
+    return sent, told
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main([Path(argument) for argument in sys.argv[1:]])))
