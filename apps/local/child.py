@@ -72,6 +72,7 @@ class Child:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self._told = False
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     @property
@@ -84,6 +85,7 @@ class Child:
         while not self._stopping:
             backoff.started()
             self._last_lines.clear()
+            self._told = False
             code = await self._run_once()
             if self._stopping:
                 break
@@ -94,9 +96,10 @@ class Child:
             if self.process.once and self.restarts >= ATTEMPTS_OF_A_JOB:
                 raise LocalProblem(self._failure(code))
             wait_seconds = backoff.next_seconds()
+            # What the terminal has shown already is not said twice.
+            words = "" if self._told else self._last_words(3)
             self._terminal.say(
-                f"{self.name} {_how(code)}; starting it again in {wait_seconds:g} s."
-                f"{self._last_words(3)}"
+                f"{self.name} {_how(code)}; starting it again in {wait_seconds:g} s.{words}"
             )
             await asyncio.sleep(wait_seconds)
         self._log.close()
@@ -155,7 +158,7 @@ class Child:
     def _take_line(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
         self._last_lines.append(text)
-        self._terminal.line(self.name, text)
+        self._told = self._terminal.line(self.name, text)
 
     def _last_words(self, count: int) -> str:
         said = [line for line in self._last_lines if line.strip()][-count:]

@@ -60,10 +60,12 @@ class Terminal:
             # The terminal is gone; the files have everything, and the processes go on.
             self._stream = _Nowhere()
 
-    def line(self, name: str, text: str) -> None:
-        """Pass on a line of a process, where it matters."""
-        if self._verbose or self._matters(name, text):
+    def line(self, name: str, text: str) -> bool:
+        """Pass on a line of a process, where it matters; return whether it did."""
+        told = self._matters(name, text) or self._verbose
+        if told:
             self.say(f"{self._prefix(name)}{text}")
+        return told
 
     def _matters(self, name: str, text: str) -> bool:
         continued = text[:1] in {" ", "\t", ""} and self._telling.get(name, False)

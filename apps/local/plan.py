@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,28 +39,32 @@ def server_ports(port: int) -> tuple[int, int]:
     return first, second
 
 
-def processes(base_dir: Path, run_dir: Path, *, prepared: bool, demo: bool) -> list[Process]:
-    """Return everything but the two servers, in the order in which it is listed to people."""
+def processes(base_dir: Path, run_dir: Path, *, jobs: Sequence[str], demo: bool) -> list[Process]:
+    """Return everything but the two servers, in the order in which people read it.
+
+    ``jobs`` are those of "tables" and "static" that have something to do.
+    """
     manage = (sys.executable, str(base_dir / "manage.py"))
     # Migrations and the making of the demo world may take their time.
     patient = {"STATEMENT_TIMEOUT_MS": "0"}
-    ready = () if prepared else ("prepare",)
+    tables = tuple(job for job in jobs if job == "tables")
     world = ("demo",) if demo else ()
-    engine = ("matching-a", "projector")
     found = [
-        Process("matching-a", _matching("a"), ready, wave=0),
-        Process("matching-b", _matching("b"), ready, wave=0),
-        Process("projector", (*manage, "project"), ready, wave=0),
-        Process("live", (*manage, "publish_live"), (*ready, *world)),
-        Process("liquidity", (*manage, "run_liquidity"), (*ready, *world)),
-        Process("worker", _worker(run_dir), ready),
-        Process("web", (*manage, "serve"), ready),
+        Process(job, (*manage, "prepare", job), once=True, environment=patient) for job in jobs
     ]
     if demo:
-        found.insert(0, Process("demo", (*manage, "demo"), (*ready, *engine), True, 1, patient))
-    if not prepared:
-        found.insert(0, Process("prepare", (*manage, "prepare"), (), True, 1, patient))
-    return found
+        after = (*tables, "matching-a", "projector")
+        found.append(Process("demo", (*manage, "demo"), after, once=True, environment=patient))
+    return [
+        *found,
+        Process("matching-a", _matching("a"), tables, wave=0),
+        Process("matching-b", _matching("b"), tables, wave=0),
+        Process("projector", (*manage, "project"), tables, wave=0),
+        Process("live", (*manage, "publish_live"), (*tables, *world)),
+        Process("liquidity", (*manage, "run_liquidity"), (*tables, *world)),
+        Process("worker", _worker(run_dir), tables),
+        Process("web", (*manage, "serve"), tuple(jobs)),
+    ]
 
 
 def chosen(found: list[Process], only: list[str]) -> list[Process]:
@@ -71,7 +75,7 @@ def chosen(found: list[Process], only: list[str]) -> list[Process]:
     if unknown:
         names = ", ".join(process.name for process in found)
         raise ValueError(f"There is no process {', '.join(sorted(unknown))}. There are: {names}.")
-    return [process for process in found if process.name in {*only, "prepare"}]
+    return [process for process in found if process.name in {*only, "tables", "static"}]
 
 
 def _matching(letter: str) -> tuple[str, ...]:

@@ -1,55 +1,54 @@
 """Whether tables and static files are up to date, without asking the database.
 
-The stamp is a digest of names, sizes and times of what they are made from. It says nothing of a
-database that others use too, so only a database of our own may be trusted to match it.
+The stamps are digests of names, sizes and times of what they are made from. They say nothing of a
+database that others use too, so only a database of our own may be trusted to match them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 
 from apps.local.folder import DataFolder
 
-STAMP = "prepare"
 
-
-def is_prepared(folder: DataFolder) -> bool:
-    """Return whether migrations and static files are what they were when they were last done."""
+def pending(folder: DataFolder, *, own_database: bool) -> list[str]:
+    """Return the jobs that have something to do, in the order in which people read them."""
     manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
-    return manifest.exists() and folder.stamp(STAMP) == preparation_stamp()
+    jobs = []
+    if not own_database or folder.stamp("tables") != stamp("tables"):
+        jobs.append("tables")
+    if not manifest.exists() or folder.stamp("static") != stamp("static"):
+        jobs.append("static")
+    return jobs
 
 
-def preparation_stamp() -> str:
-    """Return the digest of everything that tables and static files are made from."""
-    return _digest(settings.BASE_DIR, [*_sources(), *_migrations()])
-
-
-def static_stamp() -> str:
-    """Return the digest of everything that static files are made from."""
-    return _digest(settings.BASE_DIR, _sources())
-
-
-def _sources() -> Iterator[Path]:
+def stamp(job: str) -> str:
+    """Return the digest of everything that the job works from."""
     base_dir: Path = settings.BASE_DIR
+    digest = hashlib.sha256(str(base_dir).encode())
     # The files of installed packages change only with their versions.
-    yield base_dir / "requirements.txt"
+    for path in (base_dir / "requirements.txt", *_SOURCES[job](base_dir)):
+        about = path.stat()
+        name = path.relative_to(base_dir)
+        digest.update(f"{name}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _migrations(base_dir: Path) -> Iterator[Path]:
+    yield from sorted((base_dir / "apps").glob("*/migrations/*.py"))
+
+
+def _static_files(base_dir: Path) -> Iterator[Path]:
     for folder in (base_dir / "static", *sorted((base_dir / "apps").glob("*/static"))):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _migrations() -> Iterator[Path]:
-    yield from sorted((settings.BASE_DIR / "apps").glob("*/migrations/*.py"))
-
-
-def _digest(base_dir: Path, paths: list[Path] | Iterator[Path]) -> str:
-    digest = hashlib.sha256(str(base_dir).encode())
-    for path in paths:
-        about = path.stat()
-        digest.update(
-            f"{path.relative_to(base_dir)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode()
-        )
-    return digest.hexdigest()
+_SOURCES: Final[Mapping[str, Callable[[Path], Iterator[Path]]]] = {
+    "tables": _migrations,
+    "static": _static_files,
+}

@@ -187,7 +187,8 @@ class Supervisor:
 
 
 _JOBS = {
-    "prepare": "Tables and static files",
+    "tables": "Tables",
+    "static": "Static files",
     "demo": "Demo world: markets, people, 60 days of history",
 }
 

@@ -1,6 +1,7 @@
 """Runs a supervisor over given scripts, without servers and without Django: a program for tests.
 
-``python -m tests.local.supervised FOLDER JSON``; the JSON lists name, script, after, once, wave.
+``python -m tests.local.supervised FOLDER quiet|verbose JSON``; the JSON lists name, script, after,
+once and wave of each process.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from apps.local.problems import LocalProblem
 from apps.local.supervisor import Supervisor, supervise
 
 
-def main(path: str, listed: str) -> int:
+def main(path: str, mode: str, listed: str) -> int:
     child.STOP_SECONDS = 2.0
     processes = [
         Process(
@@ -30,7 +31,7 @@ def main(path: str, listed: str) -> int:
         )
         for each in json.loads(listed)
     ]
-    terminal = Terminal([process.name for process in processes], verbose=True)
+    terminal = Terminal([process.name for process in processes], verbose=mode == "verbose")
     folder = DataFolder(Path(path))
     try:
         folder.open()

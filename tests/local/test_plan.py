@@ -27,27 +27,29 @@ def test_two_copies_on_usual_ports_do_not_meet(other: int) -> None:
     assert not {8000, *plan.server_ports(8000)} & {other, *plan.server_ports(other)}
 
 
-def test_nothing_waits_for_what_does_not_run() -> None:
-    for prepared in (True, False):
-        for demo in (True, False):
-            found = plan.processes(Path("/code"), Path("/run"), prepared=prepared, demo=demo)
-            names = {process.name for process in found}
+@pytest.mark.parametrize("jobs", [[], ["tables"], ["static"], ["tables", "static"]])
+@pytest.mark.parametrize("demo", [True, False])
+def test_nothing_waits_for_what_does_not_run(jobs: list[str], demo: bool) -> None:
+    found = plan.processes(Path("/code"), Path("/run"), jobs=jobs, demo=demo)
 
-            assert all(set(process.after) <= names for process in found)
-            assert ("prepare" in names) is not prepared
-            assert ("demo" in names) is demo
+    names = [process.name for process in found]
+    assert all(set(process.after) <= set(names) for process in found)
+    assert [process.name for process in found if process.once] == jobs + ["demo"] * demo
+    assert names[-7:] == [
+        *("matching-a", "matching-b", "projector", "live", "liquidity", "worker", "web")
+    ]
 
 
 def test_some_can_be_chosen() -> None:
-    found = plan.processes(Path("/code"), Path("/run"), prepared=False, demo=True)
+    found = plan.processes(Path("/code"), Path("/run"), jobs=["tables"], demo=True)
 
     chosen = plan.chosen(found, ["web", "projector"])
 
-    assert [process.name for process in chosen] == ["prepare", "projector", "web"]
+    assert [process.name for process in chosen] == ["tables", "projector", "web"]
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    found = plan.processes(Path("/code"), Path("/run"), prepared=True, demo=True)
+    found = plan.processes(Path("/code"), Path("/run"), jobs=[], demo=True)
 
     with pytest.raises(ValueError, match="no process wbe.*web"):
         plan.chosen(found, ["wbe"])

@@ -10,13 +10,12 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.local import plan
+from apps.local import plan, preparation
 from apps.local.demo import DEMO_EMAILS, DEMO_PASSWORD
 from apps.local.folder import DataFolder
 from apps.local.guard import Guard
 from apps.local.output import Terminal
 from apps.local.postgres import Postgres
-from apps.local.preparation import is_prepared, preparation_stamp
 from apps.local.problems import LocalProblem, StartFailed
 from apps.local.server import refuse_busy_port
 from apps.local.supervisor import Embedded, Supervisor, supervise
@@ -54,10 +53,9 @@ def up(*, only: list[str], verbose: bool) -> int:
         environment = _environment(folder, port, servers)
         folder.tell_others({name: environment[name] for name in _TOLD})
         own_database = any(server.name == "postgres" for server in servers)
-        prepared = own_database and is_prepared(folder)
+        jobs = preparation.pending(folder, own_database=own_database)
         processes = plan.chosen(
-            plan.processes(settings.BASE_DIR, folder.run, prepared=prepared, demo=settings.DEMO),
-            only,
+            plan.processes(settings.BASE_DIR, folder.run, jobs=jobs, demo=settings.DEMO), only
         )
         terminal = Terminal([process.name for process in processes], verbose=verbose)
         terminal.say(f"SUM+1 is starting. Everything it keeps is in {folder.path}")
@@ -123,8 +121,8 @@ def _environment(folder: DataFolder, port: int, servers: list[Embedded]) -> dict
 
 
 def _note(folder: DataFolder, job: str) -> None:
-    if job == "prepare":
-        folder.set_stamp("prepare", preparation_stamp())
+    if job in ("tables", "static"):
+        folder.set_stamp(job, preparation.stamp(job))
 
 
 def _refuse_missing_captures() -> None:
