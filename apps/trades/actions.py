@@ -22,7 +22,7 @@ from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
 from apps.trades.folding import STATUS_BY_CLOSE, Change, fold
 from apps.trades.models import OPEN_STATUSES, Order
-from apps.trades.queries import order_for
+from apps.trades.queries import ORDER_RELATED, order_for
 from apps.trades.refusals import refusal
 from apps.trades.terms import NOTHING, Asked, check_client_order_id, terms_of
 from apps.wallets.models import TradingAccount
@@ -222,7 +222,7 @@ def _earlier(account: TradingAccount, client_order_ids: list[str]) -> dict[str, 
         return {}
     found = Order.objects.filter(
         account=account, client_order_id__in=client_order_ids
-    ).select_related("account", "instrument__base", "instrument__quote")
+    ).select_related(*ORDER_RELATED)
     return {order.client_order_id: order for order in found}
 
 

@@ -10,8 +10,11 @@ class TradesConfig(AppConfig):
     name = "apps.trades"
 
     def ready(self) -> None:
+        # Models cannot be imported before the registry of apps is ready.
+        from apps.trades import realtime
         from apps.trades.projections import TradesProjection
 
         partitions.register("trades_order", "created_at")
         partitions.register("trades_fill", "at")
-        projections.register(TradesProjection())
+        projections.register(TradesProjection(realtime.AccountPublisher().publish))
+        realtime.register()

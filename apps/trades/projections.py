@@ -7,7 +7,7 @@ statement per batch. Refuses nothing: what the constraints refuse is a bug in th
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from django.db import connection
@@ -68,6 +68,9 @@ class TradesProjection:
     name: str = "trades"
     tables: tuple[str, ...] = ("trades_order", "trades_fill")
 
+    def __init__(self, tell: Callable[[Batch], None]) -> None:
+        self._tell = tell
+
     def apply(self, batch: Batch, cursor: Any) -> None:
         folded = fold(batch.entries)
         new: list[Change] = []
@@ -80,6 +83,9 @@ class TradesProjection:
             _update_orders(cursor, old)
         if folded.sides:
             bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, _fill_rows(folded.sides))
+
+    def committed(self, batch: Batch) -> None:
+        self._tell(batch)
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:

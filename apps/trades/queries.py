@@ -14,7 +14,7 @@ from apps.trades.models import OPEN_STATUSES, Fill, Order
 from apps.wallets.models import TradingAccount
 from apps.wallets.queries import account_for
 
-_ORDER_RELATED = ("account", "instrument__base", "instrument__quote")
+ORDER_RELATED = ("account", "instrument__base", "instrument__quote")
 OPEN_ORDERS_MAX = 500
 
 
@@ -24,7 +24,7 @@ def order_for(*, viewer: User | None, order_id: str | int) -> Order:
     if viewer is not None and viewer.pk is not None and (number := _id(order_id)) is not None:
         order = (
             Order.objects.filter(id=number, account__owner=viewer)
-            .select_related(*_ORDER_RELATED)
+            .select_related(*ORDER_RELATED)
             .first()
         )
     if order is None:
@@ -87,7 +87,7 @@ def fills_page(
 
 def _orders_of(viewer: User | None, account: TradingAccount | None) -> QuerySet[Order]:
     return Order.objects.filter(account_id=_owned(viewer, account).id).select_related(
-        *_ORDER_RELATED
+        *ORDER_RELATED
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from apps.core import clock
 from apps.core.errors import DomainError, Invalid
@@ -46,6 +46,33 @@ class Asked:
     post_only: bool = False
     self_trade_prevention: str = "expire_taker"
     client_order_id: str | None = None
+
+
+_FIELDS: Final = {
+    "market": "market",
+    "side": "side",
+    "type": "order_type",
+    "quantity": "quantity",
+    "quote_amount": "quote_amount",
+    "price": "price",
+    "stop_price": "stop_price",
+    "time_in_force": "time_in_force",
+    "expires_at": "expires_at",
+    "post_only": "post_only",
+    "self_trade_prevention": "self_trade_prevention",
+    "client_order_id": "client_order_id",
+}
+
+
+def asked_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``place_order`` from the fields of the API; no other is let pass."""
+    for name in fields:
+        if name not in _FIELDS:
+            raise _invalid("unknown_field", name, f"An order has no field {name[:40]!r}.")
+    for name in ("market", "side", "type"):
+        if fields.get(name) is None:
+            raise _invalid("missing_field", name, f"The {name} of the order is missing.")
+    return {_FIELDS[name]: value for name, value in fields.items() if value is not None}
 
 
 def check_client_order_id(text: object) -> str:

@@ -1,0 +1,207 @@
+"""What sockets see of an account: its open orders, new fills and balances, and two calls.
+
+Only the owner may read it. Changes are sent after the projections have committed them, and only
+for accounts that somebody follows; where sending fails, the next message shows the gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import close_old_connections, connection, transaction
+
+from apps.core import clock
+from apps.core.errors import Invalid, NotFound
+from apps.core.realtime import calls, topics
+from apps.core.realtime.connections import client
+from apps.core.realtime.publish import Chain, Message, channel, publish_all
+from apps.core.realtime.topics import Match, TopicKind
+from apps.engine.messages import (
+    AnyEvent,
+    Deposited,
+    HoldPlaced,
+    HoldReleased,
+    HoldSettled,
+    Transferred,
+)
+from apps.matching.journal import Batch
+from apps.matching.queries import projected_seq
+from apps.trades.actions import cancel_order, place_order
+from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded, fold
+from apps.trades.models import Fill, Order
+from apps.trades.presentation import fill_json, order_json
+from apps.trades.queries import ORDER_RELATED, fills_page, open_orders
+from apps.trades.terms import asked_of
+from apps.wallets.models import Balance, TradingAccount
+from apps.wallets.presentation import balance_json
+from apps.wallets.queries import account_for, balances
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    from apps.accounts.models import User
+
+PATTERN: Final = "account.{public_id}"
+SNAPSHOT_FILLS: Final = 50
+
+
+def register() -> None:
+    """Offer the topic and the calls; once, when the app is ready."""
+    topics.register(TopicKind(PATTERN, authorise, snapshot))
+    calls.register("order.place", place)
+    calls.register("order.cancel", cancel)
+
+
+def authorise(user: AbstractBaseUser | None, match: Match) -> bool:
+    """Owners only; a foreign account and none at all are refused alike."""
+    return account_for(viewer=_person(user), public_id=match["public_id"]) is not None
+
+
+def snapshot(match: Match) -> tuple[int, object]:
+    """Return open orders, balances and the last fills, all as of one moment."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        seq = projected_seq()
+        account = (
+            TradingAccount.objects.select_related("owner")
+            .filter(public_id=match["public_id"])
+            .first()
+        )
+        if account is None:
+            raise NotFound("unknown_account", "You have no such trading account.")
+        owner = account.owner
+        fills = fills_page(viewer=owner, account=account, limit=SNAPSHOT_FILLS)
+        return seq, {
+            "orders": [order_json(row) for row in open_orders(viewer=owner, account=account)],
+            "balances": [balance_json(row) for row in balances(viewer=owner, account=account)],
+            "fills": [fill_json(row) for row in fills.items],
+        }
+
+
+def place(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.place``: the fields of POST /orders, and the same answer."""
+    account = params.get("account")
+    order = place_order(
+        actor=_person(user),
+        account=None if account is None else str(account),
+        now=clock.now(),
+        **asked_of({name: value for name, value in params.items() if name != "account"}),
+    )
+    return order_json(order)
+
+
+def cancel(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.cancel``: the ``id`` of an order, as a string."""
+    order_id = params.get("id")
+    if set(params) != {"id"} or not isinstance(order_id, str):
+        raise Invalid("invalid_params", 'Give the id of the order: {"id": "8213"}.', field="id")
+    return order_json(cancel_order(actor=_person(user), order_id=order_id))
+
+
+class AccountPublisher:
+    """Tells the owners what a committed batch did to their accounts. One per projector."""
+
+    def __init__(self) -> None:
+        self._chain: Chain | None = None
+        self._public_ids: dict[int, str] = {}
+
+    def publish(self, batch: Batch) -> None:
+        """Send one message per account that changed and is followed by somebody."""
+        folded = fold(batch.entries)
+        touched = _touched(batch, folded)
+        if self._chain is None:
+            self._chain = Chain(batch.first_seq - 1)
+        # Every account moves on, heard or not: who joins later sees what he has missed.
+        places = {
+            account_id: self._chain.advance(str(account_id), batch.last_seq)
+            for account_id in touched
+        }
+        if not places:
+            return
+        if not connection.in_atomic_block:
+            # A process that lives for weeks meets databases that were restarted.
+            close_old_connections()
+        followed = self._followed(places)
+        if followed:
+            changes = _changes(batch, folded, set(followed))
+            publish_all(
+                [
+                    Message(topic, batch.last_seq, places[account_id], changes[account_id])
+                    for account_id, topic in followed.items()
+                ]
+            )
+
+    def _followed(self, account_ids: Iterable[int]) -> dict[int, str]:
+        """Return the topics, by account, to which any web process listens."""
+        named = self._topics(account_ids)
+        counts = client().pubsub_numsub(*(channel(topic) for topic in named.values()))
+        return {
+            account_id: topic
+            for (account_id, topic), (_, count) in zip(named.items(), counts, strict=True)
+            if count
+        }
+
+    def _topics(self, account_ids: Iterable[int]) -> dict[int, str]:
+        unknown = [each for each in account_ids if each not in self._public_ids]
+        if unknown:
+            rows = TradingAccount.objects.filter(id__in=unknown).values_list("id", "public_id")
+            self._public_ids.update((number, str(public_id)) for number, public_id in rows)
+        return {
+            each: f"account.{self._public_ids[each]}"
+            for each in account_ids
+            if each in self._public_ids
+        }
+
+
+def _touched(batch: Batch, folded: Folded) -> list[int]:
+    """Return the accounts of people whose orders or balances the batch changed, in order."""
+    found = {change.account_id: None for change in folded.changes.values()}
+    for entry in batch.entries:
+        for event in entry.events:
+            for account_id in _moved(event):
+                if account_id >= FIRST_PERSONAL_ACCOUNT_ID:
+                    found[account_id] = None
+    return list(found)
+
+
+def _moved(event: AnyEvent) -> Iterable[int]:
+    """Return the accounts whose balances an event changed that has no order."""
+    match event:
+        case Deposited() | HoldPlaced() | HoldReleased() | HoldSettled():
+            return (event.account_id,)
+        case Transferred(legs=legs):
+            return [leg.account_id for leg in legs]
+        case _:
+            return ()
+
+
+def _changes(
+    batch: Batch, folded: Folded, account_ids: set[int]
+) -> dict[int, dict[str, list[dict[str, object]]]]:
+    """Return for each account its orders, fills and balances that the batch changed."""
+    found: dict[int, dict[str, list[dict[str, object]]]] = {
+        account_id: {"orders": [], "fills": [], "balances": []} for account_id in account_ids
+    }
+    order_ids = [each.order_id for each in folded.changes.values() if each.account_id in found]
+    orders = Order.objects.filter(account_id__in=account_ids, id__in=order_ids)
+    for order in orders.select_related(*ORDER_RELATED).order_by("id"):
+        found[order.account_id]["orders"].append(order_json(order))
+    fill_ids = [side.id for side in folded.sides if side.account_id in found]
+    fills = Fill.objects.filter(account_id__in=account_ids, id__in=fill_ids)
+    for fill in fills.select_related("instrument__base", "instrument__quote").order_by("id"):
+        found[fill.account_id]["fills"].append(fill_json(fill))
+    rows = Balance.objects.filter(account_id__in=account_ids, seq__gte=batch.first_seq)
+    for balance in rows.select_related("asset").order_by("asset_id"):
+        found[balance.account_id]["balances"].append(balance_json(balance))
+    return found
+
+
+def _person(user: AbstractBaseUser | None) -> User:
+    # There is one kind of user here; the registry is typed for any.
+    if user is None or not user.is_authenticated:
+        raise NotFound("unknown_account", "You have no such trading account.")
+    return user  # type: ignore[return-value]

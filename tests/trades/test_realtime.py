@@ -1,0 +1,266 @@
+"""The account topic: who may read it, what is in it, and that changes add up to snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from apps.core.errors import DomainError, Invalid, NotFound
+from apps.core.realtime import calls, publish, topics
+from apps.matching import projections
+from apps.matching.queries import projected_seq
+from apps.trades import realtime
+from apps.trades.actions import cancel_all
+from apps.trades.projections import TradesProjection
+from tests.factories import Trader, fund, listed, trader
+
+Commits = Callable[..., AbstractContextManager[list[Any]]]
+OPEN = ("open", "partially_filled")
+
+
+@pytest.fixture(autouse=True)
+def _new_publisher(valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A projector that has just started: it remembers nothing of other tests."""
+    (trades,) = (each for each in projections.registered() if each.name == "trades")
+    assert isinstance(trades, TradesProjection)
+    monkeypatch.setattr(trades, "_tell", realtime.AccountPublisher().publish)
+
+
+@pytest.fixture
+def ada() -> Trader:
+    listed()
+    return trader(USDT="10000", BTC="1")
+
+
+@pytest.fixture
+def bob() -> Trader:
+    return trader(USDT="10000", BTC="1")
+
+
+class Listener:
+    """What Valkey brings of one account's topic."""
+
+    def __init__(self, valkey: redis.Redis, who: Trader) -> None:
+        self.topic = f"account.{who.account.public_id}"
+        self._pubsub = valkey.pubsub()
+        self._pubsub.subscribe(publish.channel(self.topic))
+        assert self._pubsub.get_message(timeout=2)["type"] == "subscribe"
+
+    def heard(self) -> list[dict[str, Any]]:
+        messages = []
+        while (message := self._pubsub.get_message(timeout=0.1)) is not None:
+            messages.append(orjson.loads(message["data"]))
+        return messages
+
+
+@pytest.fixture
+def listen(valkey: redis.Redis) -> Callable[[Trader], Listener]:
+    def start(who: Trader) -> Listener:
+        return Listener(valkey, who)
+
+    return start
+
+
+def snapshot_of(who: Trader) -> tuple[int, dict[str, Any]]:
+    seq, data = realtime.snapshot({"public_id": str(who.account.public_id)})
+    return seq, orjson.loads(orjson.dumps(data))
+
+
+def test_only_the_owner_may_read_an_account(ada: Trader, bob: Trader) -> None:
+    kind, match = topics.resolve(f"account.{ada.account.public_id}")
+
+    assert kind.authorise(ada.user, match)
+    for user in (bob.user, None):
+        with pytest.raises(NotFound) as refused:
+            kind.authorise(user, match)
+        assert refused.value.code == "unknown_account"
+    with pytest.raises(NotFound) as absent:
+        kind.authorise(ada.user, {"public_id": "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10"})
+    assert absent.value.code == "unknown_account"
+
+
+def test_a_snapshot_has_open_orders_balances_and_fills(ada: Trader, bob: Trader) -> None:
+    bob.sell("0.001", "50000")
+    ada.buy("0.002", "50000")
+    ended = ada.buy("0.001", "40000")
+    cancel_all(actor=ada.user, account=ada.account)
+    kept = ada.buy("0.001", "45000")
+
+    seq, data = snapshot_of(ada)
+
+    assert seq == projected_seq()
+    assert [order["id"] for order in data["orders"]] == [str(kept.id)]
+    assert str(ended.id) not in {order["id"] for order in data["orders"]}
+    assert [(fill["price"], fill["quantity"], fill["role"]) for fill in data["fills"]] == [
+        ("50000.00", "0.00100", "taker")
+    ]
+    assert [(each["asset"], each["total"]) for each in data["balances"]] == [
+        ("USDT", "9949.95"), ("BTC", "1.00100000"),
+    ]  # fmt: skip
+
+
+def test_changes_reach_who_follows_and_nobody_else(
+    ada: Trader, bob: Trader, listen: Callable[[Trader], Listener],
+    django_capture_on_commit_callbacks: Commits,
+) -> None:  # fmt: skip
+    listener = listen(ada)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        bob.sell("0.001", "50000")
+    assert listener.heard() == []
+    with django_capture_on_commit_callbacks(execute=True):
+        order = ada.buy("0.002", "50000")
+
+    (message,) = listener.heard()
+    assert (message["topic"], message["type"]) == (listener.topic, "delta")
+    assert message["seq"] == projected_seq()
+    assert [each["id"] for each in message["data"]["orders"]] == [str(order.id)]
+    assert [each["status"] for each in message["data"]["orders"]] == ["partially_filled"]
+    assert [each["quantity"] for each in message["data"]["fills"]] == ["0.00100"]
+    assert {each["asset"] for each in message["data"]["balances"]} == {"USDT", "BTC"}
+
+
+def test_each_change_names_the_one_before(
+    ada: Trader, listen: Callable[[Trader], Listener],
+    django_capture_on_commit_callbacks: Commits,
+) -> None:  # fmt: skip
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.buy("0.001", "50000")
+    unheard = projected_seq()
+    listener = listen(ada)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        fund(ada.account, "ETH", "2")
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.buy("0.002", "50000")
+
+    first, second = listener.heard()
+    # What nobody heard counts as well: whoever is behind it must fetch a snapshot.
+    assert first["prev"] == unheard
+    assert (first["data"]["orders"], first["data"]["fills"]) == ([], [])
+    assert [each["asset"] for each in first["data"]["balances"]] == ["ETH"]
+    assert second["prev"] == first["seq"]
+
+
+def test_a_snapshot_and_the_changes_after_it_make_the_later_snapshot(
+    ada: Trader, bob: Trader, listen: Callable[[Trader], Listener],
+    django_capture_on_commit_callbacks: Commits,
+) -> None:  # fmt: skip
+    ada.buy("0.001", "49000")
+    seq, state = snapshot_of(ada)
+    listener = listen(ada)
+
+    for work in (
+        lambda: bob.sell("0.003", "50000"),
+        lambda: ada.buy("0.004", "50000"),
+        lambda: bob.sell("0.0005", "49500"),
+        lambda: ada.sell("0.002", "60000"),
+        lambda: fund(ada.account, "SOL", "3"),
+        lambda: cancel_all(actor=ada.user, account=ada.account),
+        lambda: ada.buy("0.001", "48000"),
+    ):
+        with django_capture_on_commit_callbacks(execute=True):
+            work()
+
+    for message in listener.heard():
+        assert message["prev"] <= seq < message["seq"]
+        seq = message["seq"]
+        fold_in(state, message["data"])
+    assert (seq, state) == snapshot_of(ada)
+
+
+def fold_in(state: dict[str, Any], change: dict[str, Any]) -> None:
+    """What a client does with a change."""
+    orders = {order["id"]: order for order in state["orders"]}
+    for order in change["orders"]:
+        orders.pop(order["id"], None)
+        if order["status"] in OPEN:
+            orders[order["id"]] = order
+    state["orders"] = sorted(orders.values(), key=lambda order: -int(order["id"]))
+    state["fills"] = sorted(state["fills"] + change["fills"], key=lambda fill: -int(fill["id"]))[
+        :50
+    ]
+    rank = ("USDT", "BTC", "ETH", "SOL", "XRP", "DOGE").index
+    held = {each["asset"]: each for each in state["balances"] + change["balances"]}
+    state["balances"] = sorted(held.values(), key=lambda each: rank(each["asset"]))
+
+
+def test_without_followers_nothing_is_read_or_sent(
+    ada: Trader, django_capture_on_commit_callbacks: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(realtime, "publish_all", sent.append)
+    monkeypatch.setattr(realtime, "_changes", lambda *_: pytest.fail("the tables were read"))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.buy("0.001", "50000")
+
+    assert sent == []
+
+
+def test_orders_are_placed_and_cancelled_by_call(ada: Trader, bob: Trader) -> None:
+    place, cancel = calls.resolve("order.place"), calls.resolve("order.cancel")
+    fields = {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "0.001",
+              "price": "50000", "expires_at": None}  # fmt: skip
+
+    placed = place(ada.user, fields)
+    with pytest.raises(NotFound) as foreign:
+        cancel(bob.user, {"id": placed["id"]})
+    cancelled = cancel(ada.user, {"id": placed["id"]})
+
+    assert placed["status"] == "open"
+    assert foreign.value.code == "order_not_found"
+    assert (cancelled["id"], cancelled["status"]) == (placed["id"], "cancelled")
+    assert placed["account"] == str(ada.account.public_id)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("order.place", {}, "missing_field"),
+        ("order.place", {"market": "BTC-USDT", "side": "buy"}, "missing_field"),
+        ("order.place", {"market": "BTC-USDT", "side": "buy", "type": "limit", "x": 1},
+         "unknown_field"),
+        ("order.place", {"market": 1, "side": "buy", "type": "limit", "quantity": "1",
+                         "price": "1"}, "unknown_market"),
+        ("order.place", {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": 1,
+                         "price": "1"}, "amount_must_be_string"),
+        ("order.place", {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "1",
+                         "price": "1", "account": "x"}, "unknown_account"),
+        ("order.place", {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "1",
+                         "price": "1", "client_order_id": 7}, "invalid_client_order_id"),
+        ("order.place", {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "1",
+                         "price": "1", "post_only": "yes"}, "invalid_post_only"),
+        ("order.cancel", {}, "invalid_params"),
+        ("order.cancel", {"id": 1}, "invalid_params"),
+        ("order.cancel", {"id": "1", "all": True}, "invalid_params"),
+        ("order.cancel", {"id": "x"}, "order_not_found"),
+    ],
+)  # fmt: skip
+def test_a_malformed_call_is_refused_and_changes_nothing(
+    ada: Trader, method: str, params: dict[str, Any], code: str
+) -> None:
+    before = projected_seq()
+
+    with pytest.raises(DomainError) as refused:
+        calls.resolve(method)(ada.user, params)
+
+    assert refused.value.code == code
+    assert projected_seq() == before
+
+
+def test_times_in_calls_are_text(ada: Trader) -> None:
+    with pytest.raises(Invalid) as refused:
+        realtime.place(
+            ada.user,
+            {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "0.001",
+             "price": "50000", "time_in_force": "gtd", "expires_at": 1_700_000_000},
+        )  # fmt: skip
+
+    assert refused.value.code == "invalid_time"
+    assert refused.value.data["field"] == "expires_at"
