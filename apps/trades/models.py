@@ -63,8 +63,9 @@ class Order(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # Ids grow with time, so this tiny index is enough for staff who look for one order.
-            BrinIndex(fields=["id"], name="order_id"),
+            # Tiny, and enough for staff who look for one order or for the newest: both columns
+            # grow with time.
+            BrinIndex(fields=["id", "created_at"], name="order_recent", autosummarize=True),
             models.Index(
                 fields=["account", "id"], name="order_account_open",
                 condition=Q(status__in=OPEN_STATUSES),
@@ -115,6 +116,7 @@ class Fill(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [BrinIndex(fields=["at"], name="fill_recent", autosummarize=True)]
         constraints = [
             models.CheckConstraint(
                 condition=Q(price_ticks__gt=0, quantity_lots__gt=0, fee_minor__gte=0),

@@ -30,6 +30,7 @@ CREATE TABLE trades_fill (
     CONSTRAINT fill_positive CHECK (price_ticks > 0 AND quantity_lots > 0 AND fee_minor >= 0)
 ) PARTITION BY RANGE (at);
 CREATE TABLE trades_fill_default PARTITION OF trades_fill DEFAULT;
+CREATE INDEX fill_recent ON trades_fill USING brin (at) WITH (autosummarize = on);
 """
 
 ORDER_SQL = """
@@ -69,7 +70,8 @@ CREATE TABLE trades_order (
     )
 ) PARTITION BY RANGE (created_at);
 CREATE TABLE trades_order_default PARTITION OF trades_order DEFAULT;
-CREATE INDEX order_id ON trades_order USING brin (id);
+CREATE INDEX order_recent ON trades_order USING brin (id, created_at)
+    WITH (autosummarize = on);
 CREATE INDEX order_account_open ON trades_order (account_id, id)
     WHERE status IN ('open', 'partially_filled');
 CREATE INDEX order_client_id ON trades_order (account_id, client_order_id);
@@ -140,6 +142,11 @@ class Migration(migrations.Migration):
                         ),
                     ],
                     options={
+                        "indexes": [
+                            django.contrib.postgres.indexes.BrinIndex(
+                                autosummarize=True, fields=["at"], name="fill_recent"
+                            )
+                        ],
                         "ordering": ["-id"],
                         "constraints": [
                             models.CheckConstraint(
@@ -230,7 +237,7 @@ class Migration(migrations.Migration):
                         "ordering": ["-id"],
                         "indexes": [
                             django.contrib.postgres.indexes.BrinIndex(
-                                fields=["id"], name="order_id"
+                                autosummarize=True, fields=["id", "created_at"], name="order_recent"
                             ),
                             models.Index(
                                 condition=models.Q(("status__in", ("open", "partially_filled"))),
