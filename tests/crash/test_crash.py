@@ -14,7 +14,8 @@ import pytest
 
 from tests.crash.world import ROOT, World
 
-CLIENTS = 2
+CLIENTS = 3
+ANSWERS = 40
 WRITER_KILLS = 5
 DATABASE_KILLS = 3
 # Longer than the lease lasts, so that somebody else writes by the time it wakes up.
@@ -51,7 +52,7 @@ class Load:
         """How many answers each client has."""
         return [log.read_bytes().count(b'"told"') if log.exists() else 0 for log in self.logs]
 
-    def make_progress(self, world: World, answers: int = 15) -> None:
+    def make_progress(self, world: World, answers: int = ANSWERS) -> None:
         """Return when every client has had so many more answers."""
         wanted = [count + answers for count in self.told()]
         give_up_at = time.monotonic() + PROGRESS_SECONDS_MAX
@@ -107,7 +108,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_changed(world: World, load: Loa
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout)
     assert found["accepted"] == found["told"] == found["sent"]
-    assert found["accepted"] >= (WRITER_KILLS + DATABASE_KILLS + 2) * 15 * CLIENTS
+    assert found["accepted"] >= (WRITER_KILLS + DATABASE_KILLS + 2) * ANSWERS * CLIENTS
     wrong = {name: found[name] for name in ("lost", "doubled", "changed", "strangers", "refused")}
     assert wrong == {"lost": [], "doubled": [], "changed": [], "strangers": [], "refused": {}}
     _everything_agrees(world)

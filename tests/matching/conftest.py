@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import redis
+from django.db import connection
 
-from apps.matching import gateway, host
+from apps.matching import gateway, host, projections, projector
 from apps.matching.stream import StreamGateway
+from tests.matching.tape import TapeProjection
 
 
 class RunningHost:
@@ -65,3 +67,23 @@ def stream_gateway(settings: Any, transactional_db: None) -> Iterator[StreamGate
     assert isinstance(made, StreamGateway)
     yield made
     gateway.forget()
+
+
+@pytest.fixture
+def unprojected(
+    engine_gateway: gateway.Gateway, monkeypatch: pytest.MonkeyPatch
+) -> gateway.Gateway:
+    """Journals in this process and leaves projecting to the test."""
+    monkeypatch.setattr(projector, "project", lambda batch, cursor, *, shard: None)
+    monkeypatch.setattr(projector, "tell", lambda batch: None)
+    return engine_gateway
+
+
+@pytest.fixture
+def only_tape(monkeypatch: pytest.MonkeyPatch) -> Iterator[TapeProjection]:
+    """One small projection in place of those of the apps."""
+    tape = TapeProjection()
+    monkeypatch.setattr(projections, "_registered", {tape.name: tape})
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE tape (seq bigint PRIMARY KEY, events int NOT NULL)")
+    return tape

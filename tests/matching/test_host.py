@@ -1,27 +1,459 @@
-"""The host against real PostgreSQL and Valkey."""
+"""The host against real PostgreSQL and Valkey: R1 to R4, R11."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
-from apps.engine.messages import SELL, Accepted, Rested, Trade
+import pytest
+import redis
+from django.conf import settings
+
+from apps.core.errors import Unavailable
+from apps.engine.engine import Engine
+from apps.engine.messages import (
+    BUY,
+    CANCEL_ONLY,
+    EXPIRED,
+    GTD,
+    LIMIT,
+    SELL,
+    Accepted,
+    AnyCommand,
+    AnyEvent,
+    Closed,
+    Malformed,
+    Place,
+    Quarantined,
+    Rejected,
+    Rested,
+    Terms,
+    Tick,
+    Trade,
+    VenueSet,
+)
+from apps.matching import journal, queries, stream, wire
+from apps.matching.gateway import new_command_id, valid_until_ns
 from apps.matching.models import JournalRow
 from apps.matching.stream import StreamGateway
-from tests.matching.commands import ALICE, BOB, place, set_up
+from tests.matching.commands import ALICE, BOB, place, set_up, until_available
 from tests.matching.conftest import RunningHost
 
+StartHost = Callable[[], RunningHost]
 
-def test_acknowledged_means_committed(
-    start_host: Callable[[], RunningHost], stream_gateway: StreamGateway
-) -> None:
+
+def rows() -> list[journal.Row]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        return list(journal.tail(cursor, shard=0))
+
+
+def commands_of(row: journal.Row) -> list[AnyCommand]:
+    return [command for group in row.groups() for command in group.commands]
+
+
+def in_stream(client: redis.Redis, generation: int = 0) -> int:
+    return int(client.xlen(wire.stream_key(0, generation)))
+
+
+def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
+    give_up_at = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
+
+
+def test_acknowledged_means_committed(start_host: StartHost, stream_gateway: StreamGateway) -> None:
     start_host()
     replies = set_up(stream_gateway)
-    assert [reply.seq for reply in replies] == list(range(1, 8))
+    assert [reply.seq for reply in replies] == [1, 2, 3, 4, 5, 6, 7]
 
     reply = stream_gateway.submit(place(ALICE, "a-1"))
 
-    assert reply.seq == 8
     assert [type(event) for event in reply.events] == [Accepted, Rested]
-    assert JournalRow.objects.filter(last_seq=8).exists()
+    assert reply.seq == 8
+    assert JournalRow.objects.filter(first_seq=8, last_seq=8).exists()
     sold = stream_gateway.submit(place(BOB, "b-1", side=SELL))
     assert [type(event) for event in sold.events] == [Accepted, Trade]
+
+
+def test_r1_the_same_command_again_gets_the_same_answer(
+    start_host: StartHost, stream_gateway: StreamGateway
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    order = place(ALICE, "a-1")
+    first = stream_gateway.submit(order)
+
+    again = stream_gateway.submit(order)
+    together = stream_gateway.submit_many([place(ALICE, "a-2"), order])
+
+    for reply in (again, together[1]):
+        assert reply.duplicate
+        assert (reply.seq, reply.at_ns, reply.events) == (first.seq, first.at_ns, first.events)
+    assert not together[0].duplicate
+
+
+def test_r1_a_stale_command_is_refused(
+    start_host: StartHost, stream_gateway: StreamGateway
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    terms = place(ALICE, "a-1").terms
+
+    reply = stream_gateway.submit(Place(new_command_id(), 1, ALICE, "a-1", terms))
+
+    assert reply.rejected == Rejected("expired_command", ALICE, "a-1")
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        b"",
+        b"\xff\xff",
+        wire.encoder.encode(["gateway", 0]),
+        wire.encoder.encode(["gateway", 0, [[99, b"", 0]]]),
+        wire.encoder.encode(["gateway", 0, []]),
+        b"\x91" * 5_000,
+        wire.encoder.encode(["gateway", 0, b"x" * (wire.ENVELOPE_BYTES_MAX + 1)]),
+    ],
+)
+def test_r1_an_entry_that_cannot_be_read_is_journaled_and_passed_over(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis, envelope: bytes
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+
+    valkey.xadd(wire.stream_key(0, 0), {wire.FIELD: envelope})
+    reply = stream_gateway.submit(place(ALICE, "a-1"))
+
+    assert reply.seq == 9
+    (malformed,) = [c for row in rows() for c in commands_of(row) if isinstance(c, Malformed)]
+    assert malformed.raw == envelope[: len(malformed.raw)]
+    assert len(malformed.raw) == min(len(envelope), 65_536)
+
+
+def test_r1_who_sent_something_unreadable_is_told_so(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    order = place(ALICE, "a-1")
+    monkeypatch.setattr(
+        wire,
+        "encode_envelope",
+        lambda gateway_id, request, _: wire.encoder.encode([gateway_id, request, [[99]]]),
+    )
+
+    reply = stream_gateway.submit(order)
+
+    assert reply.rejected == Rejected("malformed", ALICE, "a-1")
+    assert reply.seq == 8
+
+
+class Poison:
+    """Makes the engine raise on one client order id, so many times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.left = times
+        self._apply = Engine.apply
+        monkeypatch.setattr(Engine, "apply", lambda engine, *args: self.apply(engine, *args))
+
+    def apply(self, engine: Engine, command: AnyCommand, now_ns: int) -> list[AnyEvent]:
+        if isinstance(command, Place) and command.client_order_id == "poison" and self.left:
+            self.left -= 1
+            self._apply(engine, place(ALICE, "half done"), now_ns)
+            raise ZeroDivisionError("a bug")
+        return self._apply(engine, command, now_ns)
+
+
+def test_r1_a_command_that_raises_once_is_tried_again_from_clean_state(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start_host()
+    set_up(stream_gateway)
+    Poison(monkeypatch, times=1)
+
+    replies = stream_gateway.submit_many([place(ALICE, "a-1"), place(ALICE, "poison")])
+
+    assert [reply.seq for reply in replies] == [8, 9]
+    assert all(reply.rejected is None for reply in replies)
+    assert queries.engine_health()["alarm"] == ""
+    assert running.error is None
+
+
+def test_r1_a_command_that_raises_twice_is_quarantined(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start_host()
+    set_up(stream_gateway)
+    stream_gateway.submit(place(ALICE, "resting"))
+    poison = Poison(monkeypatch, times=99)
+    poisoned = place(ALICE, "poison")
+
+    before, refused, after = stream_gateway.submit_many(
+        [place(ALICE, "before"), poisoned, place(BOB, "after")]
+    )
+
+    assert poison.left == 97
+    assert before.rejected is None
+    assert refused.rejected == Rejected("quarantined", ALICE, "poison")
+    assert after.rejected == Rejected("cancel_only", BOB, "after")
+    assert [reply.seq for reply in (before, refused, after)] == [9, 10, 11]
+    (kept,) = [c for row in rows() for c in commands_of(row) if isinstance(c, Quarantined)]
+    assert kept.raw == journal.encoder.encode(poisoned)
+    assert "a bug" in kept.error
+    assert rows()[-1].batch().entries[1].events == (VenueSet(CANCEL_ONLY),)
+    assert "quarantined" in queries.engine_health()["alarm"]
+    assert running.error is None
+
+
+def test_r2_a_new_writer_goes_on_after_the_last_entry(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    first = start_host()
+    set_up(stream_gateway)
+    first.stop()
+    # Sent while nobody leads: the heartbeat outlives its writer by a moment.
+    stream_gateway.send([place(ALICE, "a-1"), place(ALICE, "a-2")])
+
+    start_host()
+    eventually(lambda: queries.journaled_seq() == 9)
+
+    reply = stream_gateway.submit(place(BOB, "b-1", side=SELL, lots=20))
+    assert [type(event) for event in reply.events] == [Accepted, Trade, Trade]
+    assert [row.epoch for row in rows()] == [1, 2, 2]
+    assert valkey.exists(wire.stream_key(0, 1)) == 0
+
+
+def test_r2_the_writer_trims_what_is_committed(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    for number in range(5):
+        stream_gateway.submit(place(ALICE, f"a-{number}"))
+
+    eventually(lambda: in_stream(valkey) <= 1)
+
+    assert stream_gateway.submit(place(BOB, "b-1", side=SELL)).seq == 13
+
+
+def test_r2_an_empty_valkey_begins_a_new_generation(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+
+    valkey.flushdb()
+    reply = until_available(lambda: stream_gateway.submit(place(ALICE, "a-1")))
+
+    assert reply.seq == 8
+    assert [row.stream_generation for row in rows()] == [0, 1]
+    assert queries.engine_health()["generation"] == 1
+
+
+def test_r2_a_new_writer_finds_valkey_empty(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    first = start_host()
+    set_up(stream_gateway)
+    first.stop()
+    valkey.flushdb()
+
+    start_host()
+    reply = until_available(lambda: stream_gateway.submit(place(ALICE, "a-1")))
+
+    assert reply.seq == 8
+    assert [row.stream_generation for row in rows()] == [0, 1]
+
+
+def test_r2_a_full_inbox_refuses(
+    start_host: StartHost,
+    stream_gateway: StreamGateway,
+    valkey: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    monkeypatch.setattr(stream, "INBOX_ENTRIES_MAX", 0)
+
+    with pytest.raises(Unavailable) as caught:
+        stream_gateway.submit(place(ALICE, "a-1"))
+
+    assert caught.value.code == "engine_busy"
+    assert caught.value.data["retry_after_seconds"] == 1
+    assert queries.journaled_seq() == 7
+
+
+@pytest.mark.parametrize(
+    ("place_said", "accepted"),
+    [
+        ("7:{now}", True),
+        ("0:{now}", True),
+        ("0:{two_minutes_ago}", False),
+        ("7:{two_minutes_ago}", True),
+        (None, False),
+    ],
+)
+def test_r1_projections_too_far_behind_refuse(
+    start_host: StartHost,
+    stream_gateway: StreamGateway,
+    valkey: redis.Redis,
+    place_said: str | None,
+    accepted: bool,
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    eventually(lambda: queries.engine_health()["seq"] == 7)
+    now_ms = time.time_ns() // 1_000_000
+    key = wire.projected_key(0)
+    if place_said is None:
+        # The writer puts one there only where there is none, from its next heartbeat on.
+        valkey.set(wire.leader_key(0), "0:9:7:1", px=60_000)
+        valkey.delete(key)
+    else:
+        valkey.set(key, place_said.format(now=now_ms, two_minutes_ago=now_ms - 120_500))
+
+    if accepted:
+        assert stream_gateway.submit(place(ALICE, "a-1")).seq == 8
+    else:
+        with pytest.raises(Unavailable) as caught:
+            stream_gateway.submit(place(ALICE, "a-1"))
+        assert caught.value.code == "engine_busy"
+        assert queries.journaled_seq() == 7
+
+
+def test_without_a_writer_nothing_is_sent(
+    stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    for call in (
+        lambda: stream_gateway.submit(place(ALICE, "a-1")),
+        lambda: stream_gateway.send([place(ALICE, "a-1")]),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert caught.value.code == "engine_unavailable"
+    assert in_stream(valkey) == 0
+
+
+def test_no_answer_in_time_is_not_taken_for_a_refusal(
+    stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    # A writer that has died this moment: its heartbeat is still there.
+    valkey.set(wire.leader_key(0), "0:1:0:0")
+    valkey.set(wire.projected_key(0), "0:0")
+    order = place(ALICE, "a-1")
+
+    with pytest.raises(Unavailable) as caught:
+        stream_gateway.submit(order, timeout_seconds=0.1)
+
+    assert caught.value.code == "outcome_unknown"
+    assert caught.value.data["client_order_id"] == "a-1"
+    assert caught.value.data["command_id"] == order.command_id.hex()
+    assert in_stream(valkey) == 1
+
+
+def test_only_so_many_may_wait(
+    stream_gateway: StreamGateway, valkey: redis.Redis, settings: Any
+) -> None:
+    valkey.set(wire.leader_key(0), "0:1:0:0")
+    valkey.set(wire.projected_key(0), "0:0")
+    waiting = [
+        threading.Thread(target=_wait_in_vain, args=(stream_gateway, number))
+        for number in range(settings.MATCHING_WAITERS_MAX)
+    ]
+    for thread in waiting:
+        thread.start()
+    eventually(lambda: in_stream(valkey) == len(waiting))
+
+    with pytest.raises(Unavailable) as caught:
+        stream_gateway.submit(place(ALICE, "one too many"))
+
+    assert caught.value.code == "engine_busy"
+    assert in_stream(valkey) == len(waiting)
+    for thread in waiting:
+        thread.join()
+    with pytest.raises(Unavailable, match="did not answer"):
+        stream_gateway.submit(place(ALICE, "again"), timeout_seconds=0.1)
+
+
+def _wait_in_vain(stream_gateway: StreamGateway, number: int) -> None:
+    with pytest.raises(Unavailable):
+        stream_gateway.submit(place(ALICE, f"a-{number}"), timeout_seconds=1.0)
+
+
+def test_r4_time_passes_where_nobody_sends(
+    start_host: StartHost, stream_gateway: StreamGateway
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    terms = Terms(1, BUY, LIMIT, GTD, 10, price_ticks=6_000_000, expires_at_ns=valid_until_ns(0.3))
+    order = Place(new_command_id(), valid_until_ns(5), ALICE, "a-1", terms)
+    stream_gateway.submit(order)
+
+    eventually(lambda: queries.journaled_seq() == 9)
+    time.sleep(0.3)
+
+    last = rows()[-1]
+    assert [type(command) for command in commands_of(last)] == [Tick]
+    (closed,) = last.batch().entries[0].events
+    assert isinstance(closed, Closed)
+    assert (closed.status, closed.reason) == (EXPIRED, "gtd")
+    # Nothing more is due: no further tick.
+    assert last.last_seq == 9
+
+
+def test_a_standby_takes_over_from_a_writer_that_is_stopped(
+    start_host: StartHost, stream_gateway: StreamGateway
+) -> None:
+    first = start_host()
+    set_up(stream_gateway)
+    second = start_host()
+    time.sleep(0.3)
+    assert second.error is None
+
+    first.stop()
+    reply = stream_gateway.submit(place(ALICE, "a-1"))
+
+    assert reply.seq == 8
+    assert [row.epoch for row in rows()] == [1, 2]
+
+
+def test_packed_and_single_commands_come_back_in_order(
+    start_host: StartHost, stream_gateway: StreamGateway
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+
+    replies = stream_gateway.submit_many(
+        [place(ALICE, f"a-{number}", lots=number + 1) for number in range(40)]
+    )
+
+    assert [reply.seq for reply in replies] == list(range(8, 48))
+    accepted = [reply.events[0] for reply in replies]
+    assert [e.terms.quantity_lots for e in accepted if isinstance(e, Accepted)] == [*range(1, 41)]
+
+
+def test_more_than_one_entry_holds_is_refused_by_the_gateway(
+    stream_gateway: StreamGateway,
+) -> None:
+    with pytest.raises(ValueError, match="At most 500"):
+        stream_gateway.submit_many([place(ALICE, f"a-{n}") for n in range(501)])
+
+
+def test_nothing_to_send_asks_nobody(stream_gateway: StreamGateway) -> None:
+    assert stream_gateway.submit_many([]) == []
+    stream_gateway.send([])
+
+
+def test_names_in_valkey_carry_the_prefix() -> None:
+    names = [
+        wire.stream_key(0, 3), wire.leader_key(0), wire.projected_key(0), wire.alarm_key(0),
+        wire.out_channel(0), wire.wakeup_channel(0), wire.reply_channel("g"),
+    ]  # fmt: skip
+    assert names[0] == f"{settings.KEY_PREFIX}engine:0:in:3"
+    assert all(name.startswith(settings.KEY_PREFIX) for name in names)
