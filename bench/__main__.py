@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import bench
 from bench.report import Result, table
 
-_NOT_BENCHES = ("__main__", "report")
+_NOT_BENCHES = ("__main__", "flow", "peers", "report")
 
 
 def main(argv: list[str]) -> int:

@@ -1,7 +1,7 @@
 """One market's memory: live orders, price levels with their queues, waiting stops, reference price.
 
-It stores and finds; it decides nothing. Orders name their account and level by number, not by
-reference, so that nothing here forms a cycle and a closed order is freed at once.
+It stores and finds; it decides nothing. References point one way only (book, side, level, order,
+account, balance; an account knows its orders by number), so that a closed order is freed at once.
 """
 
 from __future__ import annotations
@@ -11,80 +11,69 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from apps.engine.balances import Balance
-from apps.engine.messages import BUY, Instrument, Terms
+from apps.engine.balances import Account, Balance
+from apps.engine.messages import AMOUNT_MAX, BUY, Instrument, Terms
+from apps.engine.rates import lower_band_ticks, upper_band_ticks
 
 WINDOW_SECONDS: Final = 300
+
+
+# Where a live order stands.
+NOWHERE: Final = 0
+RESTING: Final = 1
+ARMED: Final = 2
 
 
 class Order:
     """A live order. ``price_ticks`` is the worst price it may trade at, also for market and stop.
 
-    ``hold_minor`` is what it still has reserved of ``spends``; ``hold_fee_ppm`` the rate within.
-    ``*_notional_minor`` and ``*_charged_minor`` add up what it traded and paid in each role.
+    ``instrument`` is the market as it was at entry, which freezes the fee rates. ``hold_minor`` is
+    what is still reserved of ``spends``. ``*_notional_minor`` add up what it traded in each role.
     """
 
     __slots__ = (
-        "account_id",
-        "armed",
+        "account",
         "client_order_id",
-        "entered_seq",
         "gains",
-        "hold_fee_ppm",
         "hold_minor",
-        "maker_charged_minor",
-        "maker_fee_ppm",
+        "instrument",
         "maker_notional_minor",
         "order_id",
+        "place",
         "price_ticks",
         "remaining_lots",
-        "resting",
         "side",
         "spends",
-        "taker_charged_minor",
-        "taker_fee_ppm",
         "taker_notional_minor",
         "terms",
-        "trade_group",
     )
 
     def __init__(
         self,
         order_id: int,
-        account_id: int,
-        trade_group: int,
+        account: Account,
         client_order_id: str,
         terms: Terms,
+        instrument: Instrument,
         price_ticks: int,
         hold_minor: int,
-        hold_fee_ppm: int,
-        maker_fee_ppm: int,
-        taker_fee_ppm: int,
-        entered_seq: int,
         spends: Balance,
         gains: Balance,
     ) -> None:
         self.order_id = order_id
-        self.account_id = account_id
-        self.trade_group = trade_group
+        self.account = account
         self.client_order_id = client_order_id
         self.terms = terms
+        self.instrument = instrument
         self.side = terms.side
         self.price_ticks = price_ticks
         self.remaining_lots = terms.quantity_lots
         self.hold_minor = hold_minor
-        self.hold_fee_ppm = hold_fee_ppm
-        self.maker_fee_ppm = maker_fee_ppm
-        self.taker_fee_ppm = taker_fee_ppm
-        self.entered_seq = entered_seq
         self.spends = spends
         self.gains = gains
         self.maker_notional_minor = 0
-        self.maker_charged_minor = 0
         self.taker_notional_minor = 0
-        self.taker_charged_minor = 0
-        self.resting = False
-        self.armed = False
+        self.place = NOWHERE
 
 
 class Level:
@@ -137,19 +126,24 @@ class Side:
     def remove(self, order: Order, ticks: int) -> None:
         key = ticks * self.sign
         level = self.levels[key]
-        level.lots -= order.remaining_lots
-        if len(level.orders) > 1:
+        orders = level.orders
+        if len(orders) == 1:
+            del self.levels[key]
+            keys = self.keys
+            if keys[-1] == key:
+                keys.pop()
+            else:
+                del keys[bisect_left(keys, key)]
+        else:
+            level.lots -= order.remaining_lots
             level.remove(order.order_id)
-        else:
-            self.drop(key)
 
-    def drop(self, key: int) -> None:
-        del self.levels[key]
-        keys = self.keys
-        if keys[-1] == key:
-            keys.pop()
+    def take_first(self, level: Level, order_id: int) -> None:
+        """Removes the first order of the best level, which has no lots left."""
+        if len(level.orders) > 1:
+            level.remove(order_id)
         else:
-            del keys[bisect_left(keys, key)]
+            del self.levels[self.keys.pop()]
 
     def best_ticks(self) -> int:
         """Zero where the side is empty."""
@@ -203,20 +197,31 @@ class Reference:
 
 
 class Book:
-    """One market: its terms, both sides, waiting stops, last trade and reference price."""
+    """One market: its terms, both sides, waiting stops, last trade, reference price and band.
+
+    ``reference_ticks`` and the band around it are fixed per command: ``fix_band`` is called before
+    they are used, ``loosen_band`` when what they rest on has changed.
+    """
 
     __slots__ = (
         "asks",
+        "band_second",
         "bids",
         "buy_stops",
+        "fee_ppm_max",
         "instrument",
         "last_ticks",
+        "lots_max",
+        "lower_ticks",
+        "notional_max_minor",
         "reference",
+        "reference_ticks",
         "sell_stops",
+        "upper_ticks",
     )
 
     def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
+        self.set_instrument(instrument)
         self.bids = Side(1)
         self.asks = Side(-1)
         # A buy stop waits for a rise: the lowest triggers first. A sell stop the other way round.
@@ -224,9 +229,35 @@ class Book:
         self.sell_stops = Side(1)
         self.last_ticks = 0
         self.reference = Reference()
+        self.reference_ticks = 0
+        self.lower_ticks = 0
+        self.upper_ticks = AMOUNT_MAX
+
+    def fix_band(self, second: int) -> None:
+        self.band_second = second
+        reference = self.reference_ticks = self.reference.ticks(second)
+        if reference:
+            self.lower_ticks = lower_band_ticks(reference, self.instrument.band_bps)
+            self.upper_ticks = upper_band_ticks(reference, self.instrument.band_bps)
+
+    def loosen_band(self) -> None:
+        self.band_second = -1
+
+    def set_instrument(self, instrument: Instrument) -> None:
+        """Fees, limits, band or state may change; zero for a maximum means the largest amount."""
+        self.instrument = instrument
+        self.lots_max = AMOUNT_MAX // instrument.lot_minor
+        if instrument.max_quantity_lots:
+            self.lots_max = min(self.lots_max, instrument.max_quantity_lots)
+        self.notional_max_minor = instrument.max_notional_minor or AMOUNT_MAX
+        self.fee_ppm_max = max(instrument.maker_fee_ppm, instrument.taker_fee_ppm)
+        self.band_second = -1
 
     def side(self, side: int) -> Side:
         return self.bids if side == BUY else self.asks
+
+    def opposite(self, side: int) -> Side:
+        return self.asks if side == BUY else self.bids
 
     def stops(self, side: int) -> Side:
         return self.buy_stops if side == BUY else self.sell_stops

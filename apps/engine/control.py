@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from apps.engine import risk
-from apps.engine.book import Book, Order
-from apps.engine.entry import COMMAND_VALID_NS, head_refusal, repeated
+from apps.engine.book import Book
+from apps.engine.entry import CLOCK_SKEW_NS
+from apps.engine.idempotency import repeat_answer
 from apps.engine.messages import (
     AMOUNT_MAX,
     CANCEL_ONLY,
@@ -23,6 +25,7 @@ from apps.engine.messages import (
     CancelAll,
     Deposit,
     Deposited,
+    Duplicate,
     Hold,
     HoldPlaced,
     HoldReleased,
@@ -31,6 +34,7 @@ from apps.engine.messages import (
     InstrumentSet,
     ListInstrument,
     OpenAccount,
+    Quarantined,
     ReferenceSet,
     Rejected,
     Release,
@@ -45,96 +49,60 @@ from apps.engine.messages import (
     Transferred,
     VenueSet,
 )
-from apps.engine.state import RULES_VERSIONS, State
+from apps.engine.state import RULES_VERSIONS, SECOND_NS, State
 
+COMMAND_VALID_NS: Final = 300 * SECOND_NS + CLOCK_SKEW_NS
 TRANSFER_LEGS_MAX: Final = 1000
 
 
 def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
     """Carries a command out and remembers it, or refuses it and forgets it."""
-    reason = head_refusal(state, command, COMMAND_VALID_NS)
-    if not reason:
-        answer = repeated(state, command)
-        if answer is not None:
-            events.append(answer)
-            return
-        reason = _carry_out(state, command, events)
-    if not reason:
-        state.window.remember(state.now_ns, state.seq, 0, command)
-    elif isinstance(command, Cancel):
-        events.append(Rejected(reason, command.account_id, command.client_order_id))
-    elif isinstance(command, (OpenAccount, SetAccount, Deposit, Hold, CancelAll)):
-        events.append(Rejected(reason, command.account_id))
+    answer: Duplicate | str
+    if not 0 <= command.valid_until_ns - state.now_ns <= COMMAND_VALID_NS:
+        answer = "expired_command"
+    elif command.command_id in state.by_command_id:
+        answer = repeat_answer(command, state.by_command_id[command.command_id])
+    elif not 1 <= len(command.command_id) <= risk.COMMAND_ID_MAX:
+        answer = "invalid_command"
     else:
-        events.append(Rejected(reason))
+        answer = _CARRY_OUT[type(command)](state, command, events)
+    if not answer:
+        state.remember(command, 0)
+    elif not isinstance(answer, str):
+        events.append(answer)
+    elif isinstance(command, Cancel):
+        events.append(Rejected(answer, command.account_id, command.client_order_id))
+    elif isinstance(command, (OpenAccount, SetAccount, Deposit, Hold, CancelAll)):
+        events.append(Rejected(answer, command.account_id))
+    else:
+        events.append(Rejected(answer))
 
 
-def quarantine(state: State, events: list[AnyEvent]) -> None:
+def quarantine(state: State, command: Quarantined, events: list[AnyEvent]) -> None:
     """Nobody knows what the poisoned command would have done: no new orders until staff say so."""
     if state.venue_state == OPEN:
         state.venue_state = CANCEL_ONLY
     events.append(VenueSet(state.venue_state))
 
 
-def _carry_out(state: State, command: AnyCommand, events: list[AnyEvent]) -> str:
-    match command:
-        case Cancel():
-            return _cancel(state, command, events)
-        case CancelAll():
-            return _cancel_all(state, command, events)
-        case OpenAccount():
-            return _open_account(state, command, events)
-        case SetAccount():
-            return _set_account(state, command, events)
-        case ListInstrument():
-            return _list_instrument(state, command, events)
-        case SetInstrument():
-            return _set_instrument(state, command, events)
-        case Deposit():
-            return _deposit(state, command, events)
-        case Hold():
-            return _hold(state, command, events)
-        case Settle():
-            return _settle(state, command, events)
-        case Release():
-            return _release(state, command, events)
-        case Transfer():
-            return _transfer(state, command, events)
-        case SetReference():
-            return _set_reference(state, command, events)
-        case SetRules():
-            return _set_rules(state, command, events)
-        case SetVenue():
-            return _set_venue(state, command, events)
-        case _:
-            raise TypeError(f"no such command: {type(command).__name__}")
-
-
 # ---------------------------------------------------------------- cancels
 
 
 def _cancel(state: State, command: Cancel, events: list[AnyEvent]) -> str:
-    order = _owned_order(state, command)
-    if order is None:
+    order = state.matcher.orders.get(command.order_id or _order_id(state, command))
+    # A foreign order looks like one that does not exist.
+    if order is None or order.account.account_id != command.account_id:
         return "order_not_found"
-    book = state.books[order.terms.market_id]
-    state.matcher.close(order, book, CANCELLED, "user", events)
+    state.matcher.close(order, state.books[order.terms.market_id], CANCELLED, "user", events)
     return ""
 
 
-def _owned_order(state: State, command: Cancel) -> Order | None:
-    """A foreign order looks like one that does not exist."""
-    order_id = command.order_id
-    if not order_id:
-        account = state.ledger.accounts.get(command.account_id)
-        remembered = account and account.client_ids.get(command.client_order_id)
-        if not remembered:
-            return None
-        order_id = remembered[2]
-    order = state.matcher.orders.get(order_id)
-    if order is None or order.account_id != command.account_id:
-        return None
-    return order
+def _order_id(state: State, command: Cancel) -> int:
+    """The order that the owner's own id stands for, or zero."""
+    account = state.accounts.get(command.account_id)
+    if account is None or command.client_order_id not in account.client_ids:
+        return 0
+    return account.client_ids[command.client_order_id][2]
 
 
 def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:
@@ -143,7 +111,7 @@ def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str
         return "unknown_market"
     orders = state.matcher.orders
     if command.account_id:
-        account = state.ledger.accounts.get(command.account_id)
+        account = state.accounts.get(command.account_id)
         if account is None:
             return "unknown_account"
         found = [orders[order_id] for order_id in account.open_orders]
@@ -162,7 +130,7 @@ def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str
 
 
 def _open_account(state: State, command: OpenAccount, events: list[AnyEvent]) -> str:
-    if command.account_id in state.ledger.accounts:
+    if command.account_id in state.accounts:
         return "account_exists"
     reason = risk.account_refusal(command.account_id, command.trade_group, command.limits)
     if reason:
@@ -173,7 +141,7 @@ def _open_account(state: State, command: OpenAccount, events: list[AnyEvent]) ->
 
 
 def _set_account(state: State, command: SetAccount, events: list[AnyEvent]) -> str:
-    account = state.ledger.accounts.get(command.account_id)
+    account = state.accounts.get(command.account_id)
     if account is None or command.account_id in (EXTERNAL_ACCOUNT_ID, FEE_ACCOUNT_ID):
         return "unknown_account"
     reason = risk.account_refusal(command.account_id, command.trade_group, command.limits)
@@ -182,8 +150,6 @@ def _set_account(state: State, command: SetAccount, events: list[AnyEvent]) -> s
     account.state = command.state
     account.limits = command.limits
     account.trade_group = command.trade_group
-    for order_id in account.open_orders:
-        state.matcher.orders[order_id].trade_group = command.trade_group
     events.append(
         AccountSet(command.account_id, command.state, command.trade_group, command.limits)
     )
@@ -218,7 +184,7 @@ def _set_instrument(state: State, command: SetInstrument, events: list[AnyEvent]
     reason = risk.instrument_refusal(instrument)
     if reason or not same_units:
         return "invalid_instrument"
-    book.instrument = instrument
+    book.set_instrument(instrument)
     events.append(InstrumentSet(instrument))
     return ""
 
@@ -230,6 +196,7 @@ def _set_reference(state: State, command: SetReference, events: list[AnyEvent]) 
     if not 1 <= command.price_ticks <= AMOUNT_MAX:
         return "invalid_price"
     book.reference.restart(command.price_ticks)
+    book.loosen_band()
     events.append(ReferenceSet(command.market_id, command.price_ticks))
     return ""
 
@@ -304,3 +271,22 @@ def _transfer(state: State, command: Transfer, events: list[AnyEvent]) -> str:
     if not reason:
         events.append(Transferred(command.legs, command.reference))
     return reason
+
+
+# By type, because a chain of tests would cost the commands at its end the most.
+_CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], str]]] = {
+    OpenAccount: _open_account,
+    SetAccount: _set_account,
+    ListInstrument: _list_instrument,
+    SetInstrument: _set_instrument,
+    Deposit: _deposit,
+    Hold: _hold,
+    Settle: _settle,
+    Release: _release,
+    Transfer: _transfer,
+    Cancel: _cancel,
+    CancelAll: _cancel_all,
+    SetReference: _set_reference,
+    SetRules: _set_rules,
+    SetVenue: _set_venue,
+}

@@ -7,10 +7,11 @@ nothing but the sequence number, time and throttle counters; an exception is a b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Final, get_args
 
 from apps.engine import snapshot
-from apps.engine.book import Side
+from apps.engine.book import RESTING, Side
 from apps.engine.control import control, quarantine
 from apps.engine.entry import place
 from apps.engine.messages import (
@@ -38,21 +39,10 @@ class Engine(State):
         self.seq += 1
         if now_ns > self.now_ns:
             self.now_ns = now_ns
-        else:
-            now_ns = self.now_ns
         events: list[AnyEvent] = []
-        while self.window.oldest_leaves(now_ns):
-            self.forget_oldest()
-        if self.timers and self.timers[0][0] <= now_ns:
-            self.run_timers(events)
-        if isinstance(command, Place):
-            place(self, command, events)
-        elif isinstance(command, (Tick, Malformed)):
-            pass
-        elif isinstance(command, Quarantined):
-            quarantine(self, events)
-        else:
-            control(self, command, events)
+        if now_ns >= self.wake_ns:
+            self.wake(events)
+        _CARRY_OUT[type(command)](self, command, events)
         return events
 
     def snapshot(self) -> bytes:
@@ -88,13 +78,13 @@ class Engine(State):
         for order in self.matcher.orders.values():
             yield (
                 order.order_id,
-                order.account_id,
+                order.account.account_id,
                 order.terms.market_id,
                 order.side,
                 order.price_ticks,
                 order.remaining_lots,
                 order.hold_minor,
-                order.resting,
+                order.place == RESTING,
             )
 
     def holds(self) -> Iterator[tuple[int, int, int, int]]:
@@ -110,3 +100,17 @@ class Engine(State):
 
 def _levels(side: Side) -> list[tuple[int, int]]:
     return [(level.price_ticks, level.lots) for level in side.best_first()]
+
+
+def _pass_over(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
+    """Time has passed, and that is all."""
+
+
+# By type, because a chain of tests would cost the commands at its end the most.
+_CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], None]]] = {
+    **dict.fromkeys(get_args(AnyCommand), control),
+    Place: place,
+    Tick: _pass_over,
+    Malformed: _pass_over,
+    Quarantined: quarantine,
+}

@@ -1,4 +1,4 @@
-"""What the engine remembers of commands it carried out, so that none is carried out twice.
+"""How the engine knows a command again: what is remembered of it, and what a repeat is answered.
 
 A command id is remembered for ten minutes of journaled time, within a bound on their number; a
 client order id as long, and in any case while its order lives. Refused commands are not remembered.
@@ -6,12 +6,11 @@ client order id as long, and in any case while its order lives. Refused commands
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, TypeAlias
 
 import msgspec
 
-from apps.engine.messages import AnyCommand
+from apps.engine.messages import AnyCommand, Duplicate
 
 REMEMBERED_NS: Final = 600 * 1_000_000_000
 REMEMBERED_MAX: Final = 300_000
@@ -20,40 +19,14 @@ REMEMBERED_MAX: Final = 300_000
 Remembered: TypeAlias = tuple[int, int, int, AnyCommand]
 
 
-class Window:
-    """Remembered commands, oldest first, and an index by command id.
+def repeat_answer(command: AnyCommand, remembered: Remembered) -> Duplicate | str:
+    """The answer to a command whose id was used before: the old one, or a refusal.
 
-    ``forgotten_seq`` is the sequence number of the newest command that has left the window.
+    A re-send may carry a later ``valid_until_ns``; everything else must be equal.
     """
-
-    __slots__ = ("by_id", "entries", "forgotten_seq")
-
-    def __init__(self) -> None:
-        self.entries: deque[Remembered] = deque()
-        self.by_id: dict[bytes, Remembered] = {}
-        self.forgotten_seq = 0
-
-    def remember(self, at_ns: int, seq: int, order_id: int, command: AnyCommand) -> Remembered:
-        entry = (at_ns, seq, order_id, command)
-        self.entries.append(entry)
-        self.by_id[command.command_id] = entry
-        return entry
-
-    def oldest_leaves(self, now_ns: int) -> bool:
-        entries = self.entries
-        return bool(entries) and (
-            entries[0][0] <= now_ns - REMEMBERED_NS or len(entries) > REMEMBERED_MAX
-        )
-
-    def forget_oldest(self) -> Remembered:
-        entry = self.entries.popleft()
-        del self.by_id[entry[3].command_id]
-        self.forgotten_seq = entry[1]
-        return entry
-
-
-def same_body(new: AnyCommand, old: AnyCommand) -> bool:
-    """A re-send may carry a later ``valid_until_ns``; everything else must be equal."""
-    if type(new) is not type(old):
-        return False
-    return msgspec.structs.replace(new, valid_until_ns=old.valid_until_ns) == old
+    _, seq, order_id, earlier = remembered
+    if type(command) is type(earlier):
+        valid_until_ns = earlier.valid_until_ns
+        if msgspec.structs.replace(command, valid_until_ns=valid_until_ns) == earlier:
+            return Duplicate(seq, order_id)
+    return "id_reused"

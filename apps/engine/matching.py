@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from apps.engine.balances import Balance, InvariantViolation, Ledger
-from apps.engine.book import Book, Order, Side
-from apps.engine.idempotency import Window
+from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Order, Side
 from apps.engine.messages import (
     BUY,
     CANCELLED,
-    EXPIRE_BOTH,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
     EXPIRED,
@@ -24,6 +22,7 @@ from apps.engine.messages import (
     GTC,
     GTD,
     LIMIT,
+    MARKET,
     STOP_LIMIT,
     AnyEvent,
     Closed,
@@ -32,7 +31,8 @@ from apps.engine.messages import (
     Trade,
     Triggered,
 )
-from apps.engine.risk import PPM, notional_within_minor
+from apps.engine.rates import PPM, buy_hold_minor, notional_within_minor
+from apps.engine.risk import hold_fee_ppm
 
 # Why matching of an order ended before it was filled; also the reason in its ``Closed``.
 NO_LIQUIDITY: Final = "no_liquidity"
@@ -45,22 +45,16 @@ NO_CAP: Final = -1
 
 
 class Matcher:
-    """Live orders of all markets, and what makes them trade and end."""
+    """Live orders of all markets, and what makes them trade and end.
 
-    __slots__ = (
-        "fees",
-        "ledger",
-        "next_trade_id",
-        "orders",
-        "traded_lots",
-        "traded_value",
-        "window",
-    )
+    ``aged`` are the live orders whose command is not remembered any more.
+    """
 
-    def __init__(self, ledger: Ledger, window: Window) -> None:
-        self.ledger = ledger
-        self.window = window
+    __slots__ = ("aged", "fees", "next_trade_id", "orders", "traded_lots", "traded_value")
+
+    def __init__(self, ledger: Ledger) -> None:
         self.orders: dict[int, Order] = {}
+        self.aged: dict[int, None] = {}
         self.next_trade_id = 1
         self.fees: dict[int, Balance] = ledger.accounts[FEE_ACCOUNT_ID].balances
         # Sums over the trades of the command at work, for the reference price.
@@ -68,20 +62,31 @@ class Matcher:
         self.traded_value = 0
 
     def collect_fees_in(self, asset_id: int) -> None:
-        self.ledger.accounts[FEE_ACCOUNT_ID].balance(asset_id)
+        self.fees.setdefault(asset_id, Balance())
 
     def enter(self, order: Order, book: Book, second: int, events: list[AnyEvent]) -> None:
         """A new order: a stop waits, anything else matches now; then stops may wake up."""
         self.orders[order.order_id] = order
-        if order.terms.stop_ticks:
-            order.armed = True
-            book.stops(order.side).add(order, order.terms.stop_ticks)
+        terms = order.terms
+        if order.side == BUY:
+            own, opposite = book.bids, book.asks
+        else:
+            own, opposite = book.asks, book.bids
+        keys = opposite.keys
+        meets = keys and keys[-1] >= order.price_ticks * opposite.sign
+        if terms.order_type == LIMIT and terms.time_in_force == GTC and not meets:
+            self._rest(order, own, events)
             return
-        self._execute(order, book, events)
+        if terms.stop_ticks:
+            order.place = ARMED
+            book.stops(order.side).add(order, terms.stop_ticks)
+            return
+        self._execute(order, book, own, opposite, events)
         if self.traded_lots:
             if book.buy_stops.keys or book.sell_stops.keys:
                 self._run_triggers(book, events)
             book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
+            book.loosen_band()
             self.traded_lots = self.traded_value = 0
 
     def close(
@@ -89,20 +94,23 @@ class Matcher:
     ) -> None:
         """Ends a live order: it leaves book and memory, its hold goes back."""
         price_ticks = book_lots = 0
-        if order.resting:
+        if order.place == RESTING:
             price_ticks, book_lots = order.price_ticks, order.remaining_lots
-            book.side(order.side).remove(order, price_ticks)
-        elif order.armed:
+            (book.bids if order.side == BUY else book.asks).remove(order, price_ticks)
+        elif order.place == ARMED:
             book.stops(order.side).remove(order, order.terms.stop_ticks)
         released = order.hold_minor
-        order.spends.release(released)
-        order.hold_minor = 0
+        spends = order.spends
+        spends.held_minor -= released
+        spends.available_minor += released
+        if spends.held_minor < 0:
+            raise InvariantViolation(f"order {order.order_id} holds more than its account")
         self._forget(order)
         events.append(
             Closed(
                 order.order_id,
-                order.account_id,
-                order.terms.market_id,
+                order.account.account_id,
+                book.instrument.market_id,
                 order.side,
                 status,
                 reason,
@@ -113,104 +121,105 @@ class Matcher:
         )
 
     def _forget(self, order: Order) -> None:
-        del self.orders[order.order_id]
-        account = self.ledger.accounts[order.account_id]
-        del account.open_orders[order.order_id]
-        if order.entered_seq <= self.window.forgotten_seq:
+        order_id = order.order_id
+        del self.orders[order_id]
+        account = order.account
+        del account.open_orders[order_id]
+        if order_id in self.aged:
+            del self.aged[order_id]
             del account.client_ids[order.client_order_id]
 
-    def _execute(self, order: Order, book: Book, events: list[AnyEvent]) -> None:
+    def _execute(
+        self, order: Order, book: Book, own: Side, opposite: Side, events: list[AnyEvent]
+    ) -> None:
         """Matches as far as its terms allow, then rests or ends what is left."""
         terms = order.terms
-        side = order.side
-        opposite = book.asks if side == BUY else book.bids
         limit_key = order.price_ticks * opposite.sign
         keys = opposite.keys
-        ended = ""
-        if terms.time_in_force == FOK and not self._fillable(order, book, opposite, limit_key):
+        force = terms.time_in_force
+        if force == FOK and not self._fillable(order, book, opposite, limit_key):
             self.close(order, book, CANCELLED, "fok", events)
             return
+        stopped = ""
         if keys and keys[-1] >= limit_key:
-            ended = self._match(order, book, opposite, limit_key, events)
-            if not ended:
+            stopped = self._match(order, book, opposite, limit_key, events)
+            if not stopped:
                 self._forget(order)
                 return
-        if ended == SELF_TRADE:
+        kind = terms.order_type
+        if stopped != SELF_TRADE and kind in (LIMIT, STOP_LIMIT):
+            if force in (GTC, GTD):
+                self._rest(order, own, events)
+            else:
+                self.close(order, book, CANCELLED, "ioc", events)
+        elif stopped == SELF_TRADE:
             self.close(order, book, EXPIRED, SELF_TRADE, events)
-        elif terms.order_type != LIMIT and terms.order_type != STOP_LIMIT:
-            if not ended:
-                ended = BAND if keys else NO_LIQUIDITY
-            filled = ended == BUDGET and terms.quote_minor and order.taker_notional_minor
-            self.close(order, book, FILLED if filled else CANCELLED, ended, events)
-        elif terms.time_in_force == GTC or terms.time_in_force == GTD:
-            order.resting = True
-            book.side(side).add(order, order.price_ticks)
-            events.append(
-                Rested(
-                    order.order_id,
-                    order.account_id,
-                    terms.market_id,
-                    side,
-                    order.price_ticks,
-                    order.remaining_lots,
-                )
-            )
+        elif stopped == BUDGET and terms.quote_minor and order.taker_notional_minor:
+            self.close(order, book, FILLED, BUDGET, events)
         else:
-            self.close(order, book, CANCELLED, "ioc", events)
+            reason = stopped or (BAND if keys else NO_LIQUIDITY)
+            self.close(order, book, CANCELLED, reason, events)
+
+    def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
+        order.place = RESTING
+        price_ticks = order.price_ticks
+        own.add(order, price_ticks)
+        events.append(
+            Rested(
+                order.order_id,
+                order.account.account_id,
+                order.instrument.market_id,
+                order.side,
+                price_ticks,
+                order.remaining_lots,
+            )
+        )
 
     def _match(
         self, taker: Order, book: Book, opposite: Side, limit_key: int, events: list[AnyEvent]
     ) -> str:
         """Trades with the best orders in turn. Answers "" when filled, else why it stopped."""
-        keys, levels = opposite.keys, opposite.levels
+        keys = opposite.keys
+        group = taker.account.trade_group
+        cap_minor = self._cap_minor(taker)
         by_quote = taker.terms.quote_minor > 0
-        cap_minor = self._cap_minor(taker, book)
-        lot_value = book.instrument.tick_lot_minor
         while keys:
-            key = keys[-1]
-            if key < limit_key:
+            if keys[-1] < limit_key:
                 return BAND
-            level = levels[key]
-            for maker in level.orders.values():
-                break
-            if maker.trade_group == taker.trade_group:
+            level = opposite.levels[keys[-1]]
+            maker = next(iter(level.orders.values()))
+            if maker.account.trade_group == group:
                 if self._prevent(maker, taker, book, events):
                     return SELF_TRADE
                 continue
             lots = maker.remaining_lots
-            if cap_minor >= 0:
-                affordable = (cap_minor - taker.taker_notional_minor) // (
-                    level.price_ticks * lot_value
-                )
-                if affordable == 0:
+            if cap_minor != NO_CAP:
+                lot_value = level.price_ticks * book.instrument.tick_lot_minor
+                lots = min(lots, (cap_minor - taker.taker_notional_minor) // lot_value)
+                if not lots:
                     return BUDGET
-                if affordable < lots:
-                    lots = affordable
             if not by_quote:
                 if taker.remaining_lots < lots:
                     lots = taker.remaining_lots
                 taker.remaining_lots -= lots
             maker.remaining_lots -= lots
-            self._trade(maker, taker, book, level.price_ticks, lots, events)
             level.lots -= lots
+            self._trade(maker, taker, book, level.price_ticks, lots, events)
             if not maker.remaining_lots:
-                if len(level.orders) > 1:
-                    level.remove(maker.order_id)
-                else:
-                    opposite.drop(key)
+                opposite.take_first(level, maker.order_id)
                 self._forget(maker)
             if by_quote:
-                if cap_minor - taker.taker_notional_minor < level.price_ticks * lot_value:
+                if cap_minor - taker.taker_notional_minor < lot_value:
                     return BUDGET
             elif not taker.remaining_lots:
                 return ""
         return NO_LIQUIDITY
 
-    def _cap_minor(self, order: Order, book: Book) -> int:
+    def _cap_minor(self, order: Order) -> int:
         """The notional that the hold pays for, where that may be less than the order asks."""
-        if order.terms.stop_ticks or order.side != BUY or order.terms.price_ticks:
+        if order.side != BUY or order.terms.order_type != MARKET:
             return NO_CAP
-        return notional_within_minor(order.hold_minor, order.taker_fee_ppm)
+        return notional_within_minor(order.hold_minor, order.instrument.taker_fee_ppm)
 
     def _trade(
         self,
@@ -223,32 +232,29 @@ class Matcher:
     ) -> None:
         """One execution at the maker's price: fees, holds and balances of both sides."""
         instrument = book.instrument
-        quote = price_ticks * lots * instrument.tick_lot_minor
+        value = price_ticks * lots
+        quote = value * instrument.tick_lot_minor
         base = lots * instrument.lot_minor
-        # Fees are the rounded-up charge on all this order has traded in the role, less what it
-        # paid already: many small fills cost no more than one large one.
-        notional = maker.maker_notional_minor + quote
-        charged = -(-notional * maker.maker_fee_ppm // PPM)
-        maker_fee = charged - maker.maker_charged_minor
-        maker.maker_notional_minor, maker.maker_charged_minor = notional, charged
-        notional = taker.taker_notional_minor + quote
-        charged = -(-notional * taker.taker_fee_ppm // PPM)
-        taker_fee = charged - taker.taker_charged_minor
-        taker.taker_notional_minor, taker.taker_charged_minor = notional, charged
+        # A fee is the rounded-up charge on all that the order has traded in this role, less the
+        # charge before: many small fills cost no more than one large one.
+        ppm = maker.instrument.maker_fee_ppm
+        before = maker.maker_notional_minor * ppm + 999_999
+        maker_fee = (before + quote * ppm) // PPM - before // PPM
+        maker.maker_notional_minor += quote
+        ppm = taker.instrument.taker_fee_ppm
+        before = taker.taker_notional_minor * ppm + 999_999
+        taker_fee = (before + quote * ppm) // PPM - before // PPM
+        taker.taker_notional_minor += quote
         if taker.side == BUY:
-            taker_used = self._pay(taker, quote + taker_fee, instrument.tick_lot_minor)
-            maker_used = base
-            self._deliver(maker, base, quote - maker_fee)
-            taker.gains.available_minor += base
+            taker_used = self._pay(taker, quote + taker_fee, base)
+            maker_used = self._deliver(maker, base, quote - maker_fee)
         else:
-            maker_used = self._pay(maker, quote + maker_fee, instrument.tick_lot_minor)
-            taker_used = base
-            self._deliver(taker, base, quote - taker_fee)
-            maker.gains.available_minor += base
+            taker_used = self._deliver(taker, base, quote - taker_fee)
+            maker_used = self._pay(maker, quote + maker_fee, base)
         self.fees[instrument.quote_asset_id].available_minor += maker_fee + taker_fee
         book.last_ticks = price_ticks
         self.traded_lots += lots
-        self.traded_value += price_ticks * lots
+        self.traded_value += value
         trade_id = self.next_trade_id
         self.next_trade_id = trade_id + 1
         events.append(
@@ -261,19 +267,19 @@ class Matcher:
                 base,
                 quote,
                 maker.order_id,
-                maker.account_id,
+                maker.account.account_id,
                 maker_fee,
                 maker_used,
                 maker.remaining_lots,
                 taker.order_id,
-                taker.account_id,
+                taker.account.account_id,
                 taker_fee,
                 taker_used,
                 taker.remaining_lots,
             )
         )
 
-    def _pay(self, buyer: Order, spent_minor: int, tick_lot_minor: int) -> int:
+    def _pay(self, buyer: Order, spent_minor: int, base_minor: int) -> int:
         """Takes a fill out of a buyer's hold; answers by how much the hold fell.
 
         What is left must not exceed the worst case of the lots still to come: the rest of what
@@ -283,8 +289,11 @@ class Matcher:
         if left < 0:
             raise InvariantViolation(f"order {buyer.order_id} spends more than it holds")
         if buyer.remaining_lots:
-            worst = buyer.remaining_lots * buyer.price_ticks * tick_lot_minor
-            worst += -(-worst * buyer.hold_fee_ppm // PPM) + 1
+            instrument = buyer.instrument
+            worst = buy_hold_minor(
+                buyer.remaining_lots * buyer.price_ticks * instrument.tick_lot_minor,
+                hold_fee_ppm(buyer.terms, instrument),
+            )
             keep = worst if worst < left else left
         else:
             keep = left if buyer.terms.quote_minor else 0
@@ -295,15 +304,18 @@ class Matcher:
         spends.available_minor += used - spent_minor
         if spends.held_minor < 0:
             raise InvariantViolation(f"order {buyer.order_id} holds more than its account")
+        buyer.gains.available_minor += base_minor
         return used
 
-    def _deliver(self, seller: Order, base_minor: int, proceeds_minor: int) -> None:
+    def _deliver(self, seller: Order, base_minor: int, proceeds_minor: int) -> int:
+        """Takes a fill out of a seller's hold, which is the quantity itself."""
         seller.hold_minor -= base_minor
         spends = seller.spends
         spends.held_minor -= base_minor
         if seller.hold_minor < 0 or spends.held_minor < 0 or proceeds_minor < 0:
             raise InvariantViolation(f"order {seller.order_id} sells more than it holds")
         seller.gains.available_minor += proceeds_minor
+        return base_minor
 
     def _prevent(self, maker: Order, taker: Order, book: Book, events: list[AnyEvent]) -> bool:
         """Keeps one trade group from trading with itself. True when the taker has to end."""
@@ -316,21 +328,20 @@ class Matcher:
     def _fillable(self, taker: Order, book: Book, opposite: Side, limit_key: int) -> bool:
         """Whether the book would fill the whole order now, self-trade prevention included."""
         wanted = taker.remaining_lots
-        cap_minor = self._cap_minor(taker, book)
+        cap_minor = self._cap_minor(taker)
         spent = 0
-        lot_value = book.instrument.tick_lot_minor
         for level in opposite.best_first():
-            price_ticks = level.price_ticks
-            if price_ticks * opposite.sign < limit_key:
+            if level.price_ticks * opposite.sign < limit_key:
                 return False
+            lot_value = level.price_ticks * book.instrument.tick_lot_minor
             for maker in level.orders.values():
-                if maker.trade_group == taker.trade_group:
-                    if taker.terms.self_trade in (EXPIRE_TAKER, EXPIRE_BOTH):
+                if maker.account.trade_group == taker.account.trade_group:
+                    if taker.terms.self_trade != EXPIRE_MAKER:
                         return False
                     continue
                 lots = min(maker.remaining_lots, wanted)
-                spent += lots * price_ticks * lot_value
-                if 0 <= cap_minor < spent:
+                spent += lots * lot_value
+                if cap_minor != NO_CAP and spent > cap_minor:
                     return False
                 wanted -= lots
                 if not wanted:
@@ -345,25 +356,26 @@ class Matcher:
             if book.last_ticks != last_ticks:
                 last_ticks = book.last_ticks
                 crossed = self._crossed_stops(book)
-            while crossed and not crossed[-1].armed:
-                crossed.pop()
             if not crossed:
                 return
             order = crossed.pop()
             book.stops(order.side).remove(order, order.terms.stop_ticks)
-            order.armed = False
-            events.append(Triggered(order.order_id, order.account_id, order.terms.market_id))
-            self._execute(order, book, events)
+            order.place = NOWHERE
+            events.append(
+                Triggered(order.order_id, order.account.account_id, order.terms.market_id)
+            )
+            own, opposite = book.side(order.side), book.opposite(order.side)
+            self._execute(order, book, own, opposite, events)
 
     def _crossed_stops(self, book: Book) -> list[Order]:
         """Newest first, so that the next to wake up is taken from the end."""
         found: list[Order] = []
         for stops in (book.buy_stops, book.sell_stops):
             limit_key = book.last_ticks * stops.sign
-            for key in reversed(stops.keys):
-                if key < limit_key:
+            for level in stops.best_first():
+                if level.price_ticks * stops.sign < limit_key:
                     break
-                found.extend(stops.levels[key].orders.values())
+                found.extend(level.orders.values())
         found.sort(key=_order_id, reverse=True)
         return found
 

@@ -1,6 +1,7 @@
-"""Checks before the book, and the amounts an order reserves: pure functions of plain values.
+"""Checks before the book: pure questions of an order and what surrounds it.
 
-Each check answers with the stable reason of a refusal, or "". Nothing here changes anything.
+Each answers with the stable reason of a refusal, or "". Nothing here changes anything but the
+throttle counters. The order of the checks is part of the rules: the first that refuses is told.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from apps.engine.messages import (
     IOC,
     LIMIT,
     MARKET,
+    NORMAL,
     OPEN,
     REDUCE_ONLY,
     SELL,
@@ -30,108 +32,180 @@ from apps.engine.messages import (
     STOP_LIMIT,
     Instrument,
     Limits,
+    Place,
     Terms,
 )
+from apps.engine.rates import (
+    BPS,
+    PPM,
+    buy_hold_minor,
+    notional_within_minor,
+    worst_in_band_ticks,
+)
 
-PPM: Final = 1_000_000
-BPS: Final = 10_000
-SECOND_NS: Final = 1_000_000_000
 FEE_PPM_MAX: Final = 100_000
 ID_MAX: Final = 2**31 - 1
+COMMAND_ID_MAX: Final = 64
 CLIENT_ORDER_ID_MAX: Final = 64
+TEXT_MAX: Final = 200
 
 
-def upper_band_ticks(price_ticks: int, band_bps: int) -> int:
-    return price_ticks * (BPS + band_bps) // BPS
-
-
-def lower_band_ticks(price_ticks: int, band_bps: int) -> int:
-    return max(1, -(-price_ticks * (BPS - band_bps) // BPS))
-
-
-def band_ticks(side: int, price_ticks: int, band_bps: int) -> int:
-    """The worst price at which an order of this side may trade around a reference."""
-    if side == BUY:
-        return upper_band_ticks(price_ticks, band_bps)
-    return lower_band_ticks(price_ticks, band_bps)
-
-
-def fee_minor(notional_minor: int, fee_ppm: int) -> int:
-    """Rounded up, into the house."""
-    return -(-notional_minor * fee_ppm // PPM)
-
-
-def buy_hold_minor(notional_minor: int, fee_ppm: int) -> int:
-    """What a buy reserves for a worst-case notional: two fee roles round up once each."""
-    return notional_minor + fee_minor(notional_minor, fee_ppm) + 1
-
-
-def notional_within_minor(budget_minor: int, fee_ppm: int) -> int:
-    """The largest notional that a budget pays together with its fee, exactly."""
-    return budget_minor * PPM // (PPM + fee_ppm)
-
-
-def buy_order_hold_minor(
-    terms: Terms, book: Book, worst_ticks: int, fee_ppm: int, available_minor: int
-) -> int:
-    """What a buy order reserves; zero when what is available buys not even one lot.
-
-    A budget is reserved whole. A market order by quantity reserves at most what is available and
-    fills as far as that goes.
-    """
-    if terms.quote_minor:
-        return terms.quote_minor
-    lot_value = book.instrument.tick_lot_minor
-    hold = buy_hold_minor(terms.quantity_lots * worst_ticks * lot_value, fee_ppm)
-    if terms.order_type != MARKET or hold <= available_minor:
-        return hold
-    best = book.asks.best_ticks()
-    if best * lot_value > notional_within_minor(available_minor, fee_ppm):
-        return 0
-    return available_minor
-
-
-def hold_fee_ppm(terms: Terms, instrument: Instrument) -> int:
-    """The highest rate that can apply to this order in any of its roles."""
-    if terms.post_only:
-        return instrument.maker_fee_ppm
-    if terms.order_type in (MARKET, STOP) or terms.time_in_force in (IOC, FOK):
-        return instrument.taker_fee_ppm
-    return max(instrument.maker_fee_ppm, instrument.taker_fee_ppm)
-
-
-def client_order_id_refusal(client_order_id: str) -> str:
-    if not client_order_id:
-        return "client_order_id_required"
-    if (
-        len(client_order_id) > CLIENT_ORDER_ID_MAX
-        or not client_order_id.isascii()
-        or not client_order_id.isprintable()
-    ):
-        return "invalid_order"
-    return ""
-
-
-def throttle_refusal(account: Account, terms: Terms, now_ns: int) -> str:
+def throttle_refusal(account: Account, terms: Terms, second: int) -> str:
     """Counts the order and compares. Refused orders count too: this is all they leave behind."""
-    second = now_ns // SECOND_NS
     if account.throttle_second != second:
         account.throttle_second = second
-        account.throttle_orders = 1
-        account.repeated_orders = 1
+        account.throttle_orders = account.repeated_orders = 0
+    account.throttle_orders += 1
+    if terms == account.last_terms:
+        account.repeated_orders += 1
     else:
-        account.throttle_orders += 1
-        if terms == account.last_terms:
-            account.repeated_orders += 1
-        else:
-            account.repeated_orders = 1
-    account.last_terms = terms
+        account.last_terms = terms
+        account.repeated_orders = 1
     limits = account.limits
     if account.throttle_orders > limits.orders_per_second > 0:
         return "rate_limit"
     if account.repeated_orders > limits.repeated_orders_per_second > 0:
         return "repeated_order"
     return ""
+
+
+def plain_hold_minor(account: Account, terms: Terms, book: Book, venue_state: int) -> int:
+    """What a limit order reserves that is good till cancelled and to which nothing objects.
+
+    Nearly all orders are such, so this asks everything at once. Zero means that something is
+    different: then ``order_refusal`` takes the order apart, which alone knows the reasons.
+    """
+    instrument = book.instrument
+    price, lots = terms.price_ticks, terms.quantity_lots
+    notional = price * lots * instrument.tick_lot_minor
+    if not (
+        terms.order_type == LIMIT
+        and terms.time_in_force == GTC
+        and account.state == NORMAL
+        and venue_state == OPEN
+        and instrument.state == OPEN
+        and not terms.stop_ticks
+        and not terms.quote_minor
+        and not terms.expires_at_ns
+        and not terms.post_only
+        and EXPIRE_TAKER <= terms.self_trade <= EXPIRE_BOTH
+        and price > 0
+        and instrument.min_quantity_lots <= lots <= book.lots_max
+        and instrument.min_notional_minor <= notional <= book.notional_max_minor
+        and len(account.open_orders) < account.limits.max_open_orders
+    ):
+        return 0
+    if terms.side == BUY:
+        if price > book.upper_ticks:
+            return 0
+        return notional + (notional * book.fee_ppm_max + 999_999) // PPM + 1
+    if price < book.lower_ticks or terms.side != SELL:
+        return 0
+    return lots * instrument.lot_minor
+
+
+def order_refusal(account: Account, terms: Terms, book: Book, venue_state: int, now_ns: int) -> str:
+    """Everything but position and balance. The band of the book is fixed for this command."""
+    return (
+        state_refusal(account.state, venue_state, book.instrument.state, terms.side)
+        or shape_refusal(terms, now_ns)
+        or price_refusal(terms, book)
+        or size_refusal(account, terms, book)
+        or open_orders_refusal(account, terms)
+    )
+
+
+def shape_refusal(terms: Terms, now_ns: int) -> str:
+    if not shape_is_known(terms, now_ns):
+        return "invalid_order"
+    if terms.order_type in _PRICED and not 1 <= terms.price_ticks <= AMOUNT_MAX:
+        return "invalid_price"
+    if terms.order_type in _STOPS and not 1 <= terms.stop_ticks <= AMOUNT_MAX:
+        return "invalid_price"
+    if not 1 <= (terms.quote_minor or terms.quantity_lots) <= AMOUNT_MAX:
+        return "invalid_quantity"
+    return ""
+
+
+def shape_is_known(terms: Terms, now_ns: int) -> bool:
+    """Whether the fields of the terms belong together; ``Terms`` has the table."""
+    kind, force = terms.order_type, terms.time_in_force
+    if (kind, force) not in _FORCES or terms.side not in (BUY, SELL):
+        return False
+    if not EXPIRE_TAKER <= terms.self_trade <= EXPIRE_BOTH:
+        return False
+    if terms.post_only and (kind != LIMIT or force not in (GTC, GTD)):
+        return False
+    if (terms.price_ticks and kind not in _PRICED) or (terms.stop_ticks and kind not in _STOPS):
+        return False
+    if terms.quote_minor:
+        by_budget = kind == MARKET and terms.side == BUY and force == IOC
+        if not by_budget or terms.quantity_lots:
+            return False
+    if force == GTD:
+        return now_ns < terms.expires_at_ns <= AMOUNT_MAX
+    return terms.expires_at_ns == 0
+
+
+_PRICED: Final = (LIMIT, STOP_LIMIT)
+_STOPS: Final = (STOP, STOP_LIMIT)
+_FORCES: Final = frozenset(
+    {(kind, force) for kind in _PRICED for force in (GTC, IOC, FOK, GTD)}
+    | {(MARKET, IOC), (MARKET, FOK), (STOP, GTC), (STOP, GTD)}
+)
+
+
+def price_refusal(terms: Terms, book: Book) -> str:
+    side, price = terms.side, terms.price_ticks
+    if terms.order_type == MARKET:
+        bounded = book.reference_ticks or book.opposite(side).keys
+        return "" if bounded else "no_reference"
+    if terms.order_type != LIMIT:
+        return stop_price_refusal(terms, book)
+    # The band bounds only the aggressive side; far away a limit order may wait.
+    if price > book.upper_ticks if side == BUY else price < book.lower_ticks:
+        return "price_band"
+    if terms.post_only and crosses(book, side, price):
+        return "post_only_would_take"
+    return ""
+
+
+def stop_price_refusal(terms: Terms, book: Book) -> str:
+    side, stop, price = terms.side, terms.stop_ticks, terms.price_ticks
+    last = book.last_ticks
+    if last and (stop <= last if side == BUY else stop >= last):
+        return "would_trigger"
+    if terms.order_type == STOP_LIMIT:
+        # When this order wakes up, the reference will be somewhere near its stop price.
+        worst = worst_in_band_ticks(side, stop, book.instrument.band_bps)
+        if price > worst if side == BUY else price < worst:
+            return "price_band"
+    return ""
+
+
+def size_refusal(account: Account, terms: Terms, book: Book) -> str:
+    """Quantity and notional against the limits of the market."""
+    instrument = book.instrument
+    lots = terms.quantity_lots
+    notional = terms.quote_minor
+    if not notional:
+        if lots > book.lots_max:
+            return "max_quantity"
+        if lots < instrument.min_quantity_lots and not account.limits.below_minimums:
+            return "min_quantity"
+        price = terms.price_ticks or terms.stop_ticks or market_reference_ticks(terms.side, book)
+        notional = price * lots * instrument.tick_lot_minor
+    if notional > book.notional_max_minor:
+        return "max_notional"
+    if notional < instrument.min_notional_minor and not account.limits.below_minimums:
+        return "min_notional"
+    return ""
+
+
+def open_orders_refusal(account: Account, terms: Terms) -> str:
+    limit = account.limits.max_open_orders
+    full = limit and len(account.open_orders) >= limit
+    return "max_open_orders" if full and may_stay(terms) else ""
 
 
 def state_refusal(account_state: int, venue_state: int, market_state: int, side: int) -> str:
@@ -148,143 +222,15 @@ def state_refusal(account_state: int, venue_state: int, market_state: int, side:
     return ""
 
 
-def shape_refusal(terms: Terms, now_ns: int) -> str:
-    """Whether the fields of the terms belong together; ``Terms`` has the table."""
-    kind, force = terms.order_type, terms.time_in_force
-    if terms.side not in (BUY, SELL) or not EXPIRE_TAKER <= terms.self_trade <= EXPIRE_BOTH:
-        return "invalid_order"
-    if kind == LIMIT or kind == STOP_LIMIT:
-        if not GTC <= force <= GTD or terms.quote_minor:
-            return "invalid_order"
-        if not 1 <= terms.price_ticks <= AMOUNT_MAX:
-            return "invalid_price"
-    elif kind == MARKET or kind == STOP:
-        if force not in ((IOC, FOK) if kind == MARKET else (GTC, GTD)) or terms.price_ticks:
-            return "invalid_order"
-    else:
-        return "invalid_order"
-    if kind == STOP or kind == STOP_LIMIT:
-        if not 1 <= terms.stop_ticks <= AMOUNT_MAX:
-            return "invalid_price"
-    elif terms.stop_ticks:
-        return "invalid_order"
-    if terms.post_only and (kind != LIMIT or force not in (GTC, GTD)):
-        return "invalid_order"
-    if force == GTD:
-        if not now_ns < terms.expires_at_ns <= AMOUNT_MAX:
-            return "invalid_order"
-    elif terms.expires_at_ns:
-        return "invalid_order"
-    return _amount_shape_refusal(terms)
-
-
-def _amount_shape_refusal(terms: Terms) -> str:
-    if not terms.quote_minor:
-        return "" if 1 <= terms.quantity_lots <= AMOUNT_MAX else "invalid_quantity"
-    if (
-        terms.order_type != MARKET
-        or terms.side != BUY
-        or terms.time_in_force != IOC
-        or terms.quantity_lots
-    ):
-        return "invalid_order"
-    return "" if 1 <= terms.quote_minor <= AMOUNT_MAX else "invalid_quantity"
-
-
-def size_refusal(
-    terms: Terms, instrument: Instrument, price_ticks: int, below_minimums: bool
-) -> str:
-    """Quantity and notional against the market's limits; ``price_ticks`` values the quantity."""
-    if terms.quote_minor:
-        notional = terms.quote_minor
-    else:
-        quantity = terms.quantity_lots
-        if quantity < instrument.min_quantity_lots and not below_minimums:
-            return "min_quantity"
-        if quantity > instrument.max_quantity_lots > 0 or (
-            quantity * instrument.lot_minor > AMOUNT_MAX
-        ):
-            return "max_quantity"
-        notional = price_ticks * quantity * instrument.tick_lot_minor
-    if notional < instrument.min_notional_minor and not below_minimums:
-        return "min_notional"
-    if notional > (instrument.max_notional_minor or AMOUNT_MAX):
-        return "max_notional"
-    return ""
-
-
-def price_refusal(terms: Terms, book: Book, reference_ticks: int) -> str:
-    """Band, stops that are crossed already, and post-only orders that would take."""
-    kind, side, price = terms.order_type, terms.side, terms.price_ticks
-    band_bps = book.instrument.band_bps
-    if kind == LIMIT:
-        if reference_ticks:
-            if side == BUY:
-                if price > upper_band_ticks(reference_ticks, band_bps):
-                    return "price_band"
-            elif price < lower_band_ticks(reference_ticks, band_bps):
-                return "price_band"
-        if terms.post_only and crosses(book, side, price):
-            return "post_only_would_take"
-        return ""
-    if kind == MARKET:
-        opposite = book.asks if side == BUY else book.bids
-        return "" if reference_ticks or opposite.keys else "no_reference"
-    stop, last = terms.stop_ticks, book.last_ticks
-    if last and (stop <= last if side == BUY else stop >= last):
-        return "would_trigger"
-    if kind == STOP_LIMIT:
-        # The stop price is what the reference will be near when this order wakes up.
-        worst = band_ticks(side, stop, band_bps)
-        if price > worst if side == BUY else price < worst:
-            return "price_band"
-    return ""
-
-
 def crosses(book: Book, side: int, price_ticks: int) -> bool:
-    if side == BUY:
-        best = book.asks.best_ticks()
-        return best != 0 and best <= price_ticks
-    return book.bids.best_ticks() >= price_ticks
-
-
-def valuation_ticks(terms: Terms, book: Book, reference_ticks: int) -> int:
-    """The price that turns an order's quantity into a notional for the market's limits."""
-    if terms.order_type == MARKET:
-        return market_reference_ticks(terms.side, book, reference_ticks)
-    return terms.price_ticks or terms.stop_ticks
-
-
-def market_reference_ticks(side: int, book: Book, reference_ticks: int) -> int:
-    """A market order before the first trade is bounded around the best price it meets."""
-    if reference_ticks:
-        return reference_ticks
-    return (book.asks if side == BUY else book.bids).best_ticks()
-
-
-def worst_price_ticks(terms: Terms, book: Book, reference_ticks: int) -> int:
-    if terms.order_type == MARKET:
-        around = market_reference_ticks(terms.side, book, reference_ticks)
-        return band_ticks(terms.side, around, book.instrument.band_bps)
-    if terms.order_type == STOP:
-        return band_ticks(terms.side, terms.stop_ticks, book.instrument.band_bps)
-    return terms.price_ticks
-
-
-def open_orders_refusal(account: Account, terms: Terms) -> str:
-    """Orders that cannot stay do not count against the number of those that do."""
-    if terms.order_type == MARKET or (
-        terms.order_type == LIMIT and terms.time_in_force in (IOC, FOK)
-    ):
-        return ""
-    limit = account.limits.max_open_orders
-    return "max_open_orders" if limit and len(account.open_orders) >= limit else ""
+    opposite = book.opposite(side)
+    return bool(opposite.keys) and opposite.keys[-1] >= price_ticks * opposite.sign
 
 
 def position_refusal(account: Account, terms: Terms, book: Book, orders: dict[int, Order]) -> str:
     """Holding plus open buys plus this buy, in lots, against the market's position limit."""
     instrument = book.instrument
-    if terms.side != BUY or not instrument.max_position_lots:
+    if terms.side != BUY:
         return ""
     balance = account.balances.get(instrument.base_asset_id)
     held = 0 if balance is None else balance.available_minor + balance.held_minor
@@ -292,13 +238,63 @@ def position_refusal(account: Account, terms: Terms, book: Book, orders: dict[in
     for order_id, market_id in account.open_orders.items():
         if market_id == instrument.market_id and orders[order_id].side == BUY:
             lots += orders[order_id].remaining_lots
-    if terms.quote_minor:
-        best = book.asks.best_ticks()
+    if terms.quote_minor and book.asks.keys:
+        # At most what the budget buys at the best price there is.
         notional = notional_within_minor(terms.quote_minor, instrument.taker_fee_ppm)
-        lots += notional // (best * instrument.tick_lot_minor) if best else 0
+        lots += notional // (book.asks.best_ticks() * instrument.tick_lot_minor)
     else:
         lots += terms.quantity_lots
     return "max_position" if lots > instrument.max_position_lots else ""
+
+
+def may_stay(terms: Terms) -> bool:
+    """Whether an order can outlive its command; the others do not count as open orders."""
+    if terms.order_type == LIMIT:
+        return terms.time_in_force in (GTC, GTD)
+    return terms.order_type != MARKET
+
+
+def market_reference_ticks(side: int, book: Book) -> int:
+    """A market order before the first trade is bounded around the best price it meets."""
+    return book.reference_ticks or book.opposite(side).best_ticks()
+
+
+def worst_price_ticks(terms: Terms, book: Book) -> int:
+    """The price beyond which an order never trades."""
+    if terms.price_ticks:
+        return terms.price_ticks
+    around = terms.stop_ticks or market_reference_ticks(terms.side, book)
+    return worst_in_band_ticks(terms.side, around, book.instrument.band_bps)
+
+
+def hold_fee_ppm(terms: Terms, instrument: Instrument) -> int:
+    """The highest rate that can apply to this order in any of its roles."""
+    if terms.post_only:
+        return instrument.maker_fee_ppm
+    kind, force = terms.order_type, terms.time_in_force
+    if kind in (MARKET, STOP) or force in (IOC, FOK):
+        return instrument.taker_fee_ppm
+    maker, taker = instrument.maker_fee_ppm, instrument.taker_fee_ppm
+    return maker if maker > taker else taker
+
+
+def order_hold_minor(terms: Terms, book: Book, worst_ticks: int, available_minor: int) -> int:
+    """What an order reserves; zero for a market buy when what is available buys no lot."""
+    instrument = book.instrument
+    if terms.side != BUY:
+        return terms.quantity_lots * instrument.lot_minor
+    if terms.quote_minor:
+        return terms.quote_minor
+    lot_value = instrument.tick_lot_minor
+    fee_ppm = hold_fee_ppm(terms, instrument)
+    hold = buy_hold_minor(terms.quantity_lots * worst_ticks * lot_value, fee_ppm)
+    if terms.order_type != MARKET or hold <= available_minor:
+        return hold
+    # A market order reserves at most what is available, and fills as far as that goes.
+    best = book.asks.best_ticks()
+    if best * lot_value > notional_within_minor(available_minor, fee_ppm):
+        return 0
+    return available_minor
 
 
 def instrument_refusal(instrument: Instrument) -> str:
@@ -310,16 +306,14 @@ def instrument_refusal(instrument: Instrument) -> str:
         and instrument.base_asset_id != instrument.quote_asset_id
         and 1 <= instrument.lot_minor <= AMOUNT_MAX
         and 1 <= instrument.tick_lot_minor <= AMOUNT_MAX
-        and 1 <= instrument.min_quantity_lots <= AMOUNT_MAX
+        and 1 <= instrument.min_quantity_lots <= (instrument.max_quantity_lots or AMOUNT_MAX)
         and 0 <= instrument.max_quantity_lots <= AMOUNT_MAX
-        and instrument.min_quantity_lots <= (instrument.max_quantity_lots or AMOUNT_MAX)
-        and 0 <= instrument.min_notional_minor <= AMOUNT_MAX
+        and 0 <= instrument.min_notional_minor <= (instrument.max_notional_minor or AMOUNT_MAX)
         and 0 <= instrument.max_notional_minor <= AMOUNT_MAX
-        and instrument.min_notional_minor <= (instrument.max_notional_minor or AMOUNT_MAX)
         and 0 <= instrument.maker_fee_ppm <= FEE_PPM_MAX
         and 0 <= instrument.taker_fee_ppm <= FEE_PPM_MAX
         and 1 <= instrument.band_bps <= BPS
-        and OPEN <= instrument.state <= HALTED
+        and state_is_known(instrument.state)
         and 0 <= instrument.max_position_lots <= AMOUNT_MAX
         and text_is_safe(instrument.symbol)
     )
@@ -342,6 +336,19 @@ def state_is_known(state: int) -> bool:
     return state in (1, 2, 3)
 
 
+def id_refusal(command: Place) -> str:
+    """Client order ids are printable ASCII: they end up in tables, logs and addresses."""
+    client_order_id = command.client_order_id
+    if not 1 <= len(command.command_id) <= COMMAND_ID_MAX:
+        return "invalid_command"
+    if client_order_id.isprintable() and 1 <= len(client_order_id) <= CLIENT_ORDER_ID_MAX:
+        if client_order_id.isascii():
+            return ""
+    elif not client_order_id:
+        return "client_order_id_required"
+    return "invalid_order"
+
+
 def text_is_safe(text: str) -> bool:
     """Short, and without the one character that databases refuse."""
-    return len(text) <= 200 and "\x00" not in text
+    return len(text) <= TEXT_MAX and "\x00" not in text

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from apps.engine.balances import Account, Balance, Reserve
-from apps.engine.book import Book, Order, Side
+from apps.engine.book import ARMED, RESTING, Book, Order, Side
 from apps.engine.messages import (
     BUY,
     GTD,
@@ -22,7 +22,6 @@ from apps.engine.messages import (
     Place,
     Terms,
 )
-from apps.engine.risk import fee_minor
 from apps.engine.state import SECOND_NS, State
 
 SNAPSHOT_FORMAT: Final = 1
@@ -38,13 +37,11 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     price_ticks: int
     remaining_lots: int
     hold_minor: int
-    hold_fee_ppm: int
     maker_fee_ppm: int
     taker_fee_ppm: int
     maker_notional_minor: int
     taker_notional_minor: int
     entered_seq: int
-    armed: bool
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -110,7 +107,7 @@ def dump(state: State) -> bytes:
             state.venue_state,
             state.next_order_id,
             state.matcher.next_trade_id,
-            state.window.forgotten_seq,
+            state.forgotten_seq,
             [_account(account, state.now_ns) for account in _by_id(state.ledger.accounts)],
             [_book(book, state.now_ns) for book in _by_id(state.books)],
             [_order(order) for order in _by_id(state.matcher.orders)],
@@ -118,7 +115,7 @@ def dump(state: State) -> bytes:
                 (hold.hold_id, hold.account_id, hold.asset_id, hold.amount_minor)
                 for hold in _by_id(state.ledger.reserves)
             ],
-            list(state.window.entries),
+            list(state.remembered),
         )
     )
 
@@ -137,7 +134,7 @@ def load(state: State, data: bytes) -> None:
     state.venue_state = found.venue_state
     state.next_order_id = found.next_order_id
     state.matcher.next_trade_id = found.next_trade_id
-    state.window.forgotten_seq = found.forgotten_seq
+    state.forgotten_seq = found.forgotten_seq
     for account in found.accounts:
         _load_account(state, account)
     for book in found.books:
@@ -147,6 +144,10 @@ def load(state: State, data: bytes) -> None:
         _load_order(state, order)
     for book in found.books:
         _load_queues(state, book)
+    for live in state.matcher.orders.values():
+        if live.place != RESTING:
+            live.place = ARMED
+            state.books[live.terms.market_id].stops(live.side).add(live, live.terms.stop_ticks)
     for hold_id, account_id, asset_id, amount in found.reserves:
         state.ledger.reserves[hold_id] = Reserve(hold_id, account_id, asset_id, amount)
     for at_ns, seq, order_id, command in found.remembered:
@@ -199,19 +200,17 @@ def _queue(side: Side) -> list[int]:
 def _order(order: Order) -> OrderState:
     return OrderState(
         order.order_id,
-        order.account_id,
+        order.account.account_id,
         order.client_order_id,
         order.terms,
         order.price_ticks,
         order.remaining_lots,
         order.hold_minor,
-        order.hold_fee_ppm,
-        order.maker_fee_ppm,
-        order.taker_fee_ppm,
+        order.instrument.maker_fee_ppm,
+        order.instrument.taker_fee_ppm,
         order.maker_notional_minor,
         order.taker_notional_minor,
-        order.entered_seq,
-        order.armed,
+        order.account.client_ids[order.client_order_id][1],
     )
 
 
@@ -247,35 +246,36 @@ def _load_order(state: State, found: OrderState) -> None:
         spends, gains = gains, spends
     order = Order(
         found.order_id,
-        found.account_id,
-        account.trade_group,
+        account,
         found.client_order_id,
         terms,
+        _frozen_fees(book.instrument, found),
         found.price_ticks,
         found.hold_minor,
-        found.hold_fee_ppm,
-        found.maker_fee_ppm,
-        found.taker_fee_ppm,
-        found.entered_seq,
         account.balance(spends),
         account.balance(gains),
     )
     order.remaining_lots = found.remaining_lots
     order.maker_notional_minor = found.maker_notional_minor
-    order.maker_charged_minor = fee_minor(found.maker_notional_minor, found.maker_fee_ppm)
     order.taker_notional_minor = found.taker_notional_minor
-    order.taker_charged_minor = fee_minor(found.taker_notional_minor, found.taker_fee_ppm)
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
-    if found.armed:
-        order.armed = True
-        book.stops(order.side).add(order, terms.stop_ticks)
     if terms.time_in_force == GTD:
         state.add_timer(order)
-    if order.entered_seq <= state.window.forgotten_seq:
+    if found.entered_seq <= state.forgotten_seq:
         # Its command is forgotten, but while it lives the owner's id stays taken.
-        command = Place(b"", 0, order.account_id, order.client_order_id, terms)
-        account.client_ids[order.client_order_id] = (0, order.entered_seq, order.order_id, command)
+        command = Place(b"", 0, account.account_id, order.client_order_id, terms)
+        entry = (0, found.entered_seq, order.order_id, command)
+        account.client_ids[order.client_order_id] = entry
+        state.matcher.aged[order.order_id] = None
+
+
+def _frozen_fees(instrument: Instrument, found: OrderState) -> Instrument:
+    """The market with the fee rates that the order entered with."""
+    rates = (found.maker_fee_ppm, found.taker_fee_ppm)
+    if rates == (instrument.maker_fee_ppm, instrument.taker_fee_ppm):
+        return instrument
+    return msgspec.structs.replace(instrument, maker_fee_ppm=rates[0], taker_fee_ppm=rates[1])
 
 
 def _load_queues(state: State, found: BookState) -> None:
@@ -283,14 +283,16 @@ def _load_queues(state: State, found: BookState) -> None:
     for side, queue in ((book.bids, found.bids), (book.asks, found.asks)):
         for order_id in queue:
             order = state.matcher.orders[order_id]
-            order.resting = True
+            order.place = RESTING
             side.add(order, order.price_ticks)
 
 
 def _load_remembered(
     state: State, at_ns: int, seq: int, order_id: int, command: AnyCommand
 ) -> None:
-    entry = state.window.remember(at_ns, seq, order_id, command)
+    entry = (at_ns, seq, order_id, command)
+    state.remembered.append(entry)
+    state.by_command_id[command.command_id] = entry
     if isinstance(command, Place):
         state.ledger.accounts[command.account_id].client_ids[command.client_order_id] = entry
     elif isinstance(command, Hold):

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+from collections import deque
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from apps.engine.balances import Ledger
+from apps.engine.balances import Account, Ledger
 from apps.engine.book import Book, Order
-from apps.engine.idempotency import Window
+from apps.engine.idempotency import REMEMBERED_MAX, REMEMBERED_NS, Remembered
 from apps.engine.matching import Matcher
-from apps.engine.messages import EXPIRED, OPEN, AnyEvent, Hold, Place
+from apps.engine.messages import EXPIRED, OPEN, AnyCommand, AnyEvent, Hold, Place
 
 RULES_VERSIONS: Final = (1,)
 SECOND_NS: Final = 1_000_000_000
 
 
 class State:
-    """All markets, accounts and orders of one shard."""
+    """All markets, accounts and orders of one shard.
+
+    ``remembered`` are the commands of the last ten minutes, oldest first, ``by_command_id`` the
+    same by id; ``forgotten_seq`` is the sequence number of the newest command that has left.
+    ``timers`` are (due, order id) of good-till-date orders. Order ids rise with the sequence
+    number, so this sorts by (due, seq). An order that ended earlier is passed over when it is due.
+    ``wake_ns`` is no later than the first moment at which time alone changes anything.
+    """
 
     __slots__ = (
+        "accounts",
         "books",
+        "by_command_id",
+        "forgotten_seq",
         "ledger",
         "matcher",
         "next_order_id",
         "now_ns",
+        "remembered",
         "rules_version",
         "seq",
         "timers",
         "venue_state",
-        "window",
+        "wake_ns",
     )
 
     def __init__(self) -> None:
@@ -39,21 +51,21 @@ class State:
         self.next_order_id = 1
         self.books: dict[int, Book] = {}
         self.ledger = Ledger()
-        self.window = Window()
-        self.matcher = Matcher(self.ledger, self.window)
-        # (due, order id) of good-till-date orders. Order ids rise with the sequence number, so
-        # this sorts by (due, seq). An order that ended earlier is passed over when it is due.
+        self.accounts: dict[int, Account] = self.ledger.accounts
+        self.matcher = Matcher(self.ledger)
+        self.remembered: deque[Remembered] = deque()
+        self.by_command_id: dict[bytes, Remembered] = {}
+        self.forgotten_seq = 0
         self.timers: list[tuple[int, int]] = []
+        self.wake_ns = 0
 
-    def forget_oldest(self) -> None:
-        """Drops the oldest remembered command; a live order keeps its owner's id taken."""
-        _, _, order_id, command = self.window.forget_oldest()
-        if isinstance(command, Place):
-            if order_id not in self.matcher.orders:
-                account = self.ledger.accounts[command.account_id]
-                del account.client_ids[command.client_order_id]
-        elif isinstance(command, Hold):
-            del self.ledger.recent_holds[command.hold_id]
+    def remember(self, command: AnyCommand, order_id: int) -> Remembered:
+        entry = (self.now_ns, self.seq, order_id, command)
+        self.remembered.append(entry)
+        self.by_command_id[command.command_id] = entry
+        if len(self.remembered) > REMEMBERED_MAX:
+            self.wake_ns = 0
+        return entry
 
     def add_timer(self, order: Order) -> None:
         timers = self.timers
@@ -62,7 +74,9 @@ class State:
             # Mostly orders that ended early: keep the live ones, so that memory stays bounded.
             timers[:] = [timer for timer in timers if timer[1] in orders]
             heapify(timers)
-        heappush(timers, (order.terms.expires_at_ns, order.order_id))
+        due_ns = order.terms.expires_at_ns
+        heappush(timers, (due_ns, order.order_id))
+        self.wake_ns = min(self.wake_ns, due_ns)
 
     def next_due_ns(self) -> int | None:
         """When the next timer is due, if any."""
@@ -71,11 +85,33 @@ class State:
             heappop(timers)
         return timers[0][0] if timers else None
 
-    def run_timers(self, events: list[AnyEvent]) -> None:
-        """Ends every order that is due by now, in order of (due, seq)."""
+    def wake(self, events: list[AnyEvent]) -> None:
+        """Does what is due by now: old commands are forgotten, good-till-date orders end."""
+        self._forget_old()
         timers = self.timers
         while timers and timers[0][0] <= self.now_ns:
             order = self.matcher.orders.get(heappop(timers)[1])
             if order is not None:
                 book = self.books[order.terms.market_id]
                 self.matcher.close(order, book, EXPIRED, "gtd", events)
+        # A command remembered from now on leaves no sooner than the oldest there is.
+        oldest_ns = self.remembered[0][0] if self.remembered else self.now_ns
+        self.wake_ns = oldest_ns + REMEMBERED_NS
+        if timers:
+            self.wake_ns = min(self.wake_ns, timers[0][0])
+
+    def _forget_old(self) -> None:
+        """A live order keeps its owner's id taken, however old its command is."""
+        remembered = self.remembered
+        horizon_ns = self.now_ns - REMEMBERED_NS
+        while remembered and (remembered[0][0] <= horizon_ns or len(remembered) > REMEMBERED_MAX):
+            _, seq, order_id, command = remembered.popleft()
+            del self.by_command_id[command.command_id]
+            self.forgotten_seq = seq
+            if isinstance(command, Place):
+                if order_id in self.matcher.orders:
+                    self.matcher.aged[order_id] = None
+                else:
+                    del self.accounts[command.account_id].client_ids[command.client_order_id]
+            elif isinstance(command, Hold):
+                del self.ledger.recent_holds[command.hold_id]

@@ -1,0 +1,139 @@
+"""The engine in memory: bytes in, every check, matching, settlement, bytes out.
+
+Measured as the host runs it: commands arrive packed by 500 and are decoded together, their events
+are encoded together. Latency is of one command alone: decode, apply, encode. The garbage collector
+is set as in the writer: frozen after the start, its oldest generation off.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from apps.engine.engine import Engine
+from apps.engine.messages import BUY, AnyCommand, AnyEvent, Rejected, Trade
+from bench.flow import Commands, Operation, generate, now_ns
+from bench.peers import Fill, Peer, installed
+from bench.report import Result
+
+BATCH = 500
+ROUNDS = 3
+
+_encoder = msgspec.msgpack.Encoder()
+_one = msgspec.msgpack.Decoder(AnyCommand)  # type: ignore[arg-type]
+_many = msgspec.msgpack.Decoder(list[AnyCommand])
+
+
+def run() -> Iterator[Result]:
+    flow = generate()
+    commands = Commands()
+    opening = commands.opening()
+    placed = [commands.operation(operation) for operation in flow.operations]
+    packed = [_encoder.encode(placed[i : i + BATCH]) for i in range(0, len(placed), BATCH)]
+    single = [_encoder.encode(command) for command in placed]
+    del placed
+    throughput, fills, events_bytes = _throughput(opening, packed, len(single))
+    yield Result("engine", "commands", len(single), "commands")
+    yield Result("engine", "trades", len(fills), "trades")
+    yield Result("engine", "event bytes per command", events_bytes / len(single), "bytes")
+    yield Result("engine", "pipeline, batches of 500", throughput, "commands/s", 150_000)
+    latency_ns = _latency(opening, single)
+    for share in (0.5, 0.99, 0.999):
+        value = latency_ns[int(len(latency_ns) * share)] / 1000
+        bar = 50.0 if share == 0.99 else None
+        yield Result("engine", f"one command, p{share * 100:g}", value, "µs", bar, "lower")
+    yield Result("engine", "matching alone", _apply_only(opening, packed), "commands/s")
+    for peer in installed():
+        speed, same = _peer(peer, flow.operations, fills)
+        yield Result(f"peer", f"{peer.name}: matching alone", speed, "commands/s")
+        yield Result("peer", f"{peer.name}: same fills as ours", float(same), "bool", 1)
+
+
+def _started(opening: list[AnyCommand]) -> Engine:
+    engine = Engine()
+    for command in opening:
+        engine.apply(command, now_ns(engine.seq + 1))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 10, 1_000_000)
+    return engine
+
+
+def _throughput(
+    opening: list[AnyCommand], packed: list[bytes], count: int
+) -> tuple[float, list[Fill], int]:
+    """Best of some rounds: what the machine can do when nothing else runs on it."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        engine = _started(opening)
+        answers: list[bytes] = []
+        seq = engine.seq
+        start = time.perf_counter()
+        for batch in packed:
+            decided: list[list[AnyEvent]] = []
+            for command in _many.decode(batch):
+                seq += 1
+                decided.append(engine.apply(command, now_ns(seq)))
+            answers.append(_encoder.encode(decided))
+        best = max(best, count / (time.perf_counter() - start))
+        gc.unfreeze()
+    return best, _fills(answers), sum(len(answer) for answer in answers)
+
+
+def _fills(answers: list[bytes]) -> list[Fill]:
+    """Executions as peers report them, and a check that nothing was refused."""
+    decoder = msgspec.msgpack.Decoder(list[list[AnyEvent]])
+    found: list[Fill] = []
+    for answer in answers:
+        for events in decoder.decode(answer):
+            for event in events:
+                if isinstance(event, Trade):
+                    fill = (event.maker_order_id, event.price_ticks, event.quantity_lots)
+                    found.append(fill)
+                elif isinstance(event, Rejected):
+                    raise AssertionError(f"the flow should never be refused: {event.reason}")
+    return found
+
+
+def _latency(opening: list[AnyCommand], single: list[bytes]) -> list[int]:
+    engine = _started(opening)
+    seq = engine.seq
+    taken: list[int] = []
+    clock = time.perf_counter_ns
+    for data in single:
+        seq += 1
+        start = clock()
+        _encoder.encode(engine.apply(_one.decode(data), now_ns(seq)))
+        taken.append(clock() - start)
+    gc.unfreeze()
+    taken.sort()
+    return taken
+
+
+def _apply_only(opening: list[AnyCommand], packed: list[bytes]) -> float:
+    """Without decoding and encoding: what may be compared with a library called in process."""
+    engine = _started(opening)
+    commands = [command for batch in packed for command in _many.decode(batch)]
+    seq = engine.seq
+    start = time.perf_counter()
+    for command in commands:
+        seq += 1
+        engine.apply(command, now_ns(seq))
+    taken = time.perf_counter() - start
+    gc.unfreeze()
+    return len(commands) / taken
+
+
+def _peer(peer: Peer, operations: list[Operation], fills: list[Fill]) -> tuple[float, bool]:
+    start = time.perf_counter()
+    for operation in operations:
+        if operation.kind == "cancel":
+            peer.cancel(operation.key)
+        else:
+            is_buy = operation.side == BUY
+            peer.add(operation.key, is_buy, operation.price_ticks, operation.quantity_lots)
+    taken = time.perf_counter() - start
+    return len(operations) / taken, peer.fills == fills
