@@ -23,7 +23,17 @@ def _fail(failure: DomainError) -> serializers.ValidationError:
     return serializers.ValidationError(failure.message, code=failure.code)
 
 
-class StrictAmount(serializers.Field[str, str, str, str]):
+class StrictField(serializers.Field[Any, Any, Any, Any]):
+    """A field that describes itself to the API's schema."""
+
+    def described(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class StrictAmount(StrictField):
     """An amount more than zero as plain decimal text; the owner of the asset reads its scale."""
 
     def to_internal_value(self, data: Any) -> str:
@@ -32,11 +42,11 @@ class StrictAmount(serializers.Field[str, str, str, str]):
         except DomainError as failure:
             raise _fail(failure) from None
 
-    def to_representation(self, value: str) -> str:
-        return value
+    def described(self) -> dict[str, Any]:
+        return {"type": "string", "format": "decimal", "pattern": money.PATTERN}
 
 
-class StrictText(serializers.Field[str, str, str, str]):
+class StrictText(StrictField):
     """Text as it was sent, of bounded length, without control characters."""
 
     default_error_messages = {
@@ -58,29 +68,11 @@ class StrictText(serializers.Field[str, str, str, str]):
             self.fail("control")
         return data
 
-    def to_representation(self, value: str) -> str:
-        return value
+    def described(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": self.max_length}
 
 
-class StrictInteger(serializers.Field[int, int, int, int]):
-    """A JSON whole number within bounds."""
-
-    default_error_messages = {"invalid_integer": "Write a whole number from {low} to {high}."}
-
-    def __init__(self, *, low: int = 0, high: int = INTEGER_MAX, **options: Any) -> None:
-        self.low, self.high = low, high
-        super().__init__(**options)
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int or not self.low <= data <= self.high:
-            self.fail("invalid_integer", low=self.low, high=self.high)
-        return data
-
-    def to_representation(self, value: int) -> int:
-        return value
-
-
-class StrictBoolean(serializers.Field[bool, bool, bool, bool]):
+class StrictBoolean(StrictField):
     """``true`` or ``false``, not a word or a number that might mean it."""
 
     default_error_messages = {"invalid_boolean": "Write true or false."}
@@ -90,8 +82,8 @@ class StrictBoolean(serializers.Field[bool, bool, bool, bool]):
             self.fail("invalid_boolean")
         return data
 
-    def to_representation(self, value: bool) -> bool:
-        return value
+    def described(self) -> dict[str, Any]:
+        return {"type": "boolean"}
 
 
 class StrictChoice(serializers.ChoiceField):
@@ -106,7 +98,7 @@ class StrictChoice(serializers.ChoiceField):
         return data
 
 
-class StrictTime(serializers.Field[Any, str, str, str]):
+class StrictTime(StrictField):
     """A moment as ISO 8601 text with its offset."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -115,8 +107,8 @@ class StrictTime(serializers.Field[Any, str, str, str]):
         except DomainError as failure:
             raise _fail(failure) from None
 
-    def to_representation(self, value: Any) -> str:
-        return value if isinstance(value, str) else clock.iso(value)
+    def described(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
 
 
 class StrictUUID(serializers.UUIDField):
@@ -162,7 +154,7 @@ class QuerySerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class QueryInteger(serializers.Field[int, str, int, int]):
+class QueryInteger(StrictField):
     """A whole number in digits; what is above ``cap`` counts as ``cap``, where there is one."""
 
     def __init__(
@@ -184,5 +176,6 @@ class QueryInteger(serializers.Field[int, str, int, int]):
             )
         return value
 
-    def to_representation(self, value: int) -> int:
-        return value
+    def described(self) -> dict[str, Any]:
+        bounds: dict[str, Any] = {"type": "integer", "minimum": self.low}
+        return bounds if self.cap is None else {**bounds, "maximum": self.cap}

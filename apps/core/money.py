@@ -12,6 +12,8 @@ from typing import Final
 from apps.core.errors import Invalid
 from apps.engine.messages import AMOUNT_MAX
 
+# What an amount looks like, for those who write clients.
+PATTERN: Final = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
 _DECIMAL: Final = re.compile(r"(0|[1-9]\d{0,17})(?:\.(\d{1,18}))?", re.ASCII)
 
 

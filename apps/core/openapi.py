@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -58,6 +59,17 @@ _USUAL: Final[Mapping[int, tuple[str, str]]] = {
 }  # fmt: skip
 
 
+class StrictFields(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Describes our own fields, with the limits that each has."""
+
+    target_class = "apps.core.fields.StrictField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        described: dict[str, Any] = self.target.described()
+        return described
+
+
 class FieldProblem(serializers.Serializer[Any]):
     field = serializers.CharField()
     code = serializers.CharField()
@@ -100,7 +112,7 @@ def documented(
         refused = {400: "unknown_field", 413: "body_too_large", 415: "unsupported_media_type",
                    **refused}  # fmt: skip
     described: list[Any] = [*_RATE_HEADERS, *parameters]
-    if query is not None:
+    if query is not None and query().fields:
         described.append(query)
     if idempotent:
         described.append(_IDEMPOTENCY)

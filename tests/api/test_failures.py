@@ -34,14 +34,14 @@ def without_database(
 def test_a_body_that_is_too_large_is_not_read(anybody: APIClient) -> None:
     body = b'{"email": "' + b"x" * 70_000 + b'"}'
 
-    response = anybody.generic("POST", TOKEN, body, content_type="application/json")
+    response = anybody.post(TOKEN, body, content_type="application/json")
 
     assert code_of(response) == (413, "body_too_large")
 
 
 def test_a_length_that_is_too_large_is_believed(anybody: APIClient) -> None:
-    response = anybody.generic(
-        "POST", TOKEN, b"{}", content_type="application/json", CONTENT_LENGTH="10000000"
+    response = anybody.post(
+        TOKEN, b"{}", content_type="application/json", CONTENT_LENGTH="10000000"
     )
 
     assert code_of(response) == (413, "body_too_large")
@@ -53,7 +53,7 @@ def test_a_length_that_is_too_large_is_believed(anybody: APIClient) -> None:
      "application/xml", "application/json5", "x", "text/json; charset=utf-16"],
 )  # fmt: skip
 def test_only_json_is_taken(anybody: APIClient, content_type: str) -> None:
-    response = anybody.generic("POST", TOKEN, b'{"email": "a"}', content_type=content_type)
+    response = anybody.post(TOKEN, b'{"email": "a"}', content_type=content_type)
 
     assert code_of(response) == (415, "unsupported_media_type")
 
@@ -66,7 +66,7 @@ def test_only_json_is_taken(anybody: APIClient, content_type: str) -> None:
     ids=lambda body: body[:20],
 )  # fmt: skip
 def test_a_broken_body_is_refused(anybody: APIClient, body: bytes) -> None:
-    response = anybody.generic("POST", TOKEN, body, content_type="application/json")
+    response = anybody.post(TOKEN, body, content_type="application/json")
 
     status, code = code_of(response)
     assert status == 400

@@ -130,9 +130,10 @@ def test_the_ledger_of_one_asset(ada: Person) -> None:
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(ada: Person) -> None:
-    seen, cursor = [], {}
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
     for _ in range(3):
-        body = ada.client.get("/api/v1/ledger", {"limit": 1, **cursor}).json()
+        body = ada.client.get("/api/v1/ledger", {"limit": "1", **cursor}).json()
         seen += [row["asset"] for row in body["items"]]
         cursor = {"cursor": body["next"]}
 
