@@ -5,6 +5,6 @@ from django.urls import path
 from apps.pages import api
 
 urlpatterns = [
-    path("schema", api.SchemaView.as_view(), name="schema"),
+    path("schema", api.schema, name="schema"),
     path("docs", api.docs, name="docs"),
 ]
