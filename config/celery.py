@@ -30,6 +30,11 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    "core-make-partitions": {
+        "task": "core.make_partitions",
+        "schedule": 6 * 3600.0,
+        "options": {"queue": "default", "expires": 3000},
+    },
     "accounts-forget-old-sign-ins": {
         "task": "accounts.forget_old_sign_ins",
         "schedule": 3600.0,

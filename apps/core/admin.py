@@ -1,0 +1,64 @@
+"""What the admin pages of projections share: nothing is written here, nothing big is counted.
+
+Rows of a projection are what the engine decided; who changed them by hand would only make the
+tables wrong.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from unfold.admin import ModelAdmin
+
+from apps.core import clock
+
+COUNTED_ROWS_MAX: Final = 10_000
+RECENT: Final = timedelta(hours=1)
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than a person would turn pages."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[:COUNTED_ROWS_MAX].count()
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+    """Looks, never touches."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class RecentAdmin(ReadOnlyAdmin):
+    """A table without end: all rows of one account or market, or everything of the last hour.
+
+    ``recent_column`` has an index by time; ``narrowed_by`` names the filters that have one, too.
+    """
+
+    recent_column = "at"
+    narrowed_by: tuple[str, ...] = ("account__id__exact", "q")
+    list_display_links = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if any(request.GET.get(name) for name in self.narrowed_by):
+            return rows
+        return rows.filter(**{f"{self.recent_column}__gte": clock.now() - RECENT})

@@ -1,0 +1,86 @@
+"""Orders and fills, as staff see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from apps.core.admin import RecentAdmin
+from apps.trades.models import Fill, Order
+from apps.trades.presentation import fill_json, order_json
+
+
+@admin.register(Order)
+class OrderAdmin(RecentAdmin):
+    """All orders of one account, one order by its number, or everybody's of the last hour."""
+
+    recent_column = "created_at"
+    list_display = ("id", "created_at", "account", "instrument", "side_word", "type_word",
+                    "quantity", "price", "filled", "status", "reason")  # fmt: skip
+    list_filter = ("status", "instrument")
+    search_fields = ("=id",)
+    search_help_text = "Number of an order"
+    list_select_related = ("account", "instrument__base", "instrument__quote")
+
+    @admin.display(description="Side")
+    def side_word(self, order: Order) -> str:
+        return str(order_json(order)["side"])
+
+    @admin.display(description="Type")
+    def type_word(self, order: Order) -> str:
+        return str(order_json(order)["type"])
+
+    @admin.display(description="Quantity", empty_value="by value")
+    def quantity(self, order: Order) -> Any:
+        return order_json(order)["quantity"]
+
+    @admin.display(description="Price", empty_value="market")
+    def price(self, order: Order) -> Any:
+        return order_json(order)["price"]
+
+    @admin.display(description="Filled")
+    def filled(self, order: Order) -> str:
+        return str(order_json(order)["filled_quantity"])
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        is_number = text.isascii() and text.isdigit() and len(text) <= 18
+        return queryset.filter(id=int(text)) if is_number else queryset.none(), False
+
+
+@admin.register(Fill)
+class FillAdmin(RecentAdmin):
+    """All fills of one account, or everybody's of the last hour."""
+
+    narrowed_by = ("account__id__exact",)
+    list_display = ("id", "at", "account", "order_id", "instrument", "side_word", "role", "price",
+                    "quantity", "fee")  # fmt: skip
+    list_filter = ("instrument", "is_maker")
+    list_select_related = ("account", "instrument__base", "instrument__quote")
+
+    @admin.display(description="Side")
+    def side_word(self, fill: Fill) -> str:
+        return str(fill_json(fill)["side"])
+
+    @admin.display(description="Role")
+    def role(self, fill: Fill) -> str:
+        return str(fill_json(fill)["role"])
+
+    @admin.display(description="Price")
+    def price(self, fill: Fill) -> str:
+        return str(fill_json(fill)["price"])
+
+    @admin.display(description="Quantity")
+    def quantity(self, fill: Fill) -> str:
+        return str(fill_json(fill)["quantity"])
+
+    @admin.display(description="Fee")
+    def fee(self, fill: Fill) -> str:
+        return str(fill_json(fill)["fee"])
