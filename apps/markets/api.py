@@ -14,10 +14,11 @@ from apps.core.endpoint import PageQuery, PublicEndpoint, open_cursor, page_body
 from apps.core.errors import Unavailable
 from apps.core.fields import QueryInteger, QuerySerializer, StrictChoice, StrictTime
 from apps.core.openapi import IF_NONE_MATCH, documented
-from apps.core.realtime.connections import client
-from apps.core.realtime.publish import snapshot_key
+from apps.core.realtime.connections import client, key
+from apps.core.realtime.publish import SOURCE_PREFIX, snapshot_key
 from apps.markets import queries
 from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
+from apps.markets.realtime import SOURCE
 from apps.matching.api import SeqQuery, await_seq
 
 DEPTH_MAX: Final = 200
@@ -281,10 +282,15 @@ class TickersView(PublicEndpoint):
 
 
 def _stored_books(symbols: list[str]) -> dict[str, dict[str, Any] | None]:
-    """Return the newest book that was published for each market, None where there is none."""
-    texts = client().mget([snapshot_key(f"market.{symbol}.book") for symbol in symbols])
+    """Return the book that was published last for each market.
+
+    None where there is none, and for all of them where their publisher gives no sign of life: an
+    old book is worse than none.
+    """
+    names = [snapshot_key(f"market.{symbol}.book") for symbol in symbols]
+    alive, *texts = client().mget([key(SOURCE_PREFIX + SOURCE), *names])
     return {
-        symbol: None if text is None else orjson.loads(text)
+        symbol: None if alive is None or text is None else orjson.loads(text)
         for symbol, text in zip(symbols, texts, strict=True)
     }
 

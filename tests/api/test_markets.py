@@ -11,7 +11,9 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from apps.core import clock
-from apps.core.realtime.publish import snapshot_key, snapshot_text
+from apps.core.realtime.connections import key
+from apps.core.realtime.publish import SOURCE_PREFIX, snapshot_key, snapshot_text
+from apps.markets.realtime import SOURCE
 from tests.api.conftest import Person, code_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("markets")]
@@ -40,6 +42,12 @@ def _candle(at: Any, close_ticks: int) -> None:
             " VALUES (1, %s, 100, 120, 90, %s, 3, 30000000000, 1, true)",
             [at, close_ticks],
         )
+
+
+def _publish(valkey: redis.Redis, symbol: str, seq: int, data: object) -> None:
+    topic = f"market.{symbol}.book"
+    valkey.set(snapshot_key(topic), snapshot_text(topic, seq, data))
+    valkey.set(key(SOURCE_PREFIX + SOURCE), "1", px=5000)
 
 
 def test_all_markets_are_listed(anybody: APIClient) -> None:
@@ -74,8 +82,7 @@ def test_the_book_is_what_was_published_last(anybody: APIClient, valkey: redis.R
         "bids": [["100.00", "1.00000"], ["99.99", "2.00000"], ["99.98", "3.00000"]],
         "asks": [["100.01", "4.00000"]],
     }
-    topic = "market.BTC-USDT.book"
-    valkey.set(snapshot_key(topic), snapshot_text(topic, 77, data))
+    _publish(valkey, "BTC-USDT", 77, data)
 
     whole = anybody.get("/api/v1/markets/BTC-USDT/book").json()
     top = anybody.get("/api/v1/markets/BTC-USDT/book", {"depth": 2}).json()
@@ -98,6 +105,16 @@ def test_a_book_that_was_never_published_is_not_there_yet(anybody: APIClient) ->
 
     assert code_of(response) == (503, "book_unavailable")
     assert response["Retry-After"] == "1"
+
+
+def test_a_book_whose_publisher_is_gone_is_not_shown(
+    anybody: APIClient, valkey: redis.Redis
+) -> None:
+    _publish(valkey, "BTC-USDT", 5, {"bids": [["3000.00", "1.0000"]], "asks": []})
+    valkey.delete(key(SOURCE_PREFIX + SOURCE))
+
+    assert code_of(anybody.get("/api/v1/markets/BTC-USDT/book")) == (503, "book_unavailable")
+    assert anybody.get("/api/v1/markets/BTC-USDT/ticker").json()["bid"] is None
 
 
 def test_candles_come_oldest_first(anybody: APIClient) -> None:
@@ -184,9 +201,7 @@ def test_a_market_that_never_traded_has_an_empty_ticker(anybody: APIClient) -> N
 def test_tickers_of_all_markets_have_the_best_prices_of_the_books(
     anybody: APIClient, valkey: redis.Redis
 ) -> None:
-    topic = "market.ETH-USDT.book"
-    data = {"bids": [["3000.00", "1.0000"]], "asks": []}
-    valkey.set(snapshot_key(topic), snapshot_text(topic, 5, data))
+    _publish(valkey, "ETH-USDT", 5, {"bids": [["3000.00", "1.0000"]], "asks": []})
 
     body = anybody.get("/api/v1/tickers").json()
 
