@@ -10,7 +10,9 @@ class MarketsConfig(AppConfig):
     name = "apps.markets"
 
     def ready(self) -> None:
+        from apps.markets import realtime
         from apps.markets.projections import MarketsProjection
 
         partitions.register("markets_trade", "at")
         projections.register(MarketsProjection())
+        realtime.register()

@@ -83,7 +83,7 @@ async def test_a_message_that_is_too_big_closes(peer: Callable[..., Peer]) -> No
 
     await socket.send_to(text_data='{"op":"ping","x":"' + "x" * 65_536 + '"}')
 
-    assert await socket.hear_close() == 1009
+    assert await socket.hear_close() == 4009
 
 
 async def test_too_many_messages_close(peer: Callable[..., Peer]) -> None:

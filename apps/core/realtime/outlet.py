@@ -13,6 +13,7 @@ from apps.core.realtime.frames import Frame
 logger = logging.getLogger(__name__)
 
 CLOSE_TOO_SLOW: Final = 4008
+FIRST_OWN_CODE: Final = 3000
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -70,6 +71,9 @@ class Outlet:
             self._link.close_soon(code, reason)
             self._queue.clear()
             return
+        if code < FIRST_OWN_CODE:
+            # Daphne lets an application choose none of the codes that the standard reserves.
+            code += 3000
         self._close_message = {"type": "websocket.close", "code": code, "reason": reason}
         self._start_pump()
 
