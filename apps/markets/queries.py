@@ -87,7 +87,7 @@ def candles(
     """Return candles that begin in [start, end), oldest first; at most the newest ``limit``.
 
     Minutes without a trade have no candle. Intervals above a minute are rolled up on the way,
-    from no more minutes than ``limit`` candles have.
+    from no more time than ``limit`` candles before the newest one take.
     """
     minutes = INTERVAL_MINUTES.get(interval)
     if minutes is None:
@@ -98,11 +98,11 @@ def candles(
     if minutes == 1:
         return _minute_candles(instrument, start, end, limit)
     width = timedelta(minutes=minutes)
-    newest = _bin(end - timedelta(microseconds=1), width)
-    oldest = newest - (limit - 1) * width
     # A candle that began before ``start`` is not asked for, so its minutes are not read either.
-    first = max(oldest, -((_ORIGIN - start) // width) * width + _ORIGIN if start else oldest)
-    return _rolled_up(instrument, width, first, newest + width)
+    first = _ORIGIN if start is None else _ORIGIN - (_ORIGIN - start) // width * width
+    # The last candle is whole, wherever in it the end lies.
+    last = _ORIGIN + (end - _ORIGIN - timedelta(microseconds=1)) // width * width
+    return _rolled_up(instrument, width, first, last + width, limit)
 
 
 def ticker(*, instrument: Instrument, now: datetime | None = None) -> Ticker24h:
@@ -162,27 +162,48 @@ def _minute_candles(
 
 
 def _rolled_up(
-    instrument: Instrument, width: timedelta, first: datetime, end: datetime
+    instrument: Instrument, width: timedelta, first: datetime, end: datetime, limit: int
 ) -> list[CandleRow]:
+    """Roll up the minutes of [first, end), as many as ``limit`` candles before the newest have.
+
+    First and last price are fetched by key: sorting the minutes for them would take most of the
+    time.
+    """
+    seconds = width // timedelta(seconds=1)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date_bin(make_interval(secs => %s), at, %s) AS begins,
-                (array_agg(open_ticks ORDER BY at))[1],
-                max(high_ticks), min(low_ticks),
-                (array_agg(close_ticks ORDER BY at DESC))[1],
-                sum(volume_lots)::bigint, sum(quote_minor)::bigint
-            FROM markets_candle
-            WHERE instrument_id = %s AND at >= %s AND at < %s
-            GROUP BY begins ORDER BY begins
+            WITH newest AS (
+                SELECT date_bin(make_interval(secs => %s), at, %s) AS begins
+                FROM markets_candle WHERE instrument_id = %s AND at < %s
+                ORDER BY at DESC LIMIT 1
+            )
+            SELECT rolled.begins,
+                (SELECT open_ticks FROM markets_candle
+                    WHERE instrument_id = %s AND at = rolled.opened_at),
+                rolled.high_ticks, rolled.low_ticks,
+                (SELECT close_ticks FROM markets_candle
+                    WHERE instrument_id = %s AND at = rolled.closed_at),
+                rolled.volume_lots, rolled.quote_minor
+            FROM (
+                SELECT date_bin(make_interval(secs => %s), at, %s) AS begins,
+                    min(at) AS opened_at, max(at) AS closed_at,
+                    max(high_ticks) AS high_ticks, min(low_ticks) AS low_ticks,
+                    sum(volume_lots)::bigint AS volume_lots,
+                    sum(quote_minor)::bigint AS quote_minor
+                FROM markets_candle
+                WHERE instrument_id = %s AND at >= %s AND at < %s
+                    AND at >= (SELECT begins - make_interval(secs => %s) FROM newest)
+                GROUP BY begins
+            ) AS rolled
+            ORDER BY rolled.begins
             """,
-            [width // timedelta(seconds=1), _ORIGIN, instrument.id, first, end],
-        )
+            [
+                seconds, _ORIGIN, instrument.id, end, instrument.id, instrument.id,
+                seconds, _ORIGIN, instrument.id, first, end, (limit - 1) * seconds,
+            ],
+        )  # fmt: skip
         return [CandleRow(*row) for row in cursor.fetchall()]
-
-
-def _bin(at: datetime, width: timedelta) -> datetime:
-    return _ORIGIN + (at - _ORIGIN) // width * width
 
 
 def _tickers(instruments: list[Instrument], now: datetime) -> list[Ticker24h]:

@@ -1,0 +1,142 @@
+"""Listing markets and changing their terms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, Refused
+from apps.markets.actions import (
+    as_engine_has_it,
+    engine_instrument,
+    list_instrument,
+    set_instrument,
+)
+from apps.markets.catalogue import STANDARD_MARKETS
+from apps.markets.models import Instrument
+from apps.markets.presentation import instrument_json
+from apps.matching.queries import projected_seq
+from tests.factories import listed, person, staff, trader
+
+BTC_USDT = STANDARD_MARKETS[0]
+
+
+def test_the_standard_markets_are_listed_with_their_steps() -> None:
+    for spec in STANDARD_MARKETS:
+        list_instrument(actor=None, spec=spec)
+
+    shown = [
+        (row["symbol"], row["tick_size"], row["lot_size"], row["min_notional"])
+        for row in map(instrument_json, Instrument.objects.select_related("base", "quote"))
+    ]
+    assert shown == [
+        ("BTC-USDT", "0.01", "0.00001", "5.00"),
+        ("ETH-USDT", "0.01", "0.0001", "5.00"),
+        ("SOL-USDT", "0.01", "0.001", "5.00"),
+        ("XRP-USDT", "0.0001", "0.1", "5.00"),
+        ("DOGE-USDT", "0.00001", "1", "5.00"),
+        ("ETH-BTC", "0.00001", "0.001", "0.00010000"),
+    ]
+
+
+def test_a_market_is_shown_with_all_its_terms() -> None:
+    assert instrument_json(listed()) == {
+        "symbol": "BTC-USDT", "base": "BTC", "quote": "USDT", "state": "open",
+        "tick_size": "0.01", "lot_size": "0.00001", "min_quantity": "0.00001",
+        "max_quantity": "1000.00000", "min_notional": "5.00", "max_notional": "20000000.00",
+        "maker_fee": "0.0008", "taker_fee": "0.0010", "price_band": "0.10",
+    }  # fmt: skip
+
+
+def test_listing_again_changes_nothing_and_another_market_is_refused() -> None:
+    before = listed()
+
+    list_instrument(actor=None, spec=BTC_USDT)
+    # The same market with other terms, as after an upgrade of the catalogue: it stays as it is.
+    list_instrument(actor=None, spec=replace(BTC_USDT, maker_fee_ppm=1))
+    with pytest.raises(Conflict) as refused:
+        list_instrument(actor=None, spec=replace(STANDARD_MARKETS[1], market_id=1))
+
+    assert refused.value.code == "market_exists"
+    assert as_engine_has_it(Instrument.objects.get()) == as_engine_has_it(before)
+
+
+def test_terms_of_a_market_are_changed_by_staff() -> None:
+    instrument = listed()
+
+    seq = set_instrument(
+        actor=staff(), instrument=instrument, state=Instrument.State.HALTED, taker_fee_ppm=500
+    )
+
+    changed = Instrument.objects.get()
+    assert (changed.state, changed.taker_fee_ppm, changed.seq) == (3, 500, seq)
+    assert (changed.maker_fee_ppm, changed.tick_size_minor) == (800, 1_000_000)
+
+
+def test_people_cannot_list_or_change_markets() -> None:
+    instrument, nobody = listed(), person()
+    before = projected_seq()
+
+    for work in (
+        lambda: list_instrument(actor=nobody, spec=STANDARD_MARKETS[1]),
+        lambda: set_instrument(actor=nobody, instrument=instrument, state=3),
+    ):
+        with pytest.raises(NotAllowed) as refused:
+            work()
+        assert refused.value.code == "staff_only"
+
+    assert projected_seq() == before
+
+
+def test_the_engine_refuses_terms_that_make_no_sense() -> None:
+    instrument = listed()
+
+    with pytest.raises(Refused) as refused:
+        set_instrument(actor=None, instrument=instrument, band_bps=0)
+
+    assert refused.value.code == "invalid_instrument"
+    assert Instrument.objects.get().band_bps == 1000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"base": "XYZ"}, "unknown_asset"),
+        ({"tick_size": "0.00000001"}, "invalid_instrument"),
+        ({"min_quantity": "0.000015"}, "lot_size"),
+        ({"tick_size": "0"}, "invalid_amount"),
+        ({"tick_size": "abc"}, "invalid_amount"),
+    ],
+)
+def test_a_spec_that_is_not_whole_is_refused(wrong: dict[str, Any], code: str) -> None:
+    with pytest.raises(DomainError) as refused:
+        list_instrument(actor=None, spec=replace(BTC_USDT, **wrong))
+
+    assert refused.value.code == code
+    assert not Instrument.objects.exists()
+
+
+def test_one_tick_of_one_lot_is_whole_minor_units() -> None:
+    instrument = engine_instrument(BTC_USDT)
+
+    assert (instrument.lot_minor, instrument.tick_lot_minor) == (1_000, 10)
+    with pytest.raises(Invalid):
+        engine_instrument(replace(BTC_USDT, tick_size="0.0001", lot_size="0.00001"))
+
+
+def test_a_halted_market_takes_no_orders_and_says_so() -> None:
+    instrument = listed()
+    ada = trader(USDT="1000")
+    set_instrument(actor=None, instrument=instrument, state=Instrument.State.HALTED)
+
+    with pytest.raises(Refused) as refused:
+        ada.buy("0.01", "50000")
+
+    assert refused.value.code == "market_halted"
+    assert refused.value.message == (
+        "Trading in BTC-USDT is halted. Your open orders rest; try again later."
+        " Nothing was ordered."
+    )
+    assert ada.has("USDT") == (1000 * 10**8, 0)
