@@ -166,11 +166,11 @@ class RecordedFeed:
                 replay.take(event)
             if replay.window_end_ns == 0:
                 raise Invalid("capture_empty", "The capture files hold nothing of this market.")
-            yield from self._noted(replay.close_window(replay.window_end_ns))
+            begin_ns = replay.window_end_ns
+            yield from self._noted(replay.close_window(begin_ns))
             if not self._loop:
                 return
             self._counters["loops"] += 1
-            begin_ns = replay.window_end_ns
 
     def _noted(self, steps: Iterator[Step]) -> Iterator[Step]:
         for step in steps:
@@ -258,6 +258,4 @@ class _Pass:
             self._counters["trade_gaps"] += 1
         self._last_trade_id = event.trade_id
         self._counters["trades"] += 1
-        self._trades.append(
-            FeedTrade(event.price_ticks, event.quantity_lots, event.taker_side)
-        )
+        self._trades.append(FeedTrade(event.price_ticks, event.quantity_lots, event.taker_side))

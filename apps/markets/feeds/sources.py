@@ -35,9 +35,7 @@ def scale_of(instrument: Instrument) -> MarketScale:
 def fed_instruments() -> list[Instrument]:
     """Return the listed markets that the synthetic world knows."""
     return list(
-        Instrument.objects.select_related("base", "quote")
-        .filter(symbol__in=MARKETS)
-        .order_by("id")
+        Instrument.objects.select_related("base", "quote").filter(symbol__in=MARKETS).order_by("id")
     )
 
 
@@ -73,9 +71,7 @@ def choose_feed(
     if replay is None:
         return SyntheticFeed(scales, seed=seed, start_fine=start_fine)
     others = [scale for scale in scales if scale.symbol != REPLAY_SYMBOL]
-    tick_minor = next(
-        scale.tick_minor for scale in scales if scale.symbol == REPLAY_SYMBOL
-    )
+    tick_minor = next(scale.tick_minor for scale in scales if scale.symbol == REPLAY_SYMBOL)
     synthetic = SyntheticFeed(
         others,
         seed=seed,

@@ -376,5 +376,3 @@ class Desk:
 
 def _head() -> tuple[bytes, int]:
     return new_command_id(), valid_until_ns(VALID_SECONDS)
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from django.db import close_old_connections
+
 from apps.wallets.actions import MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID
 from apps.wallets.queries import house_balances
 
@@ -28,6 +30,7 @@ def top_up_minor(code: str, scale: int) -> int:
 
 def shortfalls(amounts_minor: dict[int, int]) -> Iterable[tuple[int, int]]:
     """Yield (account, asset) of the house that has less than half of one deposit left."""
+    close_old_connections()
     held = {
         (balance.account_id, balance.asset_id): balance.available_minor + balance.held_minor
         for balance in house_balances()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
 
 from apps.core.errors import Unavailable
 from apps.markets.feeds.base import Feed
@@ -134,7 +133,6 @@ class LiquidityProcess:
             logger.info("%s", _in_words(self.counters()))
 
     def _look_at_funds(self) -> None:
-        close_old_connections()
         try:
             for account_id, asset_id in self._shortfalls():
                 self._desk.fund(account_id, asset_id)

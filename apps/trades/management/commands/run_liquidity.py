@@ -58,13 +58,9 @@ class Command(BaseCommand):
 
 
 def _build(instruments: list[Instrument], seed: int) -> LiquidityProcess:
-    replay = sources.open_replay(
-        instruments, settings.REPLAY, parse_speed(settings.REPLAY_SPEED)
-    )
+    replay = sources.open_replay(instruments, settings.REPLAY, parse_speed(settings.REPLAY_SPEED))
     assets = {asset.id: asset for market in instruments for asset in (market.base, market.quote)}
-    amounts = {
-        asset.id: funding.top_up_minor(asset.code, asset.scale) for asset in assets.values()
-    }
+    amounts = {asset.id: funding.top_up_minor(asset.code, asset.scale) for asset in assets.values()}
     return LiquidityProcess(
         feed=sources.choose_feed(instruments, seed=seed, replay=replay),
         desk=Desk(get_gateway(), [_house_market(market) for market in instruments], amounts),
