@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BENCH ?= $(shell $(RUN) -c 'from bench.__main__ import names; print(*names())' 2>/dev/null)
 ONLY ?=
-export PORT DATA_DIR REPLAY DATABASE_URL REDIS_URL
+export PORT DATA_DIR REPLAY REPLAY_SPEED DATABASE_URL REDIS_URL
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
