@@ -224,19 +224,10 @@ def _mine(request: HttpRequest) -> dict[str, Any]:
         account = main_account(viewer=request.user)
     except NotFound:
         return empty
-    rows = [{"data": balance_json(row)} for row in balances(viewer=request.user, account=account)]
-    free = {row["data"]["asset"]: row["data"]["available"] for row in rows}
-    viewer = {"viewer": request.user, "account": account}
-    orders = orders_page(**viewer, limit=3 * ROWS).items
-    ended = [
-        order_json(order) for order in orders if order.status not in ("open", "partially_filled")
-    ]
+    viewer: dict[str, Any] = {"viewer": request.user, "account": account}
+    recent = orders_page(**viewer, limit=3 * ROWS).items
+    ended = [order_json(order) for order in recent if order.status not in OPEN_STATUSES]
     return {
-        "mine": {"account": str(account.public_id), "rows": rows},
-        "free": {
-            "base": free.get(instrument.base.code, "0"),
-            "quote": free.get(instrument.quote.code, "0"),
-        },
         "open_orders": [order_json(order) for order in open_orders(**viewer)],
         "history": ended[:ROWS],
         "fills": [fill_json(fill) for fill in fills_page(**viewer, limit=ROWS).items],

@@ -1,6 +1,6 @@
 // The signed-in person's account as the socket tells it: open orders, balances and fills.
 
-import { subscribe } from "live";
+import { followTopic } from "topics";
 
 const id = document.documentElement.dataset.account || "";
 const ENDED = new Set(["filled", "cancelled", "rejected", "expired"]);
@@ -69,7 +69,7 @@ export function noteOrder(order) {
 }
 
 function start() {
-  subscribe(`account.${id}`, {
+  followTopic(`account.${id}`, {
     snapshot(data) {
       account.orders.clear();
       account.balances.clear();

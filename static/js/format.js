@@ -18,6 +18,18 @@ export function fixed(text, places) {
   return whole.replace(GROUPS, ",") + (cut ? `.${cut}` : "");
 }
 
+/** Without zeros at the end beyond two decimals: for amounts of assets with many. */
+export function trimmed(text) {
+  const [whole, fraction = ""] = String(text).split(".");
+  return `${whole.replace(GROUPS, ",")}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
+}
+
+/** At a glance: four decimals above one, eight below; cut, with at least two. */
+export function brief(text) {
+  const [whole, fraction = ""] = String(text).split(".");
+  return trimmed(`${whole}.${fraction.slice(0, whole === "0" ? 8 : 4)}`);
+}
+
 const SCALES = [
   ["T", 12],
   ["B", 9],

@@ -2,7 +2,7 @@
 // subscribes; the book, the tape, the form and the chart all read the same state.
 
 import * as decimal from "decimal";
-import { subscribe } from "live";
+import { followTopic } from "topics";
 
 function describe(raw) {
   const amountOf = (name) => (raw[name] ? decimal.parse(raw[name]) : decimal.ZERO);
@@ -40,7 +40,7 @@ function feed(topic, fold) {
       listeners.add(listener);
       if (!started) {
         started = true;
-        subscribe(topic, handlers);
+        followTopic(topic, handlers);
       } else if (store.ready) {
         listener("snapshot");
       }

@@ -1,9 +1,10 @@
 // Orders and fills in words; the same rules as apps/trades/templatetags/orders.py.
 
 import * as decimal from "decimal";
-import { amount, moment } from "format";
+import { amount, brief, moment, trimmed } from "format";
 
 const TYPES = { limit: "Limit", market: "Market", stop: "Stop", stop_limit: "Stop-limit" };
+const FORCES = { ioc: "at once", fok: "all or nothing", gtd: "until a date" };
 const STATUSES = {
   open: "Open",
   partially_filled: "Partly filled",
@@ -34,7 +35,7 @@ export function typeWords(order) {
   if (order.stop_price) parts.push(`stop ${amount(order.stop_price)}`);
   if (order.post_only) parts.push("post-only");
   if (order.time_in_force !== "gtc" && order.type !== "market") {
-    parts.push(order.time_in_force.toUpperCase());
+    parts.push(FORCES[order.time_in_force]);
   }
   return parts.join(" · ");
 }
@@ -48,11 +49,11 @@ export function filledShare(order) {
 }
 
 function value(order) {
-  if (order.quote_amount) return amount(order.quote_amount);
+  if (order.quote_amount) return brief(order.quote_amount);
   const price = order.price || order.stop_price;
   if (!price || !order.quantity) return "–";
   const product = decimal.multiply(decimal.parse(price), decimal.parse(order.quantity));
-  return amount(decimal.text(product, 2));
+  return brief(decimal.text(product));
 }
 
 export function statusWords(order) {
@@ -67,16 +68,16 @@ export function orderCells(order, at) {
     time: moment(at),
     market: order.market,
     side: side(order.side),
-    type: typeWords(order),
+    type: typeWords(order).toLowerCase(),
     price: order.price ? amount(order.price) : "Market",
     amount: order.quantity ? amount(order.quantity) : "–",
     filled: filledShare(order),
     value: value(order),
-    average: order.average_price ? amount(order.average_price) : "–",
+    average: order.average_price ? brief(order.average_price) : "–",
     filled_of:
       amount(order.filled_quantity) + (order.quantity ? ` / ${amount(order.quantity)}` : ""),
-    filled_quote: isZero(order.filled_quote) ? "–" : amount(order.filled_quote),
-    fee: isZero(order.fee) ? "–" : `${amount(order.fee)} ${order.fee_asset}`,
+    filled_quote: isZero(order.filled_quote) ? "–" : brief(order.filled_quote),
+    fee: isZero(order.fee) ? "–" : `${brief(order.fee)} ${order.fee_asset}`,
     status: statusWords(order),
   };
 }
@@ -88,8 +89,8 @@ export function fillCells(fill) {
     side: side(fill.side),
     price: amount(fill.price),
     amount: amount(fill.quantity),
-    value: amount(fill.quote_amount),
-    fee: `${amount(fill.fee)} ${fill.fee_asset}`,
+    value: brief(fill.quote_amount),
+    fee: `${brief(fill.fee)} ${fill.fee_asset}`,
     role: fill.role === "maker" ? "Maker" : "Taker",
   };
 }
@@ -97,9 +98,9 @@ export function fillCells(fill) {
 export function balanceCells(balance) {
   return {
     asset: balance.asset,
-    available: amount(balance.available),
-    held: amount(balance.held),
-    total: amount(balance.total),
+    available: trimmed(balance.available),
+    held: trimmed(balance.held),
+    total: trimmed(balance.total),
   };
 }
 
@@ -113,7 +114,7 @@ export function resultWords(order) {
     return `${verb[1]} for ${amount(order.quantity)} ${base} ${waits}.`;
   }
   if (!filled) return `${verb[1]}: ${statusWords(order).toLowerCase()}. Nothing was traded.`;
-  const done = `${verb[0]} ${amount(order.filled_quantity)} ${base} at ${amount(order.average_price)} ${quote}`;
+  const done = `${verb[0]} ${amount(order.filled_quantity)} ${base} at ${brief(order.average_price)} ${quote}`;
   if (order.status === "filled") return `${done}.`;
   if (order.status === "partially_filled") return `${done}; the rest is in the book.`;
   return `${done}; ${statusWords(order).toLowerCase()}.`;

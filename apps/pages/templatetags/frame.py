@@ -45,7 +45,7 @@ def import_map(context: dict[str, Any]) -> SafeString:
     return format_html(
         '<script type="importmap" nonce="{}">{}</script>',
         context["request"].csp_nonce,
-        mark_safe(text),  # noqa: S308 - names of our own files, with < escaped
+        mark_safe(text),
     )
 
 
@@ -56,7 +56,7 @@ def preload_modules(names: str) -> SafeString:
         format_html('<link rel="modulepreload" href="{}">', static(f"js/{name}.js"))
         for name in names.split()
     )
-    return mark_safe("".join(links))  # noqa: S308 - each part is escaped
+    return mark_safe("".join(links))
 
 
 @register.simple_tag
@@ -121,6 +121,16 @@ def fixed(text: object, places: int) -> str:
     sign, whole, decimals = _parts(str(text))
     decimals = decimals[:places].ljust(places, "0")
     return f"{sign}{int(whole):,}{'.' + decimals if decimals else ''}"
+
+
+@register.filter
+def trimmed(text: object, least: int = 2) -> str:
+    """Without zeros at the end beyond ``least`` decimals: for amounts of assets with many."""
+    if text is None or text == "":
+        return "–"
+    sign, whole, decimals = _parts(str(text))
+    decimals = decimals.rstrip("0").ljust(least, "0")
+    return f"{sign}{int(whole):,}.{decimals}"
 
 
 @register.filter

@@ -10,7 +10,7 @@ from typing import Final
 
 from django import template
 
-from apps.core.money import format_minor, parse_decimal
+from apps.core.money import format_minor
 
 register = template.Library()
 
@@ -22,6 +22,11 @@ _TYPES: Final = {
     "market": "Market",
     "stop": "Stop",
     "stop_limit": "Stop-limit",
+}
+_FORCES: Final = {
+    "ioc": "at once",
+    "fok": "all or nothing",
+    "gtd": "until a date",
 }
 _STATUSES: Final = {
     "open": "Open",
@@ -48,6 +53,16 @@ _REASONS: Final = {
 
 
 @register.filter
+def brief(text: object) -> str:
+    """At a glance: four decimals above one, eight below; cut, with at least two."""
+    if not text:
+        return "–"
+    whole, _, decimals = str(text).partition(".")
+    decimals = decimals[: 8 if whole == "0" else 4].rstrip("0").ljust(2, "0")
+    return f"{int(whole):,}.{decimals}"
+
+
+@register.filter
 def order_type(order: Row) -> str:
     if not order:
         return ""
@@ -57,7 +72,7 @@ def order_type(order: Row) -> str:
     if order["post_only"]:
         parts.append("post-only")
     if order["time_in_force"] != "gtc" and order["type"] != "market":
-        parts.append(str(order["time_in_force"]).upper())
+        parts.append(_FORCES[str(order["time_in_force"])])
     return " · ".join(parts)
 
 
@@ -87,12 +102,12 @@ def order_value(order: Row) -> str:
     if not order:
         return ""
     if order["quote_amount"]:
-        return _grouped(order["quote_amount"])
+        return brief(order["quote_amount"])
     price = order["price"] or order["stop_price"]
     if not price or not order["quantity"]:
         return "–"
     product = _units(price) * _units(order["quantity"]) // 10**_SCALE
-    return _grouped(format_minor(product, _SCALE, min_decimals=2))
+    return brief(format_minor(product, _SCALE, min_decimals=2))
 
 
 @register.filter
@@ -107,19 +122,19 @@ def filled_of(order: Row) -> str:
 def filled_value(order: Row) -> str:
     if not order:
         return ""
-    return _grouped(order["filled_quote"]) if _units(order["filled_quote"]) else "–"
+    return brief(order["filled_quote"]) if _units(order["filled_quote"]) else "–"
 
 
 @register.filter
 def order_fee(order: Row) -> str:
     if not order:
         return ""
-    return f"{_grouped(order['fee'])} {order['fee_asset']}" if _units(order["fee"]) else "–"
+    return f"{brief(order['fee'])} {order['fee_asset']}" if _units(order["fee"]) else "–"
 
 
 @register.filter
 def fill_fee(fill: Row) -> str:
-    return f"{_grouped(fill['fee'])} {fill['fee_asset']}" if fill else ""
+    return f"{brief(fill['fee'])} {fill['fee_asset']}" if fill else ""
 
 
 @register.filter
@@ -132,7 +147,9 @@ def status_words(order: Row) -> str:
 
 
 def _units(text: object) -> int:
-    return parse_decimal(str(text), _SCALE)
+    """Return an amount of ours in units of 10**-18, exactly: products never lose a digit."""
+    whole, _, decimals = str(text).partition(".")
+    return int(whole + decimals.ljust(_SCALE, "0"))
 
 
 def _grouped(text: object) -> str:

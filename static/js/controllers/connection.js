@@ -1,45 +1,54 @@
-// The connection light. Green only while data flows; otherwise it says since when it may be old.
-// <html data-live> carries the same state for styles that mute old numbers.
+// The connection light. Green only while the socket is up and everything that the page follows is
+// fresh; otherwise it says since when the numbers may be old. <html data-live> carries the same.
 
-import { connect, onSignedOut, onState } from "live";
 import { clock } from "format";
+import { connect, onSignedOut, onState } from "live";
+import { onFreshness } from "topics";
 
 const GRACE_MS = 3000;
 
 export default function connection(light) {
   const words = light.querySelector(".light-text");
   const root = document.documentElement;
+  let state = "connecting";
+  let fresh = true;
   let lostAt = null;
   let timer = 0;
 
-  function show(state, text) {
-    light.dataset.state = state;
+  function show(name, text) {
+    light.dataset.state = name;
     light.title = text;
-    words.textContent = text;
-    root.dataset.live = state;
+    root.dataset.live = name;
+    if (words.textContent !== text) words.textContent = text;
   }
 
   function showStale() {
     show("stale", `Not live since ${clock(lostAt.toISOString())}`);
   }
 
-  onState((state) => {
+  function update() {
     clearTimeout(timer);
-    if (state === "live") {
+    if (state === "live" && fresh) {
       lostAt = null;
       show("live", "Live");
       return;
     }
-    const first = lostAt === null;
     lostAt ??= new Date();
-    if (state === "stale" || state === "offline") {
+    if (state !== "connecting" || Date.now() - lostAt >= GRACE_MS) {
       showStale();
-    } else if (first) {
-      show("reconnecting", "Connecting");
-      timer = setTimeout(showStale, GRACE_MS);
-    } else {
-      timer = setTimeout(showStale, GRACE_MS);
+      return;
     }
+    show("reconnecting", "Connecting");
+    timer = setTimeout(showStale, GRACE_MS);
+  }
+
+  onState((next) => {
+    state = next;
+    update();
+  });
+  onFreshness((next) => {
+    fresh = next;
+    update();
   });
   onSignedOut(() => location.reload());
   connect();

@@ -3,7 +3,7 @@
 
 import { account, follow, noteOrder } from "account";
 import * as decimal from "decimal";
-import { amount, fixed } from "format";
+import { amount, fixed, trimmed } from "format";
 import { book, instrument } from "market";
 import { newIntent, place } from "orders";
 import { estimate, mostAffordable, problems } from "order-rules";
@@ -143,7 +143,7 @@ export default function orderForm(form) {
   function drawFree() {
     const have = free();
     if (!have) return;
-    set("free", buying() ? inQuote(have.quote) : inBase(have.base));
+    set("free", buying() ? inQuote(have.quote) : `${trimmed(decimal.text(have.base))} ${instrument.base}`);
   }
 
   /** The button says what it will do. */

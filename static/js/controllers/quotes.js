@@ -1,8 +1,8 @@
 // Elements with data-symbol whose data-live parts follow that market's ticker.
 
 import { amount, compact, direction, percent, priceNodes } from "format";
-import { subscribe } from "live";
 import { painter, TEXT_PER_SECOND } from "paint";
+import { followTopic } from "topics";
 
 const WORDS = {
   last: (ticker) => amount(ticker.last ?? "–"),
@@ -59,7 +59,7 @@ export function followTickers(draw) {
     for (const ticker of data.tickers) if (ticker.last) news.set(ticker.market, ticker);
     paint();
   };
-  subscribe("tickers", { snapshot: take, delta: take });
+  followTopic("tickers", { snapshot: take, delta: take });
 }
 
 export default function quotes(root) {
