@@ -25,9 +25,10 @@ logger = logging.getLogger(__name__)
 
 
 class InProcessGateway:
-    """Carries a command out before ``submit`` returns."""
+    """Carries a command out before ``submit`` returns. ``projects`` off leaves that to others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, projects: bool = True) -> None:
+        self._projects = projects
         self._lock = threading.Lock()
         self._replayer: replay.Replayer | None = None
 
@@ -80,8 +81,9 @@ class InProcessGateway:
         lease.write_row(cursor, row)
         replayer.stood_at(row)
         batch = journal.batch_of(first_seq, [at_ns], [events])
-        projector.project(batch, cursor, shard=shard)
-        transaction.on_commit(lambda: projector.tell(batch))
+        if self._projects:
+            projector.project(batch, cursor, shard=shard)
+            transaction.on_commit(lambda: projector.tell(batch))
         return [self._reply(entry, batch, cursor, shard) for entry in batch.entries]
 
     def _current(self, cursor: AnyCursor, shard: int) -> replay.Replayer:

@@ -10,7 +10,8 @@ import pytest
 import redis
 from django.db import connection
 
-from apps.matching import gateway, host, projections, projector
+from apps.matching import gateway, host, projections
+from apps.matching.inprocess import InProcessGateway
 from apps.matching.stream import StreamGateway
 from tests.matching.tape import TapeProjection
 
@@ -70,17 +71,13 @@ def stream_gateway(settings: Any, transactional_db: None) -> Iterator[StreamGate
 
 
 @pytest.fixture
-def unprojected(
-    engine_gateway: gateway.Gateway, monkeypatch: pytest.MonkeyPatch
-) -> gateway.Gateway:
+def unprojected(db: None) -> InProcessGateway:
     """Journals in this process and leaves projecting to the test."""
-    monkeypatch.setattr(projector, "project", lambda batch, cursor, *, shard: None)
-    monkeypatch.setattr(projector, "tell", lambda batch: None)
-    return engine_gateway
+    return InProcessGateway(projects=False)
 
 
 @pytest.fixture
-def only_tape(monkeypatch: pytest.MonkeyPatch) -> Iterator[TapeProjection]:
+def only_tape(db: None, monkeypatch: pytest.MonkeyPatch) -> TapeProjection:
     """One small projection in place of those of the apps."""
     tape = TapeProjection()
     monkeypatch.setattr(projections, "_registered", {tape.name: tape})

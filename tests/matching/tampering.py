@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import connection
 
 
-def tamper(statement: str, parameters: Sequence[object] = ()) -> None:
+def tamper(statement: str, parameters: Sequence[str | int | bytes] = ()) -> None:
     """Change the journal behind its triggers."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE matching_journal DISABLE TRIGGER ALL")

@@ -66,7 +66,7 @@ def test_a_flipped_bit_is_named_by_its_seq(engine_gateway: Gateway, column: str)
     ],
 )
 def test_every_field_of_a_row_is_covered_by_its_hash(
-    engine_gateway: Gateway, column: str, value: object
+    engine_gateway: Gateway, column: str, value: str | int
 ) -> None:
     set_up(engine_gateway)
     row = JournalRow.objects.get()

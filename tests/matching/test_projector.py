@@ -1,0 +1,252 @@
+"""The projector: each batch once, in order, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+import redis
+from django.db import connection
+
+from apps.matching import projector, queries, servers, wire
+from apps.matching.gateway import Gateway
+from apps.matching.journal import Batch, CorruptJournal, Entry
+from apps.matching.projector import OffsetMoved, Projector
+from tests.matching.commands import ALICE, place, set_up
+from tests.matching.tampering import flip_byte, tamper
+from tests.matching.tape import TapeProjection, tape_rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def link() -> Iterator[servers.Connection]:
+    with closing(projector.connect()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tape(unprojected: Gateway, only_tape: TapeProjection) -> TapeProjection:
+    """Ten commands in four rows, none projected."""
+    set_up(unprojected)
+    for number in range(3):
+        unprojected.submit(place(ALICE, f"a-{number}"))
+    return only_tape
+
+
+EVENTS = [*((seq, 1) for seq in range(1, 8)), (8, 2), (9, 2), (10, 2)]
+
+
+def project_all(link: servers.Connection) -> Projector:
+    made = Projector(threading.Event())
+    made.find_place(link)
+    while made.step(link):
+        continue
+    return made
+
+
+def test_rows_are_projected_together_when_behind(
+    tape: TapeProjection, link: servers.Connection, valkey: redis.Redis
+) -> None:
+    project_all(link)
+
+    assert tape_rows() == EVENTS
+    assert queries.projected_seq() == 10
+    assert tape.told == [(1, 10)]
+    said = valkey.get(wire.projected_key(0))
+    assert isinstance(said, bytes)
+    assert said.startswith(b"10:")
+
+
+def test_a_transaction_holds_only_so_much(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 8)
+
+    project_all(link)
+
+    assert tape.told == [(1, 8), (9, 10)]
+    assert tape_rows() == EVENTS
+
+
+def test_a_batch_that_fails_leaves_nothing_behind_and_comes_again(
+    tape: TapeProjection, link: servers.Connection
+) -> None:
+    tape.fail_at_seq = 9
+    with pytest.raises(RuntimeError, match="told to fail"):
+        project_all(link)
+    assert tape_rows() == []
+    assert queries.projected_seq() == 0
+    assert tape.told == []
+
+    tape.fail_at_seq = None
+    project_all(link)
+
+    assert tape_rows() == EVENTS
+
+
+def test_a_projector_killed_before_its_commit_has_done_nothing(
+    tape: TapeProjection, link: servers.Connection
+) -> None:
+    killed = Projector(threading.Event())
+    killed.find_place(link)
+
+    def apply_and_die(batch: Batch, cursor: psycopg.Cursor) -> None:
+        TapeProjection.apply(tape, batch, cursor)
+        with connection.cursor() as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [link.info.backend_pid])
+
+    tape.apply = apply_and_die  # type: ignore[method-assign]
+    with pytest.raises(psycopg.OperationalError):
+        killed.step(link)
+    del tape.apply
+    assert tape_rows() == []
+
+    with closing(projector.connect()) as again:
+        project_all(again)
+
+    assert tape_rows() == EVENTS
+
+
+def test_a_projector_killed_after_its_commit_goes_on_behind_it(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 8)
+    first = Projector(threading.Event())
+    first.find_place(link)
+    first.step(link)
+    assert queries.projected_seq() == 8
+
+    with closing(projector.connect()) as again:
+        project_all(again)
+
+    assert tape_rows() == EVENTS
+
+
+def test_what_a_projection_fails_to_tell_stops_nothing(
+    tape: TapeProjection, link: servers.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    tape.fail_to_tell = True
+
+    project_all(link)
+
+    assert queries.projected_seq() == 10
+    assert "Projection tape failed to publish 1 to 10" in caplog.text
+
+
+def test_d7_a_batch_projected_already_is_refused(
+    tape: TapeProjection, link: servers.Connection
+) -> None:
+    project_all(link)
+    late = Batch(1, 1, [Entry(1, 1, ())])
+
+    with pytest.raises(OffsetMoved), link.transaction():
+        projector.project(late, link.cursor(), shard=0)
+
+    assert tape_rows() == EVENTS
+    assert queries.projected_seq() == 10
+
+
+def test_d7_a_gap_is_refused(tape: TapeProjection, link: servers.Connection) -> None:
+    tamper("DELETE FROM matching_journal WHERE last_seq = 9")
+
+    with pytest.raises(CorruptJournal, match="seq 9"):
+        project_all(link)
+
+    # Not even what came before the gap in the same transaction.
+    assert tape_rows() == []
+
+
+def test_an_altered_row_is_not_projected(tape: TapeProjection, link: servers.Connection) -> None:
+    flip_byte("events", 9)
+
+    with pytest.raises(CorruptJournal, match="seq 9"):
+        project_all(link)
+
+    assert tape_rows() == []
+
+
+def test_an_offset_that_was_moved_stops_the_projector(
+    tape: TapeProjection, link: servers.Connection
+) -> None:
+    project_all(link)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE matching_projection_offset SET seq = 5")
+
+    with pytest.raises(OffsetMoved, match="at seq 5, where no journal row ends"):
+        project_all(link)
+
+
+def test_a_second_projector_waits_for_its_turn(
+    tape: TapeProjection, link: servers.Connection
+) -> None:
+    stop = threading.Event()
+    assert projector.wait_for_turn(link, 0, stop)
+    with closing(projector.connect()) as second:
+        threading.Timer(0.2, stop.set).start()
+        assert not projector.wait_for_turn(second, 0, stop)
+
+        link.close()
+        assert projector.wait_for_turn(second, 0, threading.Event())
+
+
+def test_a_rebuild_gives_the_same_rows(tape: TapeProjection, link: servers.Connection) -> None:
+    project_all(link)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tape SET events = 99 WHERE seq = 3")
+    tape.told.clear()
+    link.close()
+
+    assert projector.rebuild(shard=0) == 10
+
+    assert tape_rows() == EVENTS
+    assert queries.projected_seq() == 10
+    assert tape.told == []
+
+
+def test_a_rebuild_that_fails_changes_nothing(
+    tape: TapeProjection, link: servers.Connection
+) -> None:
+    project_all(link)
+    link.close()
+    tape.fail_at_seq = 9
+
+    with pytest.raises(RuntimeError, match="told to fail"):
+        projector.rebuild(shard=0)
+
+    assert tape_rows() == EVENTS
+    assert queries.projected_seq() == 10
+
+
+def test_a_rebuild_waits_for_no_projector(tape: TapeProjection, link: servers.Connection) -> None:
+    project_all(link)
+    assert projector.wait_for_turn(link, 0, threading.Event())
+
+    with pytest.raises(OffsetMoved, match="stop it first"):
+        projector.rebuild(shard=0)
+
+
+def test_the_running_projector_outlives_its_connection(
+    tape: TapeProjection, unprojected: Gateway, valkey: redis.Redis
+) -> None:
+    stop = threading.Event()
+    running = threading.Thread(target=Projector(stop).run)
+    running.start()
+    try:
+        assert queries.wait_for_seq(10, timeout_seconds=10)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'matching-projector' AND datname = current_database()"
+            )
+        unprojected.submit(place(ALICE, "a-3"))
+        assert queries.wait_for_seq(11, timeout_seconds=10)
+    finally:
+        stop.set()
+        running.join(10)
+
+    assert not running.is_alive()
+    assert tape_rows() == [*EVENTS, (11, 2)]
