@@ -16,14 +16,18 @@ from django.conf import settings
 from apps.local.folder import DataFolder
 
 
-def pending(folder: DataFolder, *, own_database: bool) -> list[str]:
-    """Return the jobs that have something to do, in the order in which people read them."""
+def pending(folder: DataFolder, *, own_database: bool) -> dict[str, str]:
+    """Return the jobs that have something to do, with the stamp that they leave when done.
+
+    The stamp is of now: what changes while a job runs is for the next start.
+    """
     manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
-    jobs = []
-    if not own_database or folder.stamp("tables") != stamp("tables"):
-        jobs.append("tables")
-    if not manifest.exists() or folder.stamp("static") != stamp("static"):
-        jobs.append("static")
+    jobs = {}
+    tables, static = stamp("tables"), stamp("static")
+    if not own_database or folder.stamp("tables") != tables:
+        jobs["tables"] = tables
+    if not manifest.exists() or folder.stamp("static") != static:
+        jobs["static"] = static
     return jobs
 
 

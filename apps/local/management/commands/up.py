@@ -55,7 +55,8 @@ def up(*, only: list[str], verbose: bool) -> int:
         own_database = any(server.name == "postgres" for server in servers)
         jobs = preparation.pending(folder, own_database=own_database)
         processes = plan.chosen(
-            plan.processes(settings.BASE_DIR, folder.run, jobs=jobs, demo=settings.DEMO), only
+            plan.processes(settings.BASE_DIR, folder.run, jobs=list(jobs), demo=settings.DEMO),
+            only,
         )
         terminal = Terminal([process.name for process in processes], verbose=verbose)
         terminal.say(f"SUM+1 is starting. Everything it keeps is in {folder.path}")
@@ -68,7 +69,7 @@ def up(*, only: list[str], verbose: bool) -> int:
             port=port,
             terminal=terminal,
             guard=guard,
-            on_job_done=lambda name: _note(folder, name),
+            on_job_done=lambda name: folder.set_stamp(name, jobs.get(name, "")),
             farewell=_farewell() if settings.DEMO else "",
         )
         return supervise(supervisor, terminal)
@@ -118,11 +119,6 @@ def _environment(folder: DataFolder, port: int, servers: list[Embedded]) -> dict
         "DEMO": "1" if settings.DEMO else "0",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _note(folder: DataFolder, job: str) -> None:
-    if job in ("tables", "static"):
-        folder.set_stamp(job, preparation.stamp(job))
 
 
 def _refuse_missing_captures() -> None:
