@@ -241,6 +241,8 @@ LOGGING = {
         # Otherwise Django adds handlers of its own, and each line comes twice.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # What a visitor asks wrongly is no trouble of ours.
+        "django.request": {"level": "ERROR"},
         # One line per task and per tick of the clock says nothing.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
