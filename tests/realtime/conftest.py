@@ -17,6 +17,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from apps.core.realtime import calls, publish, tickets, topics
+from apps.core.realtime.connections import client
 from apps.core.realtime.consumer import LiveConsumer
 from apps.core.realtime.hub import close_hub
 from apps.core.realtime.limits import default_limits
@@ -25,7 +26,7 @@ HOST = b"testserver"
 ORIGIN = (b"origin", b"http://testserver")
 
 
-class Peer(WebsocketCommunicator):  # type: ignore[misc]
+class Peer(WebsocketCommunicator):
     """One socket of a test, with the few sentences that tests say."""
 
     async def open(self) -> dict[str, Any]:
@@ -139,7 +140,7 @@ class Source:
         whole = {"all": list(self.state)}
         if lost:
             text = publish.snapshot_text(self.topic, self.seq, whole)
-            publish.client().set(publish.snapshot_key(self.topic), text)
+            client().set(publish.snapshot_key(self.topic), text)
         else:
             assert publish.publish(self.topic, self.seq, prev, {"add": self.seq}, whole)
         return self.seq

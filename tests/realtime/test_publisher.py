@@ -13,7 +13,7 @@ import redis
 from django.db import connections
 
 from apps.core.realtime import publish
-from apps.core.realtime.connections import key
+from apps.core.realtime.connections import client, key
 from apps.local.valkey import FORGET, Valkey
 from apps.markets import publisher as publisher_module
 from apps.markets.models import Instrument
@@ -75,7 +75,7 @@ def traders(market: Instrument) -> tuple[Trader, Trader]:
 
 
 def stored(topic: str) -> Any:
-    found = publish.client().get(publish.snapshot_key(topic))
+    found = client().get(publish.snapshot_key(topic))
     return None if found is None else orjson.loads(found)
 
 
@@ -163,14 +163,14 @@ def test_who_lost_the_lock_sends_nothing_more(
     wait_for(lambda: stored("tickers"))
     # It does not look again at the lock by itself, like a process that was asleep.
     monkeypatch.setattr(publisher_module.Lease, "keep", lambda self, fresh: True)
-    publish.client().set(key("live:publisher"), "somebody else")
+    client().set(key("live:publisher"), "somebody else")
 
     traders[0].buy("1", "50000.00")
     time.sleep(0.5)
     assert stored("market.BTC-USDT.book")["data"] == {"bids": [], "asks": []}
 
     monkeypatch.undo()
-    publish.client().delete(key("live:publisher"))
+    client().delete(key("live:publisher"))
     wait_for(lambda: book_is_told(market))
     assert running.publisher.resyncs == 1
 
@@ -191,11 +191,11 @@ def test_readers_are_told_that_the_publisher_is_alive(
     start: Callable[[], Running], market: Instrument
 ) -> None:
     running = start()
-    wait_for(lambda: publish.client().exists(key("live:source:markets")))
+    wait_for(lambda: client().exists(key("live:source:markets")))
 
     running.end()
 
-    assert not publish.client().exists(key("live:source:markets"))
+    assert not client().exists(key("live:source:markets"))
 
 
 def test_valkey_may_go_and_come_back_empty(

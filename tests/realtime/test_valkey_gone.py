@@ -17,7 +17,8 @@ from tests.realtime.conftest import Peer, Source
 @pytest.fixture
 def own_valkey(settings: Any, server_folder: Any, free_port: Callable[[], int]) -> Iterator[Valkey]:
     """A Valkey that the test may kill."""
-    with Valkey(server_folder, free_port(), options=FORGET) as server:
+    server = Valkey(server_folder, free_port(), options=FORGET)
+    with server:
         settings.REDIS_URL = server.url()
         yield server
 
