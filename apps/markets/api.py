@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import orjson
 import redis.exceptions
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,11 +13,9 @@ from apps.core.endpoint import PageQuery, PublicEndpoint, open_cursor, page_body
 from apps.core.errors import Unavailable
 from apps.core.fields import QueryInteger, QuerySerializer, StrictChoice, StrictTime
 from apps.core.openapi import IF_NONE_MATCH, documented
-from apps.core.realtime.connections import client, key
-from apps.core.realtime.publish import SOURCE_PREFIX, snapshot_key
 from apps.markets import queries
+from apps.markets.books import stored_books
 from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
-from apps.markets.realtime import SOURCE
 from apps.matching.api import SeqQuery, await_seq
 
 DEPTH_MAX: Final = 200
@@ -184,7 +181,7 @@ class BookView(PublicEndpoint):
     def get(self, request: Request, symbol: str) -> Response:
         depth = self.read_query(BookQuery)["depth"]
         instrument = queries.instrument_by_symbol(symbol)
-        snapshot = _stored_books([instrument.symbol])[instrument.symbol]
+        snapshot = stored_books([instrument.symbol])[instrument.symbol]
         if snapshot is None:
             raise Unavailable(
                 "book_unavailable",
@@ -281,24 +278,10 @@ class TickersView(PublicEndpoint):
         return Response(page_body([*_with_quotes(found)], None))
 
 
-def _stored_books(symbols: list[str]) -> dict[str, dict[str, Any] | None]:
-    """Return the book that was published last for each market.
-
-    None where there is none, and for all of them where their publisher gives no sign of life: an
-    old book is worse than none.
-    """
-    names = [snapshot_key(f"market.{symbol}.book") for symbol in symbols]
-    alive, *texts = client().mget([key(SOURCE_PREFIX + SOURCE), *names])
-    return {
-        symbol: None if alive is None or text is None else orjson.loads(text)
-        for symbol, text in zip(symbols, texts, strict=True)
-    }
-
-
 def _with_quotes(tickers: list[dict[str, object]]) -> list[dict[str, object]]:
     """Add the best prices of the published books; a ticker is worth having without them too."""
     try:
-        books = _stored_books([str(ticker["market"]) for ticker in tickers]) if tickers else {}
+        books = stored_books([str(ticker["market"]) for ticker in tickers]) if tickers else {}
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
         return tickers
     for ticker in tickers:

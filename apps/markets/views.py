@@ -17,23 +17,27 @@ SEARCH_MAX = 25
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading; ``query`` is where a click on it leads, empty where it does not sort."""
+    """A heading; ``rest`` is what a narrow screen leaves out of its label.
+
+    ``query`` is where a click on it leads, empty where it does not sort.
+    """
 
     key: str
     label: str
+    rest: str
     number: bool
     query: str = ""
     sorted: str = ""
 
 
 _COLUMNS = (
-    ("market", "Market", False, True),
-    ("last", "Last price", True, True),
-    ("change", "24 h change", True, True),
-    ("high", "24 h high", True, False),
-    ("low", "24 h low", True, False),
-    ("volume", "24 h volume", True, True),
-    ("spark", "Last 24 hours", False, False),
+    ("market", "Market", "", False, True),
+    ("last", "Last", " price", True, True),
+    ("change", "24 h", " change", True, True),
+    ("high", "24 h", " high", True, False),
+    ("low", "24 h", " low", True, False),
+    ("volume", "24 h", " volume", True, True),
+    ("spark", "Last 24 hours", "", False, False),
 )
 
 
@@ -63,16 +67,16 @@ def market_list(request: HttpRequest) -> HttpResponse:
     return render(request, "markets/list.html", context)
 
 
-def _column(column: tuple[str, str, bool, bool], state: dict[str, str]) -> Column:
-    key, label, number, sorts = column
+def _column(column: tuple[str, str, str, bool, bool], state: dict[str, str]) -> Column:
+    key, label, rest, number, sorts = column
     if not sorts:
-        return Column(key, label, number)
+        return Column(key, label, rest, number)
     chosen, falling = state["sort"] == key, state["dir"] == "desc"
     # Numbers are wanted largest first, names from A to Z; a second click turns the order round.
     next_falling = not falling if chosen else number
     query = _query({**state, "sort": key, "dir": "desc" if next_falling else ""})
     direction = ("descending" if falling else "ascending") if chosen else ""
-    return Column(key, label, number, query, direction)
+    return Column(key, label, rest, number, query, direction)
 
 
 def _query(values: dict[str, str]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import redis.exceptions
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -13,9 +14,11 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import DomainError, Invalid, NotFound
 from apps.core.money import format_minor
+from apps.markets.books import stored_books
 from apps.markets.models import Instrument
 from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
 from apps.markets.queries import (
@@ -49,6 +52,7 @@ KINDS: Final = (
 )
 SHARES: Final = (25, 50, 75, 100)
 TAPE_ROWS: Final = 40
+BOOK_ROWS: Final = 10
 ROWS: Final = 20
 PAGE_ROWS: Final = 50
 GROUPING_STEPS: Final = (1, 10, 100, 1000)
@@ -85,7 +89,7 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
     entry = entry_of(request.POST)
     try:
         placed = place_order(
-            actor=request.user, account=main_account(viewer=request.user),
+            actor=_person(request), account=main_account(viewer=_person(request)),
             market=instrument.symbol, now=clock.now(), **entry.terms(),
         )  # fmt: skip
     except DomainError as error:
@@ -100,7 +104,7 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
 @login_required
 def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
     try:
-        cancel_order(actor=request.user, order_id=order_id)
+        cancel_order(actor=_person(request), order_id=order_id)
     except DomainError as error:
         messages.error(request, error.message)
     else:
@@ -113,7 +117,7 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
 def cancel_everything(request: HttpRequest) -> HttpResponse:
     try:
         cancel_all(
-            actor=request.user, account=main_account(viewer=request.user),
+            actor=_person(request), account=main_account(viewer=_person(request)),
             market=request.POST.get("market") or None,
         )  # fmt: skip
     except DomainError as error:
@@ -136,7 +140,7 @@ def candle_table(request: HttpRequest, symbol: str) -> HttpResponse:
         "intervals": INTERVALS,
         "rows": [candle_json(row, instrument) for row in reversed(rows)],
     }
-    name = "trades/_candles.html" if request.htmx else "trades/candles.html"
+    name = "trades/_candles.html" if _rows_only(request) else "trades/candles.html"
     return render(request, name, context)
 
 
@@ -146,32 +150,32 @@ def order_list(request: HttpRequest) -> HttpResponse:
     """Orders or fills, filtered, page by page; a page asked for by script comes as rows alone."""
     show = "fills" if request.GET.get("show") == "fills" else "orders"
     filters = {name: request.GET.get(name, "") for name in ("market", "status")}
-    account = main_account(viewer=request.user)
+    viewer = _person(request)
     asked: dict[str, Any] = {
-        "viewer": request.user,
-        "account": account,
+        "viewer": viewer,
+        "account": main_account(viewer=viewer),
         "market": filters["market"] or None,
         "before": request.GET.get("before") or None,
         "limit": PAGE_ROWS,
     }
     if show == "fills":
-        page = fills_page(**asked)
-        rows = [fill_json(fill) for fill in page.items]
+        fills = fills_page(**asked)
+        rows, following = [fill_json(fill) for fill in fills.items], fills.next
     else:
-        page = orders_page(**asked, status=filters["status"] or None)
-        rows = [order_json(order) for order in page.items]
+        orders = orders_page(**asked, status=filters["status"] or None)
+        rows, following = [order_json(order) for order in orders.items], orders.next
     kept = {"show": show if show == "fills" else "", **filters}
     query = "&".join(f"{name}={value}" for name, value in kept.items() if value)
     context = {
         "show": show,
         "filters": filters,
         "rows": rows,
-        "next_query": f"{query}&before={page.next}" if page.next else "",
+        "next_query": f"{query}&before={following}" if following else "",
         "filtered": any(filters.values()),
         "markets": [ticker.instrument.symbol for ticker in tickers()],
         "statuses": ("open", "filled", "cancelled", "expired", "rejected"),
     }
-    name = "trades/_order_rows.html" if request.htmx else "trades/orders.html"
+    name = "trades/_order_rows.html" if _rows_only(request) else "trades/orders.html"
     return render(request, name, context)
 
 
@@ -196,7 +200,7 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
             format_minor(step * instrument.tick_size_minor, instrument.quote.scale)
             for step in GROUPING_STEPS
         ],
-        "book": {"bids": [], "asks": []},
+        "book": _first_book(instrument.symbol),
         "tape": [trade_json(each, instrument) for each in recent_trades(
             instrument=instrument, limit=TAPE_ROWS)],
         "fees": {
@@ -215,13 +219,26 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
     }  # fmt: skip
 
 
+def _first_book(symbol: str) -> dict[str, list[list[str]]]:
+    """Return the best levels for the first sight of the page, asks in the order they are shown."""
+    try:
+        stored = stored_books([symbol])[symbol]
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
+        # The page is worth having without the book; its own connection brings it later.
+        stored = None
+    if stored is None:
+        return {"bids": [], "asks": []}
+    data = stored["data"]
+    return {"bids": data["bids"][:BOOK_ROWS], "asks": data["asks"][:BOOK_ROWS][::-1]}
+
+
 def _mine(request: HttpRequest) -> dict[str, Any]:
     """Return what the trading page shows of its viewer: nothing to who is not signed in."""
     empty: dict[str, Any] = {"open_orders": [], "history": [], "fills": []}
     if not request.user.is_authenticated:
         return empty
     try:
-        account = main_account(viewer=request.user)
+        account = main_account(viewer=_person(request))
     except NotFound:
         return empty
     viewer: dict[str, Any] = {"viewer": request.user, "account": account}
@@ -232,6 +249,15 @@ def _mine(request: HttpRequest) -> dict[str, Any]:
         "history": ended[:ROWS],
         "fills": [fill_json(fill) for fill in fills_page(**viewer, limit=ROWS).items],
     }
+
+
+def _person(request: HttpRequest) -> User:
+    """Who is signed in; only where that has been checked."""
+    return cast(User, request.user)
+
+
+def _rows_only(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
 
 
 def _back(request: HttpRequest, fallback: str) -> HttpResponse:

@@ -86,14 +86,13 @@ def preferences(context: dict[str, Any]) -> Preferences:
 
 @register.simple_tag(takes_context=True)
 def holdings(context: dict[str, Any]) -> Holdings | None:
-    """What the viewer has, read once per request; None for who is not signed in."""
+    """What the viewer has; None for who is not signed in. A page that has read it gives it."""
+    known = context.get("mine")
+    if isinstance(known, Holdings):
+        return known
     request = context.get("request")
-    if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
-        return None
-    if not hasattr(request, "holdings"):
-        request.holdings = holdings_for(viewer=request.user)
-    found: Holdings | None = request.holdings
-    return found
+    user = getattr(request, "user", None)
+    return holdings_for(viewer=user) if user is not None and user.is_authenticated else None
 
 
 @register.filter

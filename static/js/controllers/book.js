@@ -122,18 +122,18 @@ export default function book(root) {
   function drawSpread() {
     const [bid, ask] = [feed.bids[0]?.[0], feed.asks[0]?.[0]];
     if (!bid || !ask) {
-      spread.textContent = "";
+      spread.textContent = bid || ask ? "only one side has orders" : "no orders";
       return;
     }
     const share = ((ask - bid) * SPREAD_BASIS) / bid;
     const percent = `${share / 10_000n}.${String(share % 10_000n).padStart(4, "0").slice(0, 3)}`;
-    const text = `Spread ${decimal.text(ask - bid, instrument.pricePlaces)} (${percent}%)`;
+    const text = `${decimal.text(ask - bid, instrument.pricePlaces)} (${percent}%)`;
     if (spread.textContent !== text) spread.textContent = text;
     const now = performance.now();
     if (now - readOutAt > READ_OUT_MS) {
       readOutAt = now;
       summary.textContent =
-        `Best bid ${amount(decimal.text(bid))}, best ask ${amount(decimal.text(ask))}. ${text}.`;
+        `Best bid ${amount(decimal.text(bid))}, best ask ${amount(decimal.text(ask))}. Spread ${text}.`;
     }
   }
 

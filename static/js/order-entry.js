@@ -1,0 +1,153 @@
+// What stands in the order form, as exact amounts: reading it, turning units, taking a share of the
+// funds. It writes into no element but the inputs it is asked to fill.
+
+import { account } from "account";
+import * as decimal from "decimal";
+import { book, instrument } from "market";
+import { mostAffordable } from "order-rules";
+
+const CENT = decimal.ONE / 100n;
+
+export class OrderEntry {
+  constructor(form) {
+    this.field = form.elements;
+  }
+
+  get type() {
+    return this.field.type.value;
+  }
+
+  get buying() {
+    return this.field.side.value === "buy";
+  }
+
+  get limited() {
+    return this.type === "limit" || this.type === "stop_limit";
+  }
+
+  get stopped() {
+    return this.type.startsWith("stop");
+  }
+
+  get byQuote() {
+    return this.field.unit.value === "quote";
+  }
+
+  /** What can be spent now of both assets, or null while the account is not known yet. */
+  free() {
+    if (!account.ready) return null;
+    const of = (asset) => decimal.parse(account.balances.get(asset)?.available ?? "0");
+    return { base: of(instrument.base), quote: of(instrument.quote) };
+  }
+
+  /** The price that turns one unit into the other: the order's own, or the best in the book. */
+  referencePrice() {
+    const own = this.limited ? decimal.parseTyped(this.field.price.value) : null;
+    if (own) return own;
+    if (this.type === "stop") return decimal.parseTyped(this.field.stop_price.value);
+    const best = this.buying ? book.asks[0] : book.bids[0];
+    return best ? best[0] : null;
+  }
+
+  /** The order: exact amounts, null where nothing usable is typed. */
+  read() {
+    const typed = decimal.parseTyped(this.field.amount.value);
+    const order = {
+      side: this.field.side.value,
+      type: this.type,
+      price: this.limited ? decimal.parseTyped(this.field.price.value) : null,
+      stop: this.stopped ? decimal.parseTyped(this.field.stop_price.value) : null,
+      quantity: null,
+      budget: null,
+    };
+    if (typed === null) return order;
+    if (!this.byQuote) return { ...order, quantity: typed };
+    // A market buy is sent as a budget; anything else as the quantity that is worth it.
+    if (this.type === "market" && this.buying) return { ...order, budget: typed };
+    const price = this.referencePrice();
+    if (price) order.quantity = decimal.floorTo(decimal.divide(typed, price), instrument.lot);
+    return order;
+  }
+
+  /** The same amount in the unit that was just chosen. */
+  changeUnit() {
+    const price = this.referencePrice();
+    const typed = decimal.parseTyped(this.field.amount.value);
+    if (!price || !typed) return;
+    const next = this.byQuote
+      ? decimal.floorTo(decimal.multiply(typed, price), CENT)
+      : decimal.floorTo(decimal.divide(typed, price), instrument.lot);
+    this.field.amount.value = decimal.text(next);
+  }
+
+  /** Fill in so many percent of what is available, as an amount that the market takes. */
+  takeShare(share) {
+    const have = this.free();
+    if (!have) return;
+    const percent = BigInt(share);
+    const { unit, amount } = this.field;
+    if (!this.buying) {
+      unit.value = "base";
+      amount.value = decimal.text(decimal.floorTo((have.base * percent) / 100n, instrument.lot));
+    } else if (this.type === "market") {
+      unit.value = "quote";
+      amount.value = decimal.text(decimal.floorTo((have.quote * percent) / 100n, CENT));
+    } else {
+      const price = this.referencePrice();
+      if (!price) return;
+      unit.value = "base";
+      const most = mostAffordable((have.quote * percent) / 100n, price, instrument);
+      amount.value = decimal.text(most);
+    }
+  }
+
+  /** Move a price by whole ticks; an empty one starts at the best price. */
+  nudge(input, ticks) {
+    const value = decimal.parseTyped(input.value) ?? this.referencePrice() ?? decimal.ZERO;
+    const moved = decimal.roundTo(value, instrument.tick) + instrument.tick * ticks;
+    input.value = decimal.text(decimal.most(moved, instrument.tick), instrument.pricePlaces);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  /** Which field has text that is no amount, as words; empty where it is fine. */
+  unreadable(name) {
+    const input = name === "quantity" ? this.field.amount : this.field[name];
+    return input.value.trim() && decimal.parseTyped(input.value) === null
+      ? "Write digits and a dot, such as 0.25."
+      : "";
+  }
+
+  /** The first thing that is not said yet, as [field, words]. */
+  missing(order) {
+    if (this.limited && order.price === null) return ["price", "Say at which price."];
+    if (this.stopped && order.stop === null) return ["stop_price", "Say at which price it starts."];
+    if (order.quantity === null && order.budget === null) return ["quantity", "Say how much."];
+    if (this.limited && this.field.time_in_force.value === "gtd" && !this.field.expires_at.value) {
+      return ["expires_at", "Say until when."];
+    }
+    return null;
+  }
+
+  /** What is sent to the exchange. */
+  params(order, clientOrderId) {
+    const sent = {
+      market: instrument.symbol,
+      side: order.side,
+      type: order.type,
+      self_trade_prevention: this.field.self_trade_prevention.value,
+      client_order_id: clientOrderId,
+    };
+    if (order.budget !== null) sent.quote_amount = decimal.text(order.budget);
+    else sent.quantity = decimal.text(order.quantity);
+    if (order.price !== null) sent.price = decimal.text(order.price);
+    if (order.stop !== null) sent.stop_price = decimal.text(order.stop);
+    if (this.limited) {
+      sent.time_in_force = this.field.time_in_force.value;
+      if (sent.time_in_force === "gtd") {
+        sent.expires_at = new Date(this.field.expires_at.value).toISOString();
+      }
+    }
+    if (this.type === "limit" && this.field.post_only.checked) sent.post_only = true;
+    return sent;
+  }
+}
