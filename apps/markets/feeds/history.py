@@ -16,6 +16,10 @@ from apps.markets.feeds.world import MARKETS, MINOR, WorldMarket
 
 MINUTES_PER_DAY: Final = 1440
 
+# Wicks reach up to half as far again as the candle does.
+_WICK: Final = 2**15 - 1
+_WICK_SHIFT: Final = 16
+
 # Trading through the day, by hour in UTC, thousandths of usual: quiet nights, busy afternoons.
 _HOUR_MILLI: Final = (
     820, 780, 740, 700, 690, 700, 760, 850, 960, 1010, 1000, 980,
@@ -95,21 +99,27 @@ def candles(
     if start_ticks:
         ticks = _started_at(ticks, start_ticks)
     lot_values = _lot_values(path, market, scale)[skip_minutes:]
+    # One draw per candle, cut into pieces: half a million candles are made while people wait.
+    draw, sizes = chance.bits, chance.sizes
+    first_minute = path.first_minute + skip_minutes
+    patience, trades = market.patience_ticks, market.trades_per_minute
+    usual_minor = market.minute_value_minor
     opening = ticks[0]
     for index, heat in enumerate(path.heats[skip_minutes:]):
+        dice = draw(112)
         closing = ticks[index + 1]
-        reach = abs(closing - opening) + market.patience_ticks * heat // MILLI + 1
-        high = max(opening, closing) + reach * chance.below(500) // MILLI
-        low = max(min(opening, closing) - reach * chance.below(500) // MILLI, 1)
+        top, bottom = (closing, opening) if closing > opening else (opening, closing)
+        reach = top - bottom + patience * heat // MILLI + 1
+        high = top + (reach * (dice & _WICK) >> _WICK_SHIFT)
+        low = max(bottom - (reach * (dice >> 16 & _WICK) >> _WICK_SHIFT), 1)
         busy = heat * (700 + min(300 * (high - low) // reach, 600)) // MILLI
-        value_minor = chance.spread(market.minute_value_minor * busy // (2 * MILLI))
-        lots = max(value_minor // lot_values[index + 1], 1)
-        average = (opening + closing + high + low) // 4
-        count = market.trades_per_minute * busy * (500 + chance.below(1000)) // MILLI**2
+        size = sizes[(dice >> 48).bit_count()]
+        lots = usual_minor * busy * size // (2 * MILLI * sizes[32] * lot_values[index + 1]) or 1
+        count = trades * busy * (500 + (dice >> 32 & 1023)) // MILLI**2 or 1
         yield Candle(
-            path.first_minute + skip_minutes + index,
+            first_minute + index,
             opening, high, low, closing,
-            lots, average * lots * tick_lot_minor, max(min(count, lots), 1),
+            lots, (opening + closing + high + low) // 4 * lots * tick_lot_minor, min(count, lots),
         )  # fmt: skip
         opening = closing
 

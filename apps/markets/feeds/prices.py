@@ -33,22 +33,23 @@ class Chance:
     """Random whole numbers from one seed, the same for every version of Python."""
 
     def __init__(self, seed: int) -> None:
-        self._bits = random.Random(seed).getrandbits
+        self.bits = random.Random(seed).getrandbits
+        self.sizes = _POWERS
 
     def below(self, limit: int) -> int:
         """Return a number from zero up to, not including, the limit."""
-        return (self._bits(32) * limit) >> 32
+        return (self.bits(32) * limit) >> 32
 
     def once_in(self, limit: int) -> bool:
-        return (self._bits(40) * limit) >> 40 == 0
+        return (self.bits(40) * limit) >> 40 == 0
 
     def normal16(self) -> int:
         """Return a normal number in sixteenths of its standard deviation."""
-        return self._bits(1024).bit_count() - 512
+        return self.bits(1024).bit_count() - 512
 
     def spread(self, typical: int) -> int:
         """Return a positive number around the typical one, now and then a multiple of it."""
-        return max(typical * _POWERS[self._bits(64).bit_count()] // _POWERS[32], 1)
+        return max(typical * _POWERS[self.bits(64).bit_count()] // _POWERS[32], 1)
 
 
 def _powers() -> tuple[int, ...]:
@@ -71,6 +72,8 @@ class PriceProcess:
         self._regime = 1
         self._jump_odds = _JUMP_DAYS * 1440 * MINUTE_NS // step_ns
         self._heat_micro = 1_000_000
+        self._heat_share_ppm = step_ns * 1_000_000 // (_HEAT_PULL_MINUTES * MINUTE_NS)
+        self._heat_noise_ppm = isqrt(_HEAT_NOISE_PPM**2 * step_ns // MINUTE_NS)
         self._assets = [
             (
                 code,
@@ -90,7 +93,7 @@ class PriceProcess:
 
     def advance(self, common16: int | None = None) -> None:
         """Move all prices by one step; a common move may be given in place of a drawn one."""
-        chance, fine = self._chance, self.fine
+        chance, fine, bits = self._chance, self.fine, self._chance.bits
         heat = self._advance_heat()
         if common16 is None:
             common16 = chance.normal16()
@@ -98,7 +101,8 @@ class PriceProcess:
                 common16 *= 6
         for code, volatility, common_ppm, own_ppm, anchor in self._assets:
             price = fine[code]
-            shock = common_ppm * common16 + own_ppm * chance.normal16()
+            # The same draw as normal16, without the call: this line is most of a long history.
+            shock = common_ppm * common16 + own_ppm * (bits(1024).bit_count() - 512)
             move = volatility * heat * shock // (16 * MILLI * 1_000_000)
             pull = (anchor - price) // self._anchor_pull
             fine[code] = max(price + price * move // PICO + pull, FINE)
@@ -116,10 +120,8 @@ class PriceProcess:
         if chance.once_in(max(REGIMES[self._regime][1] * MINUTE_NS // self._step_ns, 1)):
             self._regime = chance.below(len(REGIMES))
         target, heat = REGIMES[self._regime][0] * MILLI, self._heat_micro
-        share_ppm = self._step_ns * 1_000_000 // (_HEAT_PULL_MINUTES * MINUTE_NS)
-        noise_ppm = isqrt(_HEAT_NOISE_PPM**2 * self._step_ns // MINUTE_NS)
-        heat += (target - heat) * share_ppm // 1_000_000
-        heat += heat * noise_ppm * chance.normal16() // (16 * 1_000_000)
+        heat += (target - heat) * self._heat_share_ppm // 1_000_000
+        heat += heat * self._heat_noise_ppm * chance.normal16() // (16 * 1_000_000)
         self._heat_micro = max(_HEAT_MIN_MICRO, min(_HEAT_MAX_MICRO, heat))
         return self.heat_milli
 

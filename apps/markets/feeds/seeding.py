@@ -97,12 +97,14 @@ def _fill(
         first = min(gap.first_minute for gap in going_on)
         path = draw_path(seed, first, end_minute - first, prices, steered)
         prices = {code: closes[-1] for code, closes in path.closes.items()}
-        written += sum(_copy(gap, path, seed) for gap in going_on)
+        times = _times(path)
+        written += sum(_copy(gap, path, times, seed) for gap in going_on)
     if new:
         ends = {**prices, **steered}
         path = draw_path(seed + 1, oldest, end_minute - oldest, ends, {})
         path = scaled_to_end(path, ends)
-        written += sum(_copy(gap, path, seed) for gap in new)
+        times = _times(path)
+        written += sum(_copy(gap, path, times, seed) for gap in new)
     return written
 
 
@@ -123,7 +125,7 @@ def _replay_price(instruments: Sequence[Instrument], replay_ticks: int) -> dict[
     return {}
 
 
-def _copy(gap: _Gap, path: WorldPath, seed: int) -> int:
+def _copy(gap: _Gap, path: WorldPath, times: Mapping[int, str], seed: int) -> int:
     instrument = gap.instrument
     drawn = candles(
         path,
@@ -133,7 +135,6 @@ def _copy(gap: _Gap, path: WorldPath, seed: int) -> int:
         skip_minutes=gap.first_minute - path.first_minute,
         start_ticks=gap.last_ticks,
     )
-    times = _times(path)
     count = 0
     with connection.cursor() as wrapper:
         wrapper.execute("SET LOCAL statement_timeout = 0")
