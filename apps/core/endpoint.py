@@ -33,13 +33,15 @@ logger = logging.getLogger(__name__)
 PAGE_LIMIT: Final = 50
 PAGE_LIMIT_MAX: Final = 200
 # After Valkey was not there, requests go unmetered for a moment instead of waiting for it each.
-_PAUSE_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 5.0
 _unmetered_until = 0.0
 
 
 class Endpoint(APIView):
     """For signed-in callers. Answers are theirs alone, so nothing on the way may keep them."""
 
+    # OPTIONS would describe the endpoint in REST framework's own way; the schema does so better.
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     body_bytes_max: ClassVar[int] = BODY_BYTES_MAX
     cache_control: ClassVar[str] = "no-store"
     verdict: ratelimit.Verdict | None = None

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from apps.accounts import actions
+from apps.accounts.hashers import BoundedArgon2
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import Conflict, NotSignedIn, TooMany
@@ -117,7 +118,10 @@ def test_unknown_address_and_wrong_password_cost_one_hash_each(
 def test_passwords_are_hashed_with_argon2_first() -> None:
     from config.settings import base
 
-    assert base.PASSWORD_HASHERS[0] == "django.contrib.auth.hashers.Argon2PasswordHasher"
+    assert base.PASSWORD_HASHERS[0] == "apps.accounts.hashers.BoundedArgon2"
+    encoded = BoundedArgon2().encode("a-long-enough-password", "c2FsdHNhbHRzYWx0")
+    assert encoded.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert BoundedArgon2().verify("a-long-enough-password", encoded)
 
 
 def test_any_password_of_any_alphabet_works() -> None:

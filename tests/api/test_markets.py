@@ -249,11 +249,12 @@ def test_a_persons_limit_is_not_that_of_the_address(
     assert ada.client.get("/api/v1/me").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options", "trace"])
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options", "trace", "x"])
 def test_other_methods_are_not_possible(anybody: APIClient, method: str) -> None:
     response = anybody.generic(method.upper(), "/api/v1/markets")
 
     assert code_of(response) == (405, "method_not_allowed")
+    assert response["Allow"] == "GET, HEAD"
 
 
 def test_only_json_comes_from_here(anybody: APIClient) -> None:
