@@ -7,6 +7,7 @@ the external one included. It alone may go below zero; anything else that would 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from apps.engine.idempotency import Remembered
 from apps.engine.messages import (
@@ -19,6 +20,9 @@ from apps.engine.messages import (
     Limits,
     Terms,
 )
+
+
+ASSET_ID_MAX: Final = 2**31 - 1
 
 
 class InvariantViolation(Exception):
@@ -50,9 +54,9 @@ class Balance:
 class Account:
     """One trading account.
 
-    ``open_orders`` maps the ids of live orders to their market; ``client_ids`` maps the owner's
-    own order ids to the command that used them. The last four fields are the throttle of the
-    second ``throttle_second``.
+    ``open_orders`` maps the ids of live orders to their market, and ``open_orders_max`` bounds
+    them; ``client_ids`` maps the owner's own order ids to the command that used them. The last
+    four fields are the throttle of the second ``throttle_second``.
     """
 
     __slots__ = (
@@ -62,6 +66,7 @@ class Account:
         "last_terms",
         "limits",
         "open_orders",
+        "open_orders_max",
         "repeated_orders",
         "state",
         "throttle_orders",
@@ -72,8 +77,8 @@ class Account:
     def __init__(self, account_id: int, trade_group: int, limits: Limits, state: int) -> None:
         self.account_id = account_id
         self.trade_group = trade_group
-        self.limits = limits
         self.state = state
+        self.set_limits(limits)
         self.balances: dict[int, Balance] = {}
         self.open_orders: dict[int, int] = {}
         self.client_ids: dict[str, Remembered] = {}
@@ -81,6 +86,10 @@ class Account:
         self.throttle_orders = 0
         self.repeated_orders = 0
         self.last_terms: Terms | None = None
+
+    def set_limits(self, limits: Limits) -> None:
+        self.limits = limits
+        self.open_orders_max = limits.max_open_orders or AMOUNT_MAX
 
     def balance(self, asset_id: int) -> Balance:
         found = self.balances.get(asset_id)
@@ -128,6 +137,8 @@ class Ledger:
 
     def deposit(self, account_id: int, asset_id: int, amount_minor: int) -> str:
         account = self.accounts.get(account_id)
+        if not 1 <= asset_id <= ASSET_ID_MAX:
+            return "invalid_asset"
         if account is None or account_id == EXTERNAL_ACCOUNT_ID:
             return "unknown_account"
         if not 1 <= amount_minor <= AMOUNT_MAX:
@@ -184,6 +195,8 @@ class Ledger:
         sums: dict[int, int] = {}
         changes: dict[tuple[int, int], int] = {}
         for leg in legs:
+            if not 1 <= leg.asset_id <= ASSET_ID_MAX:
+                return "invalid_asset"
             if leg.account_id not in self.accounts:
                 return "unknown_account"
             if leg.amount_minor == 0 or abs(leg.amount_minor) > AMOUNT_MAX:

@@ -148,7 +148,7 @@ def _set_account(state: State, command: SetAccount, events: list[AnyEvent]) -> s
     if reason or not risk.state_is_known(command.state):
         return reason or "invalid_account"
     account.state = command.state
-    account.limits = command.limits
+    account.set_limits(command.limits)
     account.trade_group = command.trade_group
     events.append(
         AccountSet(command.account_id, command.state, command.trade_group, command.limits)
@@ -223,8 +223,6 @@ def _set_venue(state: State, command: SetVenue, events: list[AnyEvent]) -> str:
 def _deposit(state: State, command: Deposit, events: list[AnyEvent]) -> str:
     if not risk.text_is_safe(command.reference):
         return "invalid_reference"
-    if not 1 <= command.asset_id <= risk.ID_MAX:
-        return "invalid_asset"
     reason = state.ledger.deposit(command.account_id, command.asset_id, command.amount_minor)
     if not reason:
         events.append(

@@ -92,7 +92,7 @@ def plain_hold_minor(account: Account, terms: Terms, book: Book, venue_state: in
         and price > 0
         and instrument.min_quantity_lots <= lots <= book.lots_max
         and instrument.min_notional_minor <= notional <= book.notional_max_minor
-        and len(account.open_orders) < account.limits.max_open_orders
+        and len(account.open_orders) < account.open_orders_max
     ):
         return 0
     if terms.side == BUY:
@@ -203,8 +203,7 @@ def size_refusal(account: Account, terms: Terms, book: Book) -> str:
 
 
 def open_orders_refusal(account: Account, terms: Terms) -> str:
-    limit = account.limits.max_open_orders
-    full = limit and len(account.open_orders) >= limit
+    full = len(account.open_orders) >= account.open_orders_max
     return "max_open_orders" if full and may_stay(terms) else ""
 
 

@@ -1,0 +1,843 @@
+"""The engine once more, as slowly and plainly as possible: the oracle of the differential test.
+
+Written from the rules, not from the engine. Orders stand in one list, balances in one dict, and
+every question is answered by looking at everything. It shares with the engine only the messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from apps.engine.messages import (
+    AMOUNT_MAX,
+    BLOCKED,
+    BUY,
+    CANCEL_ONLY,
+    CANCELLED,
+    EXPIRE_BOTH,
+    EXPIRE_MAKER,
+    EXPIRE_TAKER,
+    EXPIRED,
+    EXTERNAL_ACCOUNT_ID,
+    FEE_ACCOUNT_ID,
+    FILLED,
+    FOK,
+    GTC,
+    GTD,
+    HALTED,
+    IOC,
+    LIMIT,
+    MARKET,
+    NORMAL,
+    OPEN,
+    REDUCE_ONLY,
+    SELL,
+    STOP,
+    STOP_LIMIT,
+    Accepted,
+    AccountOpened,
+    AccountSet,
+    AnyCommand,
+    AnyEvent,
+    Cancel,
+    CancelAll,
+    Closed,
+    Deposit,
+    Deposited,
+    Duplicate,
+    Hold,
+    HoldPlaced,
+    HoldReleased,
+    HoldSettled,
+    Instrument,
+    InstrumentListed,
+    InstrumentSet,
+    Limits,
+    ListInstrument,
+    Malformed,
+    OpenAccount,
+    Place,
+    Prevented,
+    Quarantined,
+    ReferenceSet,
+    Rejected,
+    Release,
+    Rested,
+    RulesSet,
+    SetAccount,
+    SetInstrument,
+    SetReference,
+    SetRules,
+    Settle,
+    SetVenue,
+    Terms,
+    Tick,
+    Trade,
+    Transfer,
+    Transferred,
+    Triggered,
+    VenueSet,
+)
+
+SECOND = 1_000_000_000
+INT32 = 2**31 - 1
+
+
+class Refused(Exception):
+    """A business refusal; its text is the reason."""
+
+
+class Repeated(Exception):
+    """The command was carried out before."""
+
+    def __init__(self, answer: Duplicate) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def check(condition: object, reason: str) -> None:
+    if not condition:
+        raise Refused(reason)
+
+
+def rounded_up(numerator: int, denominator: int) -> int:
+    whole, rest = divmod(numerator, denominator)
+    return whole + 1 if rest else whole
+
+
+def fee_of(notional: int, ppm: int) -> int:
+    return rounded_up(notional * ppm, 1_000_000)
+
+
+@dataclass
+class NaiveAccount:
+    group: int
+    limits: Limits
+    state: int = NORMAL
+    placed: list[tuple[int, Terms]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class NaiveOrder:
+    number: int
+    account_id: int
+    client_order_id: str
+    terms: Terms
+    worst: int
+    hold: int
+    left: int
+    maker_ppm: int
+    taker_ppm: int
+    made: int = 0
+    took: int = 0
+    rank: int = 0  # when it came to rest; zero while it does not
+    waiting: bool = False  # a stop that has not triggered
+
+    @property
+    def buys(self) -> bool:
+        return self.terms.side == BUY
+
+
+@dataclass
+class NaiveMarket:
+    instrument: Instrument
+    trades: list[tuple[int, int, int]] = field(default_factory=list)  # second, price, lots
+    last: int = 0
+    fallback: int = 0
+    counted_from: int = 0  # trades before this one do not count towards the reference
+
+
+class NaiveEngine:
+    def __init__(self) -> None:
+        self.seq = 0
+        self.now = 0
+        self.venue = OPEN
+        self.accounts: dict[int, NaiveAccount] = {
+            EXTERNAL_ACCOUNT_ID: NaiveAccount(-1, Limits(), BLOCKED),
+            FEE_ACCOUNT_ID: NaiveAccount(-2, Limits(), BLOCKED),
+        }
+        self.available: dict[tuple[int, int], int] = {}
+        self.held: dict[tuple[int, int], int] = {}
+        self.holds: dict[int, tuple[int, int, int]] = {}
+        self.markets: dict[int, NaiveMarket] = {}
+        self.orders: list[NaiveOrder] = []
+        self.entered: dict[int, int] = {}
+        self.numbers = 0
+        self.trades = 0
+        self.ranks = 0
+        self.memory: list[tuple[int, int, int, AnyCommand]] = []
+        self.events: list[AnyEvent] = []
+
+    # ------------------------------------------------------------ one command
+
+    def apply(self, command: AnyCommand, now_ns: int) -> list[AnyEvent]:
+        self.seq += 1
+        self.now = max(self.now, now_ns)
+        self.memory = [m for m in self.memory if m[0] > self.now - 600 * SECOND]
+        self.events = []
+        due = [o for o in self.orders if o.terms.time_in_force == GTD]
+        for order in sorted(due, key=lambda o: (o.terms.expires_at_ns, o.number)):
+            if order.terms.expires_at_ns <= self.now:
+                self.end(order, EXPIRED, "gtd")
+        try:
+            self.dispatch(command)
+        except Refused as refusal:
+            account_id = getattr(command, "account_id", 0)
+            client_order_id = getattr(command, "client_order_id", "")
+            self.events.append(Rejected(str(refusal), account_id, client_order_id))
+        except Repeated as repeated:
+            self.events.append(repeated.answer)
+        return self.events
+
+    def dispatch(self, command: AnyCommand) -> None:
+        if isinstance(command, (Tick, Malformed)):
+            return
+        if isinstance(command, Quarantined):
+            self.venue = max(self.venue, CANCEL_ONLY)
+            self.events.append(VenueSet(self.venue))
+            return
+        ahead = 11 if isinstance(command, Place) else 301
+        fresh = self.now <= command.valid_until_ns <= self.now + ahead * SECOND
+        check(fresh, "expired_command")
+        for _, seq, number, earlier in self.memory:
+            if earlier.command_id == command.command_id:
+                self.repeat(command, earlier, seq, number)
+        number = self.place(command) if isinstance(command, Place) else 0
+        if not isinstance(command, Place):
+            check(1 <= len(command.command_id) <= 64, "invalid_command")
+            getattr(self, "do_" + type(command).__name__)(command)
+        self.memory.append((self.now, self.seq, number, command))
+
+    def repeat(self, command: AnyCommand, earlier: AnyCommand, seq: int, number: int) -> None:
+        def body(c: AnyCommand) -> AnyCommand:
+            return msgspec.structs.replace(c, valid_until_ns=0)
+
+        check(type(command) is type(earlier) and body(command) == body(earlier), "id_reused")
+        raise Repeated(Duplicate(seq, number))
+
+    # ------------------------------------------------------------ balances
+
+    def free(self, account_id: int, asset_id: int) -> int:
+        return self.available.get((account_id, asset_id), 0)
+
+    def move(self, account_id: int, asset_id: int, available: int, held: int = 0) -> None:
+        key = (account_id, asset_id)
+        self.available[key] = self.available.get(key, 0) + available
+        self.held[key] = self.held.get(key, 0) + held
+        if account_id != EXTERNAL_ACCOUNT_ID:
+            assert min(self.available[key], self.held[key]) >= 0, (key, self.seq)
+
+    def assets_of(self, order: NaiveOrder) -> tuple[int, int]:
+        """(what it spends, what it gains)"""
+        instrument = self.markets[order.terms.market_id].instrument
+        base, quote = instrument.base_asset_id, instrument.quote_asset_id
+        return (quote, base) if order.buys else (base, quote)
+
+    # ------------------------------------------------------------ accounts and markets
+
+    def check_account(self, account_id: int, group: int, limits: Limits) -> None:
+        sane = 1 <= account_id <= AMOUNT_MAX and abs(group) <= AMOUNT_MAX
+        counts = (
+            limits.max_open_orders,
+            limits.orders_per_second,
+            limits.repeated_orders_per_second,
+        )
+        check(sane and all(0 <= count <= INT32 for count in counts), "invalid_account")
+
+    def do_OpenAccount(self, c: OpenAccount) -> None:
+        check(c.account_id not in self.accounts, "account_exists")
+        self.check_account(c.account_id, c.trade_group, c.limits)
+        self.accounts[c.account_id] = NaiveAccount(c.trade_group, c.limits)
+        self.events.append(AccountOpened(c.account_id, c.trade_group, c.limits))
+
+    def do_SetAccount(self, c: SetAccount) -> None:
+        fixed = (EXTERNAL_ACCOUNT_ID, FEE_ACCOUNT_ID)
+        check(c.account_id in self.accounts and c.account_id not in fixed, "unknown_account")
+        self.check_account(c.account_id, c.trade_group, c.limits)
+        check(c.state in (NORMAL, REDUCE_ONLY, BLOCKED), "invalid_account")
+        account = self.accounts[c.account_id]
+        account.group, account.limits, account.state = c.trade_group, c.limits, c.state
+        self.events.append(AccountSet(c.account_id, c.state, c.trade_group, c.limits))
+
+    def check_instrument(self, i: Instrument) -> None:
+        ids = (i.market_id, i.base_asset_id, i.quote_asset_id)
+        most_lots = i.max_quantity_lots or AMOUNT_MAX
+        most_notional = i.max_notional_minor or AMOUNT_MAX
+        sane = (
+            all(1 <= number <= INT32 for number in ids)
+            and i.base_asset_id != i.quote_asset_id
+            and all(1 <= size <= AMOUNT_MAX for size in (i.lot_minor, i.tick_lot_minor))
+            and 1 <= i.min_quantity_lots <= most_lots <= AMOUNT_MAX
+            and 0 <= i.min_notional_minor <= most_notional <= AMOUNT_MAX
+            and i.max_quantity_lots >= 0
+            and i.max_notional_minor >= 0
+            and all(0 <= ppm <= 100_000 for ppm in (i.maker_fee_ppm, i.taker_fee_ppm))
+            and 1 <= i.band_bps <= 10_000
+            and i.state in (OPEN, CANCEL_ONLY, HALTED)
+            and 0 <= i.max_position_lots <= AMOUNT_MAX
+            and len(i.symbol) <= 200
+            and "\x00" not in i.symbol
+        )
+        check(sane, "invalid_instrument")
+
+    def do_ListInstrument(self, c: ListInstrument) -> None:
+        check(c.instrument.market_id not in self.markets, "market_exists")
+        self.check_instrument(c.instrument)
+        self.markets[c.instrument.market_id] = NaiveMarket(c.instrument)
+        self.events.append(InstrumentListed(c.instrument))
+
+    def do_SetInstrument(self, c: SetInstrument) -> None:
+        market = self.markets.get(c.instrument.market_id)
+        check(market, "unknown_market")
+        assert market is not None
+        self.check_instrument(c.instrument)
+        for name in ("base_asset_id", "quote_asset_id", "lot_minor", "tick_lot_minor"):
+            same = getattr(market.instrument, name) == getattr(c.instrument, name)
+            check(same, "invalid_instrument")
+        market.instrument = c.instrument
+        self.events.append(InstrumentSet(c.instrument))
+
+    def do_SetReference(self, c: SetReference) -> None:
+        market = self.markets.get(c.market_id)
+        check(market, "unknown_market")
+        assert market is not None
+        check(1 <= c.price_ticks <= AMOUNT_MAX, "invalid_price")
+        market.counted_from = len(market.trades)
+        market.fallback = c.price_ticks
+        self.events.append(ReferenceSet(c.market_id, c.price_ticks))
+
+    def do_SetRules(self, c: SetRules) -> None:
+        check(c.rules_version == 1, "rules_version")
+        self.events.append(RulesSet(1))
+
+    def do_SetVenue(self, c: SetVenue) -> None:
+        check(c.state in (OPEN, CANCEL_ONLY, HALTED), "invalid_venue_state")
+        self.venue = c.state
+        self.events.append(VenueSet(c.state))
+
+    # ------------------------------------------------------------ money
+
+    def check_text(self, text: str) -> None:
+        check(len(text) <= 200 and "\x00" not in text, "invalid_reference")
+
+    def do_Deposit(self, c: Deposit) -> None:
+        self.check_text(c.reference)
+        check(1 <= c.asset_id <= INT32, "invalid_asset")
+        known = c.account_id in self.accounts and c.account_id != EXTERNAL_ACCOUNT_ID
+        check(known, "unknown_account")
+        check(1 <= c.amount_minor <= AMOUNT_MAX, "amount_out_of_range")
+        issued = c.amount_minor - self.free(EXTERNAL_ACCOUNT_ID, c.asset_id)
+        check(issued <= AMOUNT_MAX, "amount_out_of_range")
+        self.move(EXTERNAL_ACCOUNT_ID, c.asset_id, -c.amount_minor)
+        self.move(c.account_id, c.asset_id, c.amount_minor)
+        self.events.append(Deposited(c.account_id, c.asset_id, c.amount_minor, c.reference))
+
+    def do_Hold(self, c: Hold) -> None:
+        check(self.venue != HALTED, "venue_halted")
+        check(c.account_id in self.accounts, "unknown_account")
+        check(self.accounts[c.account_id].state != BLOCKED, "account_blocked")
+        recent = {m[3].hold_id for m in self.memory if isinstance(m[3], Hold)}
+        check(c.hold_id not in self.holds and c.hold_id not in recent, "hold_exists")
+        check(1 <= c.amount_minor <= AMOUNT_MAX, "amount_out_of_range")
+        check(0 <= c.hold_id <= AMOUNT_MAX, "amount_out_of_range")
+        check(self.free(c.account_id, c.asset_id) >= c.amount_minor, "insufficient_balance")
+        self.move(c.account_id, c.asset_id, -c.amount_minor, c.amount_minor)
+        self.holds[c.hold_id] = (c.account_id, c.asset_id, c.amount_minor)
+        self.events.append(HoldPlaced(c.hold_id, c.account_id, c.asset_id, c.amount_minor))
+
+    def do_Settle(self, c: Settle) -> None:
+        check(c.hold_id in self.holds, "unknown_hold")
+        account_id, asset_id, amount = self.holds.pop(c.hold_id)
+        self.move(account_id, asset_id, 0, -amount)
+        self.move(EXTERNAL_ACCOUNT_ID, asset_id, amount)
+        self.events.append(HoldSettled(c.hold_id, account_id, asset_id, amount))
+
+    def do_Release(self, c: Release) -> None:
+        check(c.hold_id in self.holds, "unknown_hold")
+        account_id, asset_id, amount = self.holds.pop(c.hold_id)
+        self.move(account_id, asset_id, amount, -amount)
+        self.events.append(HoldReleased(c.hold_id, account_id, asset_id, amount))
+
+    def do_Transfer(self, c: Transfer) -> None:
+        self.check_text(c.reference)
+        check(len(c.legs) <= 1000, "amount_out_of_range")
+        for leg in c.legs:
+            check(1 <= leg.asset_id <= INT32, "invalid_asset")
+            check(leg.account_id in self.accounts, "unknown_account")
+            check(0 < abs(leg.amount_minor) <= AMOUNT_MAX, "amount_out_of_range")
+        check(len(c.legs) >= 2, "transfer_unbalanced")
+        for asset_id in {leg.asset_id for leg in c.legs}:
+            total = sum(leg.amount_minor for leg in c.legs if leg.asset_id == asset_id)
+            check(total == 0, "transfer_unbalanced")
+        for first in c.legs:
+            key = (first.account_id, first.asset_id)
+            change = sum(g.amount_minor for g in c.legs if (g.account_id, g.asset_id) == key)
+            after = self.free(*key) + change
+            if first.account_id == EXTERNAL_ACCOUNT_ID:
+                check(after >= -AMOUNT_MAX, "amount_out_of_range")
+            else:
+                check(after >= 0, "insufficient_balance")
+        for key in {(leg.account_id, leg.asset_id) for leg in c.legs}:
+            change = sum(g.amount_minor for g in c.legs if (g.account_id, g.asset_id) == key)
+            self.move(*key, change)
+        self.events.append(Transferred(c.legs, c.reference))
+
+    # ------------------------------------------------------------ cancels
+
+    def do_Cancel(self, c: Cancel) -> None:
+        for order in self.orders:
+            named = (
+                order.number == c.order_id
+                if c.order_id
+                else order.client_order_id == c.client_order_id
+            )
+            if named and order.account_id == c.account_id:
+                self.end(order, CANCELLED, "user")
+                return
+        raise Refused("order_not_found")
+
+    def do_CancelAll(self, c: CancelAll) -> None:
+        check(not c.market_id or c.market_id in self.markets, "unknown_market")
+        check(not c.account_id or c.account_id in self.accounts, "unknown_account")
+        for order in list(self.orders):
+            mine = not c.account_id or order.account_id == c.account_id
+            if mine and (not c.market_id or order.terms.market_id == c.market_id):
+                self.end(order, CANCELLED, "cancel_all" if c.account_id else "kill")
+
+    def end(self, order: NaiveOrder, status: int, reason: str) -> None:
+        self.orders.remove(order)
+        spends, _ = self.assets_of(order)
+        self.move(order.account_id, spends, order.hold, -order.hold)
+        self.events.append(
+            Closed(
+                order.number,
+                order.account_id,
+                order.terms.market_id,
+                order.terms.side,
+                status,
+                reason,
+                order.hold,
+                order.worst if order.rank else 0,
+                order.left if order.rank else 0,
+            )
+        )
+
+    # ------------------------------------------------------------ orders in
+
+    def place(self, c: Place) -> int:
+        check(c.account_id in self.accounts, "unknown_account")
+        account = self.accounts[c.account_id]
+        self.check_client_id(c)
+        self.check_throttle(account, c.terms)
+        t = c.terms
+        check(t.market_id in self.markets, "unknown_market")
+        market = self.markets[t.market_id]
+        self.check_states(account, market, t)
+        self.check_shape(t)
+        reference = self.reference(t.market_id)
+        around = reference or self.best_price(market, SELL if t.side == BUY else BUY)
+        self.check_price(market, t, reference, around)
+        self.check_size(account, market, t, around)
+        stays = t.order_type in (STOP, STOP_LIMIT) or (
+            t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
+        )
+        mine = [o for o in self.orders if o.account_id == c.account_id]
+        most = account.limits.max_open_orders
+        check(not stays or not most or len(mine) < most, "max_open_orders")
+        self.check_position(c.account_id, market, t, mine)
+        return self.enter(c, market, around)
+
+    def check_client_id(self, c: Place) -> None:
+        live = {(o.account_id, o.client_order_id): o for o in self.orders}
+        for _, seq, number, earlier in self.memory:
+            if not isinstance(earlier, Place) or earlier.account_id != c.account_id:
+                continue
+            if earlier.client_order_id == c.client_order_id:
+                check(earlier.terms == c.terms, "id_reused")
+                raise Repeated(Duplicate(seq, number))
+        order = live.get((c.account_id, c.client_order_id))
+        if order is not None:
+            check(order.terms == c.terms, "id_reused")
+            raise Repeated(Duplicate(self.entered[order.number], order.number))
+        check(1 <= len(c.command_id) <= 64, "invalid_command")
+        check(c.client_order_id, "client_order_id_required")
+        plain = all(" " <= letter <= "~" for letter in c.client_order_id)
+        check(plain and len(c.client_order_id) <= 64, "invalid_order")
+
+    def check_throttle(self, account: NaiveAccount, terms: Terms) -> None:
+        second = self.now // SECOND
+        account.placed = [p for p in account.placed if p[0] == second] + [(second, terms)]
+        most = account.limits.orders_per_second
+        check(not most or len(account.placed) <= most, "rate_limit")
+        run = 0
+        for _, earlier in reversed(account.placed):
+            if earlier != terms:
+                break
+            run += 1
+        most = account.limits.repeated_orders_per_second
+        check(not most or run <= most, "repeated_order")
+
+    def check_states(self, account: NaiveAccount, market: NaiveMarket, t: Terms) -> None:
+        states = (self.venue, market.instrument.state)
+        check(account.state != BLOCKED, "account_blocked")
+        check(self.venue != HALTED, "venue_halted")
+        check(market.instrument.state != HALTED, "market_halted")
+        check(CANCEL_ONLY not in states, "cancel_only")
+        check(account.state != REDUCE_ONLY or t.side != BUY, "reduce_only")
+
+    def check_shape(self, t: Terms) -> None:
+        forces = {
+            LIMIT: (GTC, IOC, FOK, GTD),
+            STOP_LIMIT: (GTC, IOC, FOK, GTD),
+            MARKET: (IOC, FOK),
+            STOP: (GTC, GTD),
+        }
+        priced = t.order_type in (LIMIT, STOP_LIMIT)
+        stop = t.order_type in (STOP, STOP_LIMIT)
+        check(t.order_type in forces, "invalid_order")
+        check(t.time_in_force in forces[t.order_type], "invalid_order")
+        check(t.side in (BUY, SELL), "invalid_order")
+        check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH), "invalid_order")
+        postable = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
+        check(not t.post_only or postable, "invalid_order")
+        check(priced or t.price_ticks == 0, "invalid_order")
+        check(stop or t.stop_ticks == 0, "invalid_order")
+        if t.quote_minor:
+            check(t.order_type == MARKET and t.time_in_force == IOC, "invalid_order")
+            check(t.side == BUY and t.quantity_lots == 0, "invalid_order")
+        if t.time_in_force == GTD:
+            check(self.now < t.expires_at_ns <= AMOUNT_MAX, "invalid_order")
+        else:
+            check(t.expires_at_ns == 0, "invalid_order")
+        check(not priced or 1 <= t.price_ticks <= AMOUNT_MAX, "invalid_price")
+        check(not stop or 1 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
+        amount = t.quote_minor if t.quote_minor else t.quantity_lots
+        check(1 <= amount <= AMOUNT_MAX, "invalid_quantity")
+
+    def band(self, market: NaiveMarket, side: int, price: int) -> int:
+        bps = market.instrument.band_bps
+        if side == BUY:
+            return price * (10_000 + bps) // 10_000
+        return max(1, rounded_up(price * (10_000 - bps), 10_000))
+
+    def check_price(self, m: NaiveMarket, t: Terms, reference: int, around: int) -> None:
+        buys = t.side == BUY
+        if t.order_type == MARKET:
+            check(around, "no_reference")
+        elif t.order_type == LIMIT:
+            if reference:
+                worst = self.band(m, t.side, reference)
+                inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
+                check(inside, "price_band")
+            opposite = self.best_price(m, SELL if buys else BUY)
+            meets = opposite and (t.price_ticks >= opposite if buys else t.price_ticks <= opposite)
+            check(not (t.post_only and meets), "post_only_would_take")
+        else:
+            crossed = m.last and (m.last >= t.stop_ticks if buys else m.last <= t.stop_ticks)
+            check(not crossed, "would_trigger")
+            if t.order_type == STOP_LIMIT:
+                worst = self.band(m, t.side, t.stop_ticks)
+                inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
+                check(inside, "price_band")
+
+    def check_size(self, account: NaiveAccount, m: NaiveMarket, t: Terms, around: int) -> None:
+        i = m.instrument
+        small = account.limits.below_minimums
+        notional = t.quote_minor
+        if not notional:
+            most = i.max_quantity_lots or AMOUNT_MAX
+            lots = t.quantity_lots
+            check(lots <= most and lots * i.lot_minor <= AMOUNT_MAX, "max_quantity")
+            check(small or lots >= i.min_quantity_lots, "min_quantity")
+            value = {LIMIT: t.price_ticks, STOP_LIMIT: t.price_ticks, STOP: t.stop_ticks}
+            notional = lots * value.get(t.order_type, around) * i.tick_lot_minor
+        check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
+        check(small or notional >= i.min_notional_minor, "min_notional")
+
+    def check_position(
+        self, account_id: int, m: NaiveMarket, t: Terms, mine: list[NaiveOrder]
+    ) -> None:
+        i = m.instrument
+        if not i.max_position_lots or t.side != BUY:
+            return
+        key = (account_id, i.base_asset_id)
+        lots = (self.available.get(key, 0) + self.held.get(key, 0)) // i.lot_minor
+        lots += sum(o.left for o in mine if o.buys and o.terms.market_id == i.market_id)
+        lots += t.quantity_lots
+        if t.quote_minor:
+            best = self.best_price(m, SELL)
+            affordable = self.affordable(t.quote_minor, i.taker_fee_ppm)
+            lots += affordable // (best * i.tick_lot_minor) if best else 0
+        check(lots <= i.max_position_lots, "max_position")
+
+    def affordable(self, budget: int, ppm: int) -> int:
+        """The largest notional that the budget pays with its fee, by trying."""
+        notional = budget * 1_000_000 // (1_000_000 + ppm)
+        while notional + 1 + fee_of(notional + 1, ppm) <= budget:
+            notional += 1
+        while notional + fee_of(notional, ppm) > budget:
+            notional -= 1
+        return notional
+
+    def highest_ppm(self, i: Instrument, t: Terms) -> int:
+        may_make = t.order_type in (LIMIT, STOP_LIMIT) and t.time_in_force in (GTC, GTD)
+        rates = []
+        if may_make:
+            rates.append(i.maker_fee_ppm)
+        if not t.post_only:
+            rates.append(i.taker_fee_ppm)
+        return max(rates)
+
+    def enter(self, c: Place, m: NaiveMarket, around: int) -> int:
+        t, i = c.terms, m.instrument
+        if t.order_type in (LIMIT, STOP_LIMIT):
+            worst = t.price_ticks
+        else:
+            worst = self.band(m, t.side, t.stop_ticks or around)
+        spends = i.quote_asset_id if t.side == BUY else i.base_asset_id
+        free = self.free(c.account_id, spends)
+        if t.side == SELL:
+            hold = t.quantity_lots * i.lot_minor
+        elif t.quote_minor:
+            hold = t.quote_minor
+        else:
+            notional = t.quantity_lots * worst * i.tick_lot_minor
+            hold = notional + fee_of(notional, self.highest_ppm(i, t)) + 1
+            if t.order_type == MARKET and hold > free:
+                best = self.best_price(m, SELL)
+                one_lot = self.affordable(free, i.taker_fee_ppm) >= best * i.tick_lot_minor
+                check(not best or one_lot, "insufficient_balance")
+                hold = free
+        check(0 < hold <= free, "insufficient_balance")
+        self.move(c.account_id, spends, -hold, hold)
+        self.numbers += 1
+        order = NaiveOrder(
+            self.numbers,
+            c.account_id,
+            c.client_order_id,
+            t,
+            worst,
+            hold,
+            t.quantity_lots,
+            i.maker_fee_ppm,
+            i.taker_fee_ppm,
+        )
+        self.orders.append(order)
+        self.entered[order.number] = self.seq
+        self.events.append(
+            Accepted(
+                order.number,
+                c.account_id,
+                c.client_order_id,
+                t,
+                spends,
+                hold,
+                i.maker_fee_ppm,
+                i.taker_fee_ppm,
+            )
+        )
+        if t.stop_ticks:
+            order.waiting = True
+        else:
+            trades = self.trades
+            self.execute(order)
+            if self.trades > trades:
+                self.wake_stops(m)
+        return order.number
+
+    # ------------------------------------------------------------ the market
+
+    def reference(self, market_id: int) -> int:
+        m = self.markets[market_id]
+        first = self.now // SECOND - 299
+        window = [trade for trade in m.trades[m.counted_from :] if trade[0] >= first]
+        lots = sum(trade[2] for trade in window)
+        return sum(trade[1] * trade[2] for trade in window) // lots if lots else m.fallback
+
+    def queue(self, m: NaiveMarket, side: int) -> list[NaiveOrder]:
+        """Resting orders of one side, in the order in which they trade."""
+        market_id = m.instrument.market_id
+        resting = [
+            o
+            for o in self.orders
+            if o.rank and o.terms.side == side and o.terms.market_id == market_id
+        ]
+        sign = -1 if side == BUY else 1
+        return sorted(resting, key=lambda o: (sign * o.worst, o.rank))
+
+    def best_price(self, m: NaiveMarket, side: int) -> int:
+        queue = self.queue(m, side)
+        return queue[0].worst if queue else 0
+
+    def execute(self, order: NaiveOrder) -> None:
+        t = order.terms
+        m = self.markets[t.market_id]
+        if t.time_in_force == FOK and not self.can_fill(order, m):
+            self.end(order, CANCELLED, "fok")
+            return
+        why = self.match(order, m)
+        if order not in self.orders:
+            return
+        if why == "self_trade":
+            self.end(order, EXPIRED, why)
+        elif t.order_type in (MARKET, STOP):
+            bought = t.quote_minor and order.took and why == "budget"
+            self.end(order, FILLED if bought else CANCELLED, why)
+        elif t.time_in_force in (GTC, GTD):
+            self.ranks += 1
+            order.rank = self.ranks
+            self.events.append(
+                Rested(order.number, order.account_id, t.market_id, t.side, order.worst, order.left)
+            )
+        else:
+            self.end(order, CANCELLED, "ioc")
+
+    def reaches(self, order: NaiveOrder, price: int) -> bool:
+        return price <= order.worst if order.buys else price >= order.worst
+
+    def budget(self, order: NaiveOrder) -> int:
+        """How much notional the order may still take; only a market buy can run short."""
+        if order.buys and order.terms.order_type == MARKET:
+            spent = order.took + fee_of(order.took, order.taker_ppm)
+            paid_in = self.paid_in[order.number]
+            assert spent <= paid_in
+            return self.affordable(paid_in, order.taker_ppm) - order.took
+        return AMOUNT_MAX * AMOUNT_MAX
+
+    @property
+    def paid_in(self) -> dict[int, int]:
+        return {e.order_id: e.hold_minor for e in self.events if isinstance(e, Accepted)}
+
+    def can_fill(self, order: NaiveOrder, m: NaiveMarket) -> bool:
+        budget = self.budget(order)
+        left = order.left
+        group = self.accounts[order.account_id].group
+        for maker in self.queue(m, SELL if order.buys else BUY):
+            if not self.reaches(order, maker.worst):
+                return False
+            if self.accounts[maker.account_id].group == group:
+                if order.terms.self_trade == EXPIRE_MAKER:
+                    continue
+                return False
+            lots = min(left, maker.left)
+            budget -= lots * maker.worst * m.instrument.tick_lot_minor
+            left -= lots
+            if budget < 0:
+                return False
+            if not left:
+                return True
+        return False
+
+    def match(self, order: NaiveOrder, m: NaiveMarket) -> str:
+        t = order.terms
+        group = self.accounts[order.account_id].group
+        price = 0
+        while True:
+            lot_value = price * m.instrument.tick_lot_minor
+            if t.quote_minor and price and self.budget(order) < lot_value:
+                return "budget"
+            queue = self.queue(m, SELL if order.buys else BUY)
+            if not queue:
+                return "no_liquidity"
+            maker = queue[0]
+            price = maker.worst
+            if not self.reaches(order, price):
+                return "band"
+            if self.accounts[maker.account_id].group == group:
+                self.events.append(Prevented(t.market_id, maker.number, order.number, t.self_trade))
+                if t.self_trade in (EXPIRE_MAKER, EXPIRE_BOTH):
+                    self.end(maker, EXPIRED, "self_trade")
+                if t.self_trade in (EXPIRE_TAKER, EXPIRE_BOTH):
+                    return "self_trade"
+                price = 0
+                continue
+            affordable = self.budget(order) // (price * m.instrument.tick_lot_minor)
+            if not affordable:
+                return "budget"
+            wanted = maker.left if t.quote_minor else min(maker.left, order.left)
+            self.trade(maker, order, m, min(wanted, affordable))
+            if not t.quote_minor and not order.left:
+                self.orders.remove(order)
+                return ""
+
+    def trade(self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int) -> None:
+        i = m.instrument
+        price = maker.worst
+        quote, base = price * lots * i.tick_lot_minor, lots * i.lot_minor
+        maker_fee = fee_of(maker.made + quote, maker.maker_ppm) - fee_of(
+            maker.made, maker.maker_ppm
+        )
+        taker_fee = fee_of(taker.took + quote, taker.taker_ppm) - fee_of(
+            taker.took, taker.taker_ppm
+        )
+        maker.made += quote
+        taker.took += quote
+        maker.left -= lots
+        if not taker.terms.quote_minor:
+            taker.left -= lots
+        maker_used = self.settle(maker, i, quote, base, maker_fee)
+        taker_used = self.settle(taker, i, quote, base, taker_fee)
+        self.move(FEE_ACCOUNT_ID, i.quote_asset_id, maker_fee + taker_fee)
+        if not maker.left:
+            self.orders.remove(maker)
+        self.trades += 1
+        m.last = m.fallback = price
+        m.trades.append((self.now // SECOND, price, lots))
+        self.events.append(
+            Trade(
+                self.trades,
+                i.market_id,
+                taker.terms.side,
+                price,
+                lots,
+                base,
+                quote,
+                maker.number,
+                maker.account_id,
+                maker_fee,
+                maker_used,
+                maker.left,
+                taker.number,
+                taker.account_id,
+                taker_fee,
+                taker_used,
+                taker.left,
+            )
+        )
+
+    def settle(self, o: NaiveOrder, i: Instrument, quote: int, base: int, fee: int) -> int:
+        """Balances of one side of a trade; answers by how much the order's hold fell."""
+        if not o.buys:
+            o.hold -= base
+            self.move(o.account_id, i.base_asset_id, 0, -base)
+            self.move(o.account_id, i.quote_asset_id, quote - fee)
+            return base
+        keep = o.hold - quote - fee
+        assert keep >= 0
+        if not o.terms.quote_minor:
+            notional = o.left * o.worst * i.tick_lot_minor
+            terms_of_entry = msgspec.structs.replace(
+                i, maker_fee_ppm=o.maker_ppm, taker_fee_ppm=o.taker_ppm
+            )
+            worst = notional + fee_of(notional, self.highest_ppm(terms_of_entry, o.terms)) + 1
+            keep = min(keep, worst) if o.left else 0
+        used = o.hold - keep
+        o.hold = keep
+        self.move(o.account_id, i.quote_asset_id, used - quote - fee, -used)
+        self.move(o.account_id, i.base_asset_id, base)
+        return used
+
+    def wake_stops(self, m: NaiveMarket) -> None:
+        while True:
+            for order in self.orders:
+                if order.waiting and order.terms.market_id == m.instrument.market_id:
+                    stop = order.terms.stop_ticks
+                    if m.last >= stop if order.buys else m.last <= stop:
+                        break
+            else:
+                return
+            order.waiting = False
+            self.events.append(Triggered(order.number, order.account_id, order.terms.market_id))
+            self.execute(order)
