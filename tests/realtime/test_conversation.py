@@ -166,19 +166,20 @@ async def test_a_private_topic_is_refused_and_nothing_is_delivered(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_an_app_may_say_why_not(
-    peer: Callable[..., Peer], topic_kind: Callable[..., None]
+@pytest.mark.parametrize(("public", "code"), [(True, "unknown_market"), (False, "forbidden")])
+async def test_only_of_public_things_is_it_said_that_they_do_not_exist(
+    peer: Callable[..., Peer], topic_kind: Callable[..., None], public: bool, code: str
 ) -> None:
     def authorise(user: object, match: topics.Match) -> bool:
         raise NotFound("unknown_market", "There is no such market.")
 
-    topic_kind("test.{name}", authorise=authorise)
+    topic_kind("test.{name}", authorise=authorise, public=public)
     socket = peer()
     await socket.open()
 
     await socket.say(op="subscribe", topic="test.numbers")
 
-    assert (await socket.hear())["code"] == "unknown_market"
+    assert (await socket.hear())["code"] == code
 
 
 @pytest.fixture

@@ -47,16 +47,24 @@ class WebServer:
         self.kind = kind
         self.port = free_port()
         self._sockets = ExitStack()
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
-        self.process = subprocess.Popen(
-            [sys.executable, *COMMANDS[kind], str(self.port)], cwd=ROOT, env=environment
-        )
-        self._wait()
+        self.process = self._start()
 
-    def _wait(self) -> None:
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
+        process = subprocess.Popen(
+            [sys.executable, *COMMANDS[self.kind], str(self.port)], cwd=ROOT, env=environment
+        )
+        self._wait(process)
+        return process
+
+    def restart(self) -> None:
+        self.stop()
+        self.process = self._start()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, f"{self.kind} ended at once"
+            assert process.poll() is None, f"{self.kind} ended at once"
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:

@@ -15,7 +15,7 @@ import orjson
 from channels.consumer import AsyncConsumer
 
 from apps.core import clock, web
-from apps.core.errors import Invalid, NotAllowed, NotSignedIn, TooMany
+from apps.core.errors import Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from apps.core.realtime import calls, identity, threads, topics
 from apps.core.realtime.frames import frame
 from apps.core.realtime.handshake import Visit, read_visit
@@ -215,7 +215,14 @@ class _Conversation:
         if kind.authorise is topics.anyone or (kind.public and self._hub.is_followed(topic)):
             return
         user = self._who.user if self._who else None
-        if not await threads.reads.run(kind.authorise, user, match):
+        try:
+            allowed = await threads.reads.run(kind.authorise, user, match)
+        except NotFound:
+            if kind.public:
+                raise
+            # What is private and what is not there look the same to a stranger.
+            allowed = False
+        if not allowed:
             raise NotAllowed("forbidden", "You may not read this.")
 
     async def _unsubscribe(self, message: dict[str, Any]) -> None:
