@@ -212,7 +212,7 @@ def _tickers(instruments: list[Instrument], now: datetime) -> list[Ticker24h]:
         cursor.execute(
             """
             SELECT market.id, last.price_ticks, last.at, newest.close_ticks, newest.at,
-                day.open_ticks, day.high_ticks, day.low_ticks, day.volume_lots, day.quote_minor
+                first.open_ticks, day.high_ticks, day.low_ticks, day.volume_lots, day.quote_minor
             FROM unnest(%s::integer[]) AS market(id)
             LEFT JOIN LATERAL (
                 SELECT price_ticks, at FROM markets_trade
@@ -222,15 +222,18 @@ def _tickers(instruments: list[Instrument], now: datetime) -> list[Ticker24h]:
                 SELECT close_ticks, at FROM markets_candle
                 WHERE instrument_id = market.id ORDER BY at DESC LIMIT 1
             ) AS newest ON true
+            LEFT JOIN LATERAL (
+                SELECT open_ticks FROM markets_candle
+                WHERE instrument_id = market.id AND at >= %s ORDER BY at LIMIT 1
+            ) AS first ON true
             CROSS JOIN LATERAL (
-                SELECT (array_agg(open_ticks ORDER BY at))[1] AS open_ticks,
-                    max(high_ticks) AS high_ticks, min(low_ticks) AS low_ticks,
+                SELECT max(high_ticks) AS high_ticks, min(low_ticks) AS low_ticks,
                     coalesce(sum(volume_lots), 0)::bigint AS volume_lots,
                     coalesce(sum(quote_minor), 0)::bigint AS quote_minor
                 FROM markets_candle WHERE instrument_id = market.id AND at >= %s
             ) AS day
             """,
-            [[instrument.id for instrument in instruments], since],
+            [[instrument.id for instrument in instruments], since, since],
         )
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
     return [_ticker(instrument, *rows[instrument.id]) for instrument in instruments]

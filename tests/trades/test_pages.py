@@ -1,0 +1,150 @@
+"""Lists of orders and fills: whose they are, in which order, in how many queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.core.errors import Invalid, NotFound
+from apps.trades.actions import cancel_order
+from apps.trades.presentation import fill_json, order_json
+from apps.trades.queries import fills_page, open_orders, order_for, orders_page
+from tests.factories import Trader, listed, trader
+
+
+@pytest.fixture
+def ada() -> Trader:
+    listed()
+    listed("ETH-USDT")
+    return trader(USDT="100000", BTC="1")
+
+
+@pytest.fixture
+def bob() -> Trader:
+    return trader(USDT="100000", BTC="1", ETH="10")
+
+
+def test_orders_are_read_newest_first_page_by_page(
+    ada: Trader, bob: Trader, django_assert_num_queries: Any
+) -> None:
+    placed = [ada.buy("0.001", f"{50_000 + number}") for number in range(5)]
+    bob.buy("0.001", "40000")
+
+    with django_assert_num_queries(1):
+        first = orders_page(viewer=ada.user, account=ada.account, limit=2)
+        shown = [order_json(order) for order in first.items]
+    second = orders_page(viewer=ada.user, account=ada.account, limit=2, before=first.next)
+    third = orders_page(viewer=ada.user, limit=2, before=second.next)
+
+    assert [order["id"] for order in shown] == [str(placed[4].id), str(placed[3].id)]
+    assert [order.id for order in second.items] == [placed[2].id, placed[1].id]
+    assert ([order.id for order in third.items], third.next) == ([placed[0].id], None)
+
+
+def test_orders_are_filtered(ada: Trader, bob: Trader, django_assert_num_queries: Any) -> None:
+    bob.sell("0.002", "50000")
+    filled = ada.buy("0.001", "50000")
+    partly = ada.buy("0.0015", "50000", client_order_id="mine")
+    ended = ada.buy("0.001", "40000")
+    cancel_order(actor=ada.user, order_id=ended.id)
+    waiting = ada.buy("0.1", "3000", market="ETH-USDT")
+
+    def ids(**filters: Any) -> list[int]:
+        with django_assert_num_queries(1):
+            page = orders_page(viewer=ada.user, account=ada.account, **filters)
+        return [order.id for order in page.items]
+
+    assert ids() == [waiting.id, ended.id, partly.id, filled.id]
+    assert ids(status="open") == [waiting.id, partly.id]
+    assert ids(status="partially_filled") == [partly.id]
+    assert ids(status="filled") == [filled.id]
+    assert ids(status="cancelled") == [ended.id]
+    assert ids(market="eth-usdt") == [waiting.id]
+    assert ids(market="NONE") == []
+    assert ids(client_order_id="mine") == [partly.id]
+    assert ids(client_order_id="mine", status="cancelled") == []
+    with django_assert_num_queries(1):
+        assert [row.id for row in open_orders(viewer=ada.user, account=ada.account)] == [
+            waiting.id, partly.id,
+        ]  # fmt: skip
+    with django_assert_num_queries(1):
+        order_json(order_for(viewer=ada.user, order_id=str(partly.id)))
+
+
+def test_fills_are_their_owners_sides(
+    ada: Trader, bob: Trader, django_assert_num_queries: Any
+) -> None:
+    bob.sell("0.002", "50000")
+    first = ada.buy("0.001", "50000")
+    second = ada.buy("0.001", "50000")
+
+    with django_assert_num_queries(1):
+        page = fills_page(viewer=ada.user, account=ada.account)
+        mine = [fill_json(fill) for fill in page.items]
+    theirs = [fill_json(fill) for fill in fills_page(viewer=bob.user).items]
+
+    assert [(row["order_id"], row["side"], row["role"], row["fee"]) for row in mine] == [
+        (str(second.id), "buy", "taker", "0.05"), (str(first.id), "buy", "taker", "0.05"),
+    ]  # fmt: skip
+    assert [(row["side"], row["role"], row["fee"]) for row in theirs] == [
+        ("sell", "maker", "0.04"), ("sell", "maker", "0.04"),
+    ]  # fmt: skip
+    assert [row["trade_id"] for row in mine] == [row["trade_id"] for row in theirs]
+    assert len({row["id"] for row in mine + theirs}) == 4
+    (of_first,) = fills_page(viewer=ada.user, order_id=str(first.id)).items
+    assert of_first.order_id == first.id
+    assert fills_page(viewer=ada.user, order_id="x").items == []
+    assert fills_page(viewer=ada.user, market="ETH-USDT").items == []
+    one = fills_page(viewer=ada.user, limit=1)
+    (other,) = fills_page(viewer=ada.user, limit=1, before=one.next).items
+    assert other.order_id == first.id
+
+
+def test_nobody_reads_foreign_orders(ada: Trader, bob: Trader) -> None:
+    ada.buy("0.001", "50000")
+
+    for work in (orders_page, open_orders, fills_page):
+        for viewer in (bob.user, None):
+            with pytest.raises(NotFound) as refused:
+                work(viewer=viewer, account=ada.account)
+            assert refused.value.code == "unknown_account"
+    assert orders_page(viewer=bob.user).items == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "code"),
+    [({"status": "closed"}, "invalid_status"), ({"before": "x"}, "invalid_cursor"),
+     ({"limit": 0}, "invalid_limit")],
+)  # fmt: skip
+def test_filters_that_make_no_sense_are_refused(
+    ada: Trader, filters: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        orders_page(viewer=ada.user, **filters)
+
+    assert refused.value.code == code
+
+
+def test_placing_an_order_costs_few_queries(
+    ada: Trader, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Market and, where the caller gave an id of his own, what is under it already."""
+    sent: list[Any] = []
+
+    class Stop(Exception):
+        pass
+
+    class NoEngine:
+        def submit_many(self, commands: list[Any]) -> None:
+            sent.extend(commands)
+            raise Stop
+
+    monkeypatch.setattr("apps.trades.actions.get_gateway", NoEngine)
+
+    with django_assert_max_num_queries(1), pytest.raises(Stop):
+        ada.buy("0.001", "50000")
+    with django_assert_max_num_queries(2), pytest.raises(Stop):
+        ada.buy("0.001", "50000", client_order_id="mine")
+
+    assert [command.account_id for command in sent] == [ada.account.id] * 2
