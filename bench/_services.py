@@ -46,7 +46,7 @@ class Services:
             "REDIS_URL": self.valkey.url(),
             "KEY_PREFIX": "bench:",
             "DATA_DIR": str(self.folder / "data"),
-            "LOG_LEVEL": "WARNING",
+            "LOG_LEVEL": "INFO",
         }
         self.run("manage", "migrate", "--skip-checks", "--verbosity", "0")
 
@@ -74,7 +74,7 @@ class Services:
                 *(sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", "matching"),
                 *("-n", f"matching-{letter}@%h", "-P", "threads", "-c", "2"),
                 *("--without-gossip", "--without-mingle", "--prefetch-multiplier", "1"),
-                *("--loglevel", "WARNING"),
+                *("--loglevel", "INFO"),
             ],
             cwd=ROOT,
             env=self.environment,

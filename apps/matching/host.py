@@ -28,10 +28,6 @@ logger = logging.getLogger(__name__)
 STANDBY_SECONDS: Final = 0.1
 RECONNECT_SECONDS: Final = 0.2
 
-# Young objects are looked at as ever; the whole heap never is: the engine makes no cycles, and a
-# full collection would stop trading.
-GC_THRESHOLDS: Final = (50_000, 50, 1_000_000_000)
-
 
 class Stopped(Exception):
     """The process was told to stop while it was getting ready."""
@@ -115,4 +111,5 @@ def _stand_by(
 def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    # A full collection would stop trading.
+    gc.set_threshold(*replay.GC_THRESHOLDS)

@@ -32,7 +32,7 @@ class Report:
 def verify(*, shard: int, progress: Callable[[int], None] | None = None) -> Report:
     """Replay the journal from its first command and compare everything with it."""
     report = Report()
-    with transaction.atomic(), connection.cursor() as wrapper:
+    with replay.young_collections_only(), transaction.atomic(), connection.cursor() as wrapper:
         cursor: Any = wrapper.cursor
         _see_one_moment(cursor)
         try:

@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from apps.matching import host, journal, lease, servers
+from apps.matching import journal, lease, servers
 from apps.matching.lease import Lease, LeaseLost
 from apps.matching.models import JournalRow
 from apps.matching.servers import Connection
@@ -194,7 +194,3 @@ def test_a_journal_that_ends_before_the_lease_stops_the_host(
 
     assert isinstance(error, journal.CorruptJournal)
     assert error.seq == 1
-
-
-def test_host_module_settles_memory_without_a_full_collection() -> None:
-    assert host.GC_THRESHOLDS[2] >= 1_000_000_000
