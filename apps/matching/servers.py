@@ -54,6 +54,8 @@ def _address() -> dict[str, Any]:
         "password": database["PASSWORD"],
         "host": database["HOST"],
         "port": database["PORT"],
+        # What the address says of TLS; times and limits are our own.
+        **{k: v for k, v in database.get("OPTIONS", {}).items() if k.startswith("ssl")},
     }
 
 

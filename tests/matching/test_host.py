@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.core.management import call_command
 
 from apps.core.errors import Unavailable
 from apps.engine.engine import Engine
@@ -457,3 +459,27 @@ def test_names_in_valkey_carry_the_prefix() -> None:
     ]  # fmt: skip
     assert names[0] == f"{settings.KEY_PREFIX}engine:0:in:3"
     assert all(name.startswith(settings.KEY_PREFIX) for name in names)
+
+
+def test_staff_close_and_open_the_venue(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    stream_gateway.submit(place(ALICE, "a-1"))
+    valkey.set(wire.alarm_key(0), "look here")
+
+    call_command("venue", "halted", "--cancel-all", stdout=io.StringIO())
+    refused = stream_gateway.submit(place(ALICE, "a-2"))
+
+    assert refused.rejected == Rejected("venue_halted", ALICE, "a-2")
+    cancelled = rows()[-2].batch().entries[-1].events
+    assert [(e.order_id, e.reason) for e in cancelled if isinstance(e, Closed)] == [(1, "kill")]
+    assert queries.engine_health()["alarm"] == "look here"
+
+    said = io.StringIO()
+    call_command("venue", "open", stdout=said)
+
+    assert said.getvalue() == "The venue is open from seq 12 on.\n"
+    assert stream_gateway.submit(place(ALICE, "a-3")).rejected is None
+    assert queries.engine_health()["alarm"] == ""

@@ -1,0 +1,35 @@
+"""What staff do to the venue as a whole."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.conf import settings
+
+from apps.core.errors import Refused
+from apps.core.realtime.connections import client
+from apps.engine.messages import CANCEL_ONLY, HALTED, OPEN, AnyCommand, CancelAll, SetVenue
+from apps.matching import wire
+from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
+
+VENUE_STATES: Final = {"open": OPEN, "cancel_only": CANCEL_ONLY, "halted": HALTED}
+VALID_SECONDS: Final = 10.0
+
+
+def set_venue(*, state: str, cancel_all: bool = False) -> int:
+    """Set the venue's state, cancel every order if asked to, and return the seq of the change.
+
+    Opening the venue also takes back the alarm that may have closed it.
+    """
+    commands: list[AnyCommand] = [
+        SetVenue(new_command_id(), valid_until_ns(VALID_SECONDS), VENUE_STATES[state])
+    ]
+    if cancel_all:
+        commands.append(CancelAll(new_command_id(), valid_until_ns(VALID_SECONDS), 0))
+    replies = get_gateway().submit_many(commands)
+    for reply in replies:
+        if reply.rejected is not None:
+            raise Refused(reply.rejected.reason, "The engine refused to change the venue.")
+    if state == "open" and settings.MATCHING_GATEWAY == "stream":
+        client().delete(wire.alarm_key(settings.MATCHING_SHARD))
+    return replies[0].seq
