@@ -60,11 +60,7 @@ def register_person(
         is_superuser=is_superuser,
     )
     user.set_password(password)
-    try:
-        with transaction.atomic():
-            user.save()
-    except IntegrityError:
-        raise Conflict("email_taken", "There is an account with this address already.") from None
+    _save_new(user)
     person_arrived(user, now)
     return user
 
@@ -74,7 +70,7 @@ def fill_in_person(*, user: User, email: str, password: str, display_name: str) 
     user.email = email.lower()
     user.display_name = display_name
     user.set_password(password)
-    user.save()
+    _save_new(user)
     return user
 
 
@@ -160,6 +156,15 @@ def forget_old_tokens(*, now: datetime) -> int:
     """Drop sign-ins without a token that could still be used; return how many rows."""
     RefreshToken.objects.filter(expires_at__lt=now).delete()
     return SignIn.objects.filter(refresh_tokens=None).delete()[0]
+
+
+def _save_new(user: User) -> None:
+    """Keep a new person; of two who take one address at once, the second is refused."""
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        raise Conflict("email_taken", "There is an account with this address already.") from None
 
 
 def _end(sign_in_id: uuid.UUID, reason: str, now: datetime) -> None:

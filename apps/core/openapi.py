@@ -108,6 +108,8 @@ def documented(
     refused = {429: "rate_limited", 503: "database_unavailable", **(refusals or {})}
     if not public:
         refused = {401: "token_invalid", **refused}
+    if query is not None:
+        refused = {400: "unknown_parameter", **refused}
     if body is not None:
         refused = {400: "unknown_field", 413: "body_too_large", 415: "unsupported_media_type",
                    **refused}  # fmt: skip

@@ -84,6 +84,31 @@ def test_an_address_is_taken_once_in_whichever_case(client: Client) -> None:
     assert not _is_signed_in(client)
 
 
+def test_of_two_who_take_an_address_at_once_one_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _signed_up()
+    # The form's own look-up came before the other's row was there.
+    monkeypatch.setattr(
+        "apps.accounts.forms.SignupForm.validate_unique_email", lambda form, value: value
+    )
+
+    response = client.post(SIGN_UP, {**NEW, "display_name": "Eve"})
+
+    assert response.status_code == 409
+    assert User.objects.get().display_name == "Ada L"
+    assert not _is_signed_in(client)
+
+
+def test_a_form_of_a_hundred_thousand_fields_is_refused(client: Client) -> None:
+    fields = "&".join(f"f{index}=1" for index in range(100_000))
+
+    response = client.post(SIGN_UP, fields, content_type="application/x-www-form-urlencoded")
+
+    assert response.status_code in (400, 413)
+    assert not User.objects.exists()
+
+
 def test_signing_in_and_out(client: Client) -> None:
     _signed_up()
 
