@@ -111,7 +111,10 @@ def test_a_replay_takes_the_place_of_its_market_only(instruments, tmp_path):
     assert isinstance(feed, MergedFeed)
     steps = feed.steps()
     assert [market.market_id for market in next(steps).markets] == [1]
-    assert [market.market_id for market in next(steps).markets] == [1, 2, 3, 4, 5, 6]
+    second = next(steps)
+    assert [market.market_id for market in second.markets] == [1, 2, 3, 4, 5, 6]
+    eth, eth_btc = second.markets[1].middle_ticks(), second.markets[5].middle_ticks()
+    assert abs(eth_btc - eth * 1_000 // 100) <= eth_btc // 500
     assert sources.open_replay(instruments, []) is None
 
 

@@ -63,6 +63,10 @@ def test_the_first_step_shows_every_market_at_its_price():
     assert 3_400 < step.markets[5].middle_ticks() < 3_600
 
 
+def test_a_world_without_markets_ends_at_once():
+    assert list(SyntheticFeed([], seed=1, start_fine=start_prices({})).steps()) == []
+
+
 def test_books_are_well_formed_and_prints_happen_where_they_can():
     last: dict[int, tuple] = {}
     trades = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from apps.markets.feeds.base import Feed, MarketScale, MergedFeed
+from apps.markets.feeds.prices import FINE
 from apps.markets.feeds.recorded import RecordedFeed
 from apps.markets.feeds.synthetic import SyntheticFeed, start_prices
 from apps.markets.feeds.world import MARKETS
@@ -72,6 +73,8 @@ def choose_feed(
         return SyntheticFeed(scales, seed=seed, start_fine=start_fine)
     others = [scale for scale in scales if scale.symbol != REPLAY_SYMBOL]
     tick_minor = next(scale.tick_minor for scale in scales if scale.symbol == REPLAY_SYMBOL)
+    # The rest of the world begins where the recording does: no market leaps to follow it.
+    start_fine[REPLAY_ASSET] = replay.first_middle_ticks() * tick_minor * FINE
     synthetic = SyntheticFeed(
         others,
         seed=seed,

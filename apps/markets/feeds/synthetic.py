@@ -56,7 +56,8 @@ class SyntheticFeed:
 
     def steps(self) -> Iterator[Step]:
         at_ns = 0
-        while True:
+        # Without a market there is never anything to yield.
+        while self._books:
             at_ns += STEP_NS
             self._advance()
             fine, heat = self._process.fine, self._process.heat_milli

@@ -6,7 +6,6 @@ import logging
 import signal
 import threading
 import time
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -16,16 +15,11 @@ from django.db import close_old_connections
 
 from apps.core.errors import DomainError
 from apps.markets.feeds import sources
-from apps.markets.feeds.recorded import parse_speed
 from apps.markets.feeds.world import MARKETS
 from apps.markets.models import Instrument
 from apps.matching.follow import follow
 from apps.matching.gateway import get_gateway
-from apps.trades.liquidity import funding
-from apps.trades.liquidity.desk import Desk, HouseMarket
-from apps.trades.liquidity.process import LiquidityProcess
-from apps.trades.liquidity.rules import SizeLimits
-from apps.trades.liquidity.watcher import Watcher
+from apps.trades.liquidity.assembly import assemble
 
 logger = logging.getLogger(__name__)
 
@@ -48,34 +42,19 @@ class Command(BaseCommand):
         instruments = _wait_for_instruments(stop)
         if not instruments:
             return
-        seed = options["seed"]
         try:
-            process = _build(instruments, int(time.time()) if seed is None else seed)
+            process = assemble(
+                instruments=instruments,
+                gateway=get_gateway(),
+                follow=follow,
+                seed=int(time.time()) if options["seed"] is None else options["seed"],
+                captures=settings.REPLAY,
+                speed=settings.REPLAY_SPEED,
+            )
             self.stdout.write(f"Making markets: {', '.join(i.symbol for i in instruments)}")
             process.run(stop)
         except DomainError as error:
             raise CommandError(f"{error.message} ({error.code})") from None
-
-
-def _build(instruments: list[Instrument], seed: int) -> LiquidityProcess:
-    replay = sources.open_replay(instruments, settings.REPLAY, parse_speed(settings.REPLAY_SPEED))
-    assets = {asset.id: asset for market in instruments for asset in (market.base, market.quote)}
-    amounts = {asset.id: funding.top_up_minor(asset.code, asset.scale) for asset in assets.values()}
-    return LiquidityProcess(
-        feed=sources.choose_feed(instruments, seed=seed, replay=replay),
-        desk=Desk(get_gateway(), [_house_market(market) for market in instruments], amounts),
-        watcher=Watcher(follow),
-        shortfalls=partial(funding.shortfalls, amounts),
-    )
-
-
-def _house_market(instrument: Instrument) -> HouseMarket:
-    limits = SizeLimits(
-        instrument.max_quantity_lots, instrument.max_notional_minor, instrument.tick_lot_minor
-    )
-    return HouseMarket(
-        instrument.id, instrument.symbol, instrument.base_id, instrument.quote_id, limits
-    )
 
 
 def _wait_for_instruments(stop: threading.Event) -> list[Instrument]:
