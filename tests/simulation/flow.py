@@ -84,6 +84,7 @@ class Flow:
         self.groups = draw.choice((2, 5, 100, 100))
         self.spread = draw.choice((2, 5, 12, 40))
         self.lots = draw.choice((3, 20, 500))
+        self.cluster = draw.choice((1, 1, 4, 10))
         self.hostile = draw.choice((0.0, 0.05, 0.05, 0.3))
         self.hurry_ns = draw.choice((1_000, SECOND // 20, SECOND // 2, 5 * SECOND))
         self.takers = draw.choice((0.05, 0.15, 0.4))
@@ -125,7 +126,7 @@ class Flow:
         draw = self.random
         self.now_ns += draw.randrange(1 + self.hurry_ns)
         if draw.random() < 0.003:
-            self.now_ns += draw.choice((30, 200, 301, 599, 601, 5000)) * SECOND
+            self.now_ns += draw.choice((30, 200, 299, 300, 599, 601, 5000)) * SECOND
 
     def _head(self, ahead: int = 5) -> tuple[bytes, int]:
         self.issued += 1
@@ -198,6 +199,8 @@ class Flow:
         order_id = draw.choice(list(self.live))
         account_id, client_order_id, market_id = self.live[order_id]
         chance = draw.random()
+        if chance < self.hostile / 5:
+            return Cancel(*self._head(), draw.choice(self.accounts), order_id)
         if chance < 0.7:
             return Cancel(*self._head(), account_id, order_id)
         if chance < 0.9:
@@ -282,7 +285,17 @@ class Flow:
         away = draw.randrange(1 + self.spread) * sign
         if draw.random() < 0.03:
             away *= 30
-        return max(1, self.mid[market_id] + away)
+        return self._clustered(self.mid[market_id] + away)
+
+    def _clustered(self, price: int) -> int:
+        return max(self.cluster, price - price % self.cluster)
+
+    def _stop(self, market_id: int, side: int) -> int:
+        """Mostly on the side from which it is not crossed yet."""
+        away = 1 + self.random.randrange(1 + self.spread)
+        if self.random.random() < 0.15:
+            away = -away
+        return self._clustered(self.mid[market_id] + (away if side == BUY else -away))
 
     def _place(self, account_id: int) -> Place:
         self.clients += 1
@@ -301,8 +314,11 @@ class Flow:
         lots, quote = draw.randint(1, self.lots), 0
         if kind == MARKET and side == BUY and force == IOC and draw.random() < 0.5:
             lots, quote = 0, draw.randint(1, self.lots * self.mid[market_id] * 10)
-        stop = self._price(market_id) if kind in (STOP, STOP_LIMIT) else 0
+        stop = self._stop(market_id, side) if kind in (STOP, STOP_LIMIT) else 0
         price = self._price(market_id, side) if kind in (LIMIT, STOP_LIMIT) else 0
+        if kind == STOP_LIMIT and draw.random() < 0.6:
+            # Passive when it wakes up: it will rest behind orders that are younger.
+            price = max(1, stop - self.cluster if side == BUY else stop + self.cluster)
         expires = self.now_ns + draw.randint(1, 40 * SECOND) if force == GTD else 0
         post_only = kind == LIMIT and force in (GTC, GTD) and draw.random() < 0.15
         self_trade = draw.choice((1, 1, 2, 3))
