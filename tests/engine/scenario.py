@@ -1,0 +1,252 @@
+"""Scenarios in words: the book before, what people do, what comes of it, the book after.
+
+    market   maker fee 800 ppm, taker fee 1000 ppm, reference 100
+    before   ask 102  carl 4
+             ask 101  ben 2, cleo 1
+             bid  99  anna 3
+             stop sell 95 eve 3
+    do       dora buys 5 @ 102
+    events   trade 2 @ 101 ben dora
+             ...
+    after    ask 102  carl 2
+             bid  99  anna 3
+    money    dora  quote 395 held 0, base 105 held 0
+
+Everybody starts with the money that ``start`` names (10,000 of each asset otherwise). ``anna.2``
+is another account of anna's trade group. What a section does not name is not checked, but for
+``after``: where it stands, it is the whole book.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from apps.engine.messages import (
+    BUY,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    FOK,
+    GTC,
+    GTD,
+    IOC,
+    LIMIT,
+    MARKET,
+    SELL,
+    STOP,
+    STOP_LIMIT,
+    Accepted,
+    AnyEvent,
+    Cancel,
+    Closed,
+    Prevented,
+    Rejected,
+    Rested,
+    Terms,
+    Trade,
+    Triggered,
+)
+from tests.engine.venue import MARKET_ID, SECOND, Venue, market
+
+SECTIONS = ("market", "start", "before", "do", "events", "after", "money")
+SIDES = {"buys": BUY, "sells": SELL, "buy": BUY, "sell": SELL, "bid": BUY, "ask": SELL}
+FORCES = {"ioc": IOC, "fok": FOK, "gtd": GTD}
+STATUS = {FILLED: "filled", CANCELLED: "cancelled", EXPIRED: "expired"}
+START = 10_000
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    current = ""
+    for line in text.strip("\n").splitlines():
+        if not line.strip():
+            continue
+        first, _, rest = line.strip().partition(" ")
+        if first in SECTIONS and True:
+            current, line = first, rest
+            found.setdefault(current, [])
+        if line.strip():
+            found[current].append(" ".join(line.split()))
+    return found
+
+
+def play(text: str) -> None:
+    """Plays one scenario and asserts all that it tells."""
+    told = sections(text)
+    venue = _opened(told)
+    for line in told.get("before", []):
+        _put(venue, line)
+    events: list[AnyEvent] = []
+    for line in told["do"]:
+        events += _act(venue, line)
+    if "events" in told:
+        assert _in_words(venue, events) == told["events"]
+    if "after" in told:
+        assert _book(venue) == [line for line in told["after"] if line != "empty"]
+    for line in told.get("money", []):
+        assert _money(venue, line.partition(" ")[0]) == line
+
+
+def _opened(told: dict[str, list[str]]) -> Venue:
+    words = " ".join(told.get("market", []))
+    names = {
+        "maker_fee_ppm": r"maker fee (\d+)",
+        "taker_fee_ppm": r"taker fee (\d+)",
+        "band_bps": r"band (\d+)",
+        "min_notional_minor": r"minimum (\d+)",
+    }
+    changes = {}
+    for field, pattern in names.items():
+        match = re.search(pattern, words)
+        if match:
+            changes[field] = int(match[1])
+    venue = Venue(market(**changes), plenty=0)
+    reference = re.search(r"reference (\d+)", words)
+    if reference:
+        venue.set_reference(int(reference[1]))
+    last = re.search(r"last (\d+)", words)
+    if last:
+        venue.open("before.1")
+        venue.open("earlier.1")
+        venue.fund("before.1", quote=10**9)
+        venue.fund("earlier.1", base=10)
+        venue.buy("before.1", 1, int(last[1]))
+        venue.sell("earlier.1", 1, int(last[1]))
+    everybody = "\n".join(told.get("before", []) + told["do"])
+    special = {}
+    for line in told.get("start", []):
+        match = re.fullmatch(r"(\S+) quote (\d+), base (\d+)", line)
+        assert match, line
+        special[match[1]] = (int(match[2]), int(match[3]))
+    for name in dict.fromkeys(re.findall(r"\b[a-z]+(?:\.\d)?\b", everybody)):
+        if name in _WORDS:
+            continue
+        venue.open(name)
+        quote, base = special.get(name, (START, START))
+        venue.fund(name, quote=quote, base=base)
+    return venue
+
+
+# Words of the language that look like names.
+_WORDS = (
+    ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
+    + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
+    + ("expire", "taker", "maker", "both")
+)
+
+
+def _put(venue: Venue, line: str) -> None:
+    stop = re.fullmatch(r"stop (buy|sell) (\d+) (?:limit (\d+) )?(\S+) (\d+)", line)
+    if stop:
+        events = venue.stop(stop[4], SIDES[stop[1]], int(stop[5]), int(stop[2]), int(stop[3] or 0))
+        assert isinstance(events[-1], Accepted), events
+        return
+    match = re.fullmatch(r"(bid|ask) (\d+) (.+)", line)
+    assert match, line
+    for part in match[3].split(","):
+        name, lots = part.split()
+        events = venue.limit(name, SIDES[match[1]], int(lots), int(match[2]))
+        assert isinstance(events[-1], Rested), events
+
+
+def _act(venue: Venue, line: str) -> list[AnyEvent]:
+    waits = re.fullmatch(r"wait (\d+) seconds", line)
+    if waits:
+        venue.wait(int(waits[1]))
+        return []
+    cancels = re.fullmatch(r"(\S+) cancels the order @ (\d+)", line)
+    if cancels:
+        return _cancel(venue, cancels[1], int(cancels[2]))
+    match = re.fullmatch(
+        r"(?P<name>\S+) (?P<side>buys|sells) (?:for (?P<quote>\d+) quote|(?P<lots>\d+))"
+        r"(?: @ (?P<price>\d+))?(?: stop (?P<stop>\d+))?(?P<more>.*)",
+        line,
+    )
+    assert match, line
+    more = match["more"].split()
+    fields: dict[str, Any] = {
+        "price_ticks": int(match["price"] or 0),
+        "stop_ticks": int(match["stop"] or 0),
+        "post_only": "post" in more,
+    }
+    if "expire" in more:
+        expire = {"taker": 1, "maker": 2, "both": 3}
+        fields["self_trade"] = expire[more[more.index("expire") + 1]]
+    kinds = {(0, 0): MARKET, (1, 0): LIMIT, (0, 1): STOP, (1, 1): STOP_LIMIT}
+    kind = kinds[bool(match["price"]), bool(match["stop"])]
+    force = next((FORCES[word] for word in more if word in FORCES), GTC)
+    if kind == MARKET and force == GTC:
+        force = IOC
+    if force == GTD:
+        fields["expires_at_ns"] = venue.now_ns + int(more[more.index("gtd") + 1]) * SECOND
+    terms = Terms(
+        MARKET_ID,
+        SIDES[match["side"]],
+        kind,
+        force,
+        int(match["lots"] or 0),
+        int(match["quote"] or 0),
+        **fields,
+    )
+    return venue.place(match["name"], terms)
+
+
+def _cancel(venue: Venue, name: str, price: int) -> list[AnyEvent]:
+    for row in venue.engine.open_orders():
+        if row[1] == venue.ids[name] and row[4] == price:
+            return venue.do(Cancel, row[1], row[0])
+    return venue.do(Cancel, venue.ids[name], 10**9)
+
+
+def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
+    found = []
+    for event in events:
+        match event:
+            case Trade():
+                maker, taker = event.maker_account_id, event.taker_account_id
+                words = f"{event.quantity_lots} @ {event.price_ticks}"
+                found.append(f"trade {words} {venue.name(maker)} {venue.name(taker)}")
+            case Rested():
+                words = f"{event.quantity_lots} @ {event.price_ticks}"
+                found.append(f"rests {words} {venue.name(event.account_id)}")
+            case Closed():
+                name = venue.name(event.account_id)
+                found.append(f"{STATUS[event.status]} {name}: {event.reason}")
+            case Rejected():
+                found.append(f"refused: {event.reason}")
+            case Triggered():
+                found.append(f"triggered {venue.name(event.account_id)}")
+            case Prevented():
+                found.append("prevented")
+            case _:
+                pass
+    return found
+
+
+def _book(venue: Venue) -> list[str]:
+    lines = []
+    for word, side in (("ask", SELL), ("bid", BUY)):
+        levels: dict[int, list[str]] = {}
+        for price, name, lots in venue.queue(side):
+            levels.setdefault(price, []).append(f"{name} {lots}")
+        side_lines = [f"{word} {price} {', '.join(who)}" for price, who in levels.items()]
+        lines += reversed(side_lines) if side == SELL else side_lines
+    book = venue.engine.books[MARKET_ID]
+    for word, stops in (("buy", book.buy_stops), ("sell", book.sell_stops)):
+        for level in stops.best_first():
+            for order in level.orders.values():
+                limit = f"limit {order.terms.price_ticks} " if order.terms.price_ticks else ""
+                name = venue.name(order.account.account_id)
+                lines.append(
+                    f"stop {word} {level.price_ticks} {limit}{name} {order.remaining_lots}"
+                )
+    return lines
+
+
+def _money(venue: Venue, name: str) -> str:
+    if name == "house":
+        fees = {row[1]: row[2] for row in venue.engine.balances() if row[0] == 2}
+        return f"house quote {fees.get(1, 0)}"
+    quote, quote_held, base, base_held = venue.money(name)
+    return f"{name} quote {quote} held {quote_held}, base {base} held {base_held}"
