@@ -204,8 +204,10 @@ class TicketView(Endpoint):
         operation_id="ticket",
     )
     def post(self, request: Request) -> Response:
-        session_key = "" if isinstance(request.auth, SignIn) else request.session.session_key
-        ticket = tickets.issue(self.person, session_key or "")
+        if isinstance(request.auth, SignIn):
+            ticket = tickets.issue(self.person, sign_in=str(request.auth.pk))
+        else:
+            ticket = tickets.issue(self.person, session_key=request.session.session_key or "")
         return Response({"ticket": ticket, "expires_in": tickets.TICKET_SECONDS}, status=201)
 
 

@@ -38,3 +38,9 @@ def caller_of_token(*, token: str) -> Caller:
     if sign_in is None:
         raise NotSignedIn("token_invalid", "The token is not valid, or no longer.")
     return Caller(sign_in.user, sign_in)
+
+
+def ended_sign_ins(ids: set[str]) -> set[str]:
+    """Return those of the sign-ins that have ended or were never there."""
+    lasting = SignIn.objects.filter(pk__in=ids, ended_at=None).values_list("pk", flat=True)
+    return ids - {str(pk) for pk in lasting}

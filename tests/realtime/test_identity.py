@@ -10,6 +10,9 @@ import redis
 from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 
+from apps.accounts.actions import end_sign_in
+from apps.accounts.models import SignIn
+from apps.core import clock
 from apps.core.realtime import tickets
 from apps.core.realtime.handshake import read_visit
 from tests.realtime.conftest import HOST, ORIGIN, Peer, Source
@@ -255,3 +258,31 @@ def test_a_forwarded_address_counts_only_behind_our_own_proxies(
 
     assert visit is not None
     assert visit.address == address
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_ticket_socket_ends_with_the_sign_in_of_the_api(
+    peer: Callable[..., Peer], person: Any, valkey: redis.Redis
+) -> None:
+    @database_sync_to_async
+    def sign_in() -> tuple[SignIn, str]:
+        made = SignIn.objects.create(user=person, created_at=clock.now())
+        return made, tickets.issue(person, sign_in=str(made.pk))
+
+    @database_sync_to_async
+    def sign_out(made: SignIn) -> None:
+        end_sign_in(sign_in_id=made.pk, now=clock.now())
+
+    made, ticket = await sign_in()
+    socket, late = peer(headers=[], recheck_seconds=0.05), peer(headers=[])
+    await socket.open()
+    await socket.say(op="auth", ticket=ticket)
+    assert await socket.hear() == {"op": "authenticated"}
+
+    await sign_out(made)
+
+    assert await socket.hear_close() == 4401
+    await late.open()
+    late_ticket = await database_sync_to_async(tickets.issue)(person, sign_in=str(made.pk))
+    await late.say(op="auth", ticket=late_ticket)
+    assert await late.hear_close() == 4401

@@ -5,6 +5,7 @@ Daphne has no way to notice a peer that does not read, so slow readers are teste
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import signal
@@ -29,6 +30,7 @@ from websockets.typing import Origin, Subprotocol
 
 from apps.core.realtime import publish, tickets
 from apps.core.realtime.connections import key
+from apps.core.realtime.server import build_server
 from tests.realtime.conftest import Source
 from tests.services import Services, free_port
 
@@ -323,3 +325,28 @@ def test_a_busy_port_is_a_clear_message(services: Services, free_port: Callable[
     assert ended.returncode == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+async def test_a_peer_that_is_gone_without_a_word_is_cut_off(free_port: Callable[[], int]) -> None:
+    """Its pings are not answered, and what was sent to it last is never read."""
+    port = free_port()
+
+    async def talk(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "bytes": bytes(20_000_000)})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    server = build_server(talk, host="127.0.0.1", port=port)
+    server.config.lifespan = "off"
+    server.config.ws_ping_interval = server.config.ws_ping_timeout = 0.1
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    with await asyncio.to_thread(_never_reads, port):
+        async with asyncio.timeout(10):
+            while server.server_state.connections:
+                await asyncio.sleep(0.05)
+    server.should_exit = True
+    await serving

@@ -7,6 +7,7 @@ frame, closing without waiting, and cutting the connection. It refuses nothing t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
@@ -59,6 +60,19 @@ class LiveProtocol(WebSocketsSansIOProtocol):
                 self.transport.resume_reading()
         if self.close_timer is None:
             self.close_timer = self.loop.call_later(ABORT_AFTER_SECONDS, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._cut_if_it_stays()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        self._cut_if_it_stays()
+
+    def _cut_if_it_stays(self) -> None:
+        # Closing waits for what is buffered to be read, which may be never.
+        if not self.disconnected:
+            self.loop.call_later(ABORT_AFTER_SECONDS, self.transport.abort)
 
     def shutdown(self) -> None:
         """Say goodbye when the server stops; a peer that does not read cannot delay the stop."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
 
 from apps.core.realtime.consumer import LiveConsumer
 from apps.core.realtime.hub import close_hub
@@ -23,7 +24,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-THREADS: Final = 20
 REQUESTS_MAX: Final = 220
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
@@ -37,7 +37,9 @@ class Site:
 
     def __init__(self, django: Callable[..., Any]) -> None:
         self._requests = 0
-        self._pages = WSGIMiddleware(django, THREADS, RESPONSE_CHUNKS_MAX)
+        # Half of the threads may wait for the engine; the rest go on serving pages.
+        threads = 2 * settings.MATCHING_WAITERS_MAX
+        self._pages = WSGIMiddleware(django, threads, RESPONSE_CHUNKS_MAX)
         self._socket = LiveConsumer.as_asgi()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

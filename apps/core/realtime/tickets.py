@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -21,27 +21,29 @@ TICKET_SECONDS: Final = 30
 TICKET_LENGTH_MAX: Final = 64
 
 
-def issue(user: AbstractBaseUser, session_key: str = "") -> str:
-    """Make a ticket for a person, bound to the session where there is one."""
+class Holder(NamedTuple):
+    """Who asked for a ticket, and what that rested on."""
+
+    user_id: int
+    auth_hash: str
+    session_key: str
+    sign_in: str
+
+
+def issue(user: AbstractBaseUser, session_key: str = "", sign_in: str = "") -> str:
+    """Make a ticket for a person, bound to the session or the API's sign-in that asked for it."""
     ticket = secrets.token_urlsafe(32)
-    held = {
-        "user": user.pk,
-        "session": session_key,
-        "hash": user.get_session_auth_hash(),
-    }
-    client().set(_key(ticket), orjson.dumps(held), ex=TICKET_SECONDS)
+    holder = Holder(user.pk, user.get_session_auth_hash(), session_key, sign_in)
+    client().set(_key(ticket), orjson.dumps(tuple(holder)), ex=TICKET_SECONDS)
     return ticket
 
 
-def redeem(ticket: str) -> tuple[int, str, str] | None:
-    """Return the person's id, session and password hash; the ticket is gone afterwards."""
+def redeem(ticket: str) -> Holder | None:
+    """Return who asked for it; the ticket is gone afterwards."""
     if not ticket or len(ticket) > TICKET_LENGTH_MAX:
         return None
     held = client().getdel(_key(ticket))
-    if held is None:
-        return None
-    values = orjson.loads(held)
-    return values["user"], values["session"], values["hash"]
+    return None if held is None else Holder(*orjson.loads(held))
 
 
 def _key(ticket: str) -> str:
