@@ -88,14 +88,6 @@ class DataFolder:
         fresh.write_text(json.dumps(found))
         fresh.replace(self.run / "processes")
 
-    def stamp(self, name: str) -> str:
-        """Return what was last noted under the name, or nothing."""
-        path = self.run / f"{name}.stamp"
-        return path.read_text() if path.exists() else ""
-
-    def set_stamp(self, name: str, value: str) -> None:
-        (self.run / f"{name}.stamp").write_text(value)
-
     def _refuse_foreign(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise DataFolderProblem(f"DATA_DIR {self.path} is a file, not a folder.")

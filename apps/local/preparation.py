@@ -21,17 +21,33 @@ def pending(folder: DataFolder, *, own_database: bool) -> dict[str, str]:
 
     The stamp is of now: what changes while a job runs is for the next start.
     """
-    manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
     jobs = {}
-    tables, static = stamp("tables"), stamp("static")
-    if not own_database or folder.stamp("tables") != tables:
+    tables, static = _stamp("tables"), _stamp("static")
+    if not own_database or _noted(_stamp_file(folder, "tables")) != tables:
         jobs["tables"] = tables
-    if not manifest.exists() or folder.stamp("static") != static:
+    manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    if not manifest.exists() or _noted(_stamp_file(folder, "static")) != static:
         jobs["static"] = static
     return jobs
 
 
-def stamp(job: str) -> str:
+def note(folder: DataFolder, job: str, stamp: str) -> None:
+    """Keep the stamp of a job that is done, beside what it made."""
+    _stamp_file(folder, job).write_text(stamp)
+
+
+def _stamp_file(folder: DataFolder, job: str) -> Path:
+    if job == "static":
+        root = Path(settings.STATIC_ROOT)
+        return root.with_name(f"{root.name}.stamp")
+    return folder.run / f"{job}.stamp"
+
+
+def _noted(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _stamp(job: str) -> str:
     """Return the digest of everything that the job works from."""
     base_dir: Path = settings.BASE_DIR
     digest = hashlib.sha256(str(base_dir).encode())

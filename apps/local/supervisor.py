@@ -189,7 +189,7 @@ class Supervisor:
 _JOBS = {
     "tables": "Tables",
     "static": "Static files",
-    "demo": "Demo world: markets, people, 60 days of history",
+    "demo": "Demo world: markets, people, history of prices",
 }
 
 

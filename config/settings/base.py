@@ -166,6 +166,7 @@ MATCHING_WAITERS_MAX = env.number("MATCHING_WAITERS_MAX", 16)
 
 # Demo people and play money. Never true unless somebody says so.
 DEMO = env.flag("DEMO")
+DEMO_HISTORY_DAYS = env.number("DEMO_HISTORY_DAYS", 60)
 # Capture files that drive BTC-USDT in place of the synthetic feed.
 REPLAY = env.paths("REPLAY")
 # How fast they are played: decimal text, 1 is as recorded.

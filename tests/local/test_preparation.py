@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apps.local.folder import DataFolder
-from apps.local.preparation import pending
+from apps.local.preparation import note, pending
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, settings: Any) -> DataFolder:
 
 def finish(folder: DataFolder, jobs: dict[str, str], static_root: Path) -> None:
     for job, stamp in jobs.items():
-        folder.set_stamp(job, stamp)
+        note(folder, job, stamp)
     static_root.mkdir(exist_ok=True)
     (static_root / "staticfiles.json").write_text("{}")
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
@@ -31,14 +32,15 @@ PATIENCE_SECONDS = 240.0
 class Copy:
     """One running copy of the whole of SUM+1."""
 
-    def __init__(self, port: int, folder: Path, *arguments: str) -> None:
+    def __init__(self, port: int, folder: Path, static_root: Path, *arguments: str) -> None:
         self.port = port
         self.folder = folder
+        self.environment = _environment(port, folder, static_root)
         self.said: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", *arguments],
             cwd=REPOSITORY,
-            env=_environment(port, folder),
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -123,12 +125,18 @@ def port(free_port: Callable[[], int]) -> int:
         return port
 
 
+@pytest.fixture(scope="module")
+def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Collected by the first start, found unchanged by all others."""
+    return tmp_path_factory.mktemp("collected") / "static"
+
+
 @pytest.fixture
-def start(port: int, server_folder: Path) -> Iterator[Start]:
+def start(port: int, server_folder: Path, static_root: Path) -> Iterator[Start]:
     begun: list[Copy] = []
 
     def start(*arguments: str) -> Copy:
-        copy = Copy(port, server_folder / "data", *arguments)
+        copy = Copy(port, server_folder / "data", static_root, *arguments)
         begun.append(copy)
         return copy
 
@@ -216,12 +224,14 @@ def test_an_unknown_process_is_named(start: Start) -> None:
     assert "There is no process wbe." in "\n".join(copy.said)
 
 
-def _environment(port: int, folder: Path) -> dict[str, str]:
+def _environment(port: int, folder: Path, static_root: Path) -> dict[str, str]:
     kept = ("PATH", "HOME", "LANG", "TMPDIR")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "PORT": str(port),
         "DATA_DIR": str(folder),
+        "STATIC_ROOT": str(static_root),
+        "DEMO_HISTORY_DAYS": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -245,18 +255,13 @@ def _resting_order(copy: Copy) -> dict[str, str]:
 def _total(copy: Copy, token: str) -> dict[str, str]:
     status, answer = copy.get("/api/v1/balances", token)
     assert status == 200, answer
-    return {row["asset"]: row["total"].rstrip("0").rstrip(".") or "0" for row in _rows(answer)}
-
-
-def _rows(answer: bytes) -> list[dict[str, str]]:
-    found = json.loads(answer)
-    return found["items"] if isinstance(found, dict) else found
+    rows = json.loads(answer)["items"]
+    return {row["asset"]: f"{Decimal(row['total']).normalize():f}" for row in rows}
 
 
 def _verify(copy: Copy) -> None:
     """`manage.py verify` in another terminal finds the running copy by its folder alone."""
-    environment = _environment(copy.port, copy.folder)
-    del environment["PORT"]
+    environment = {name: text for name, text in copy.environment.items() if name != "PORT"}
     verified = subprocess.run(
         [sys.executable, "manage.py", "verify"],
         cwd=REPOSITORY,

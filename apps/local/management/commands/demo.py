@@ -31,7 +31,7 @@ class Command(BaseCommand):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._built(deadline):
             time.sleep(0.2)
-        call_command("seed_history", stdout=self.stdout)
+        call_command("seed_history", days=settings.DEMO_HISTORY_DAYS, stdout=self.stdout)
 
     def _built(self, deadline: float) -> bool:
         try:

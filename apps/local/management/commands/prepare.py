@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, Final
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from apps.core import clock, partitions
+
+# What packages bring for pages that we do not have.
+NEVER_SERVED: Final = ("rest_framework", "redoc", "swagger-ui-standalone*", "django_htmx")
 
 
 class Command(BaseCommand):
@@ -23,4 +27,12 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, stdout=self.stdout)
             partitions.ensure_registered(clock.now())
         if "static" in wanted:
-            call_command("collectstatic", interactive=False, clear=True, stdout=self.stdout)
+            # Compressing takes seconds of every core, and an engine may be running beside it.
+            os.nice(10)
+            call_command(
+                "collectstatic",
+                interactive=False,
+                clear=True,
+                ignore_patterns=list(NEVER_SERVED),
+                stdout=self.stdout,
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def up(*, only: list[str], verbose: bool) -> int:
             port=port,
             terminal=terminal,
             guard=guard,
-            on_job_done=lambda name: folder.set_stamp(name, jobs.get(name, "")),
+            on_job_done=lambda job: _note(folder, job, jobs),
             farewell=_farewell() if settings.DEMO else "",
         )
         return supervise(supervisor, terminal)
@@ -119,6 +120,11 @@ def _environment(folder: DataFolder, port: int, servers: list[Embedded]) -> dict
         "DEMO": "1" if settings.DEMO else "0",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _note(folder: DataFolder, job: str, stamps: Mapping[str, str]) -> None:
+    if job in stamps:
+        preparation.note(folder, job, stamps[job])
 
 
 def _refuse_missing_captures() -> None:
