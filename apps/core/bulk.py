@@ -32,12 +32,19 @@ def micros(at_ns: int) -> int:
 
 
 def copy(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
-    """Store packed rows, in the transaction of the cursor (psycopg's own, not Django's)."""
+    """Store packed rows, in the transaction of the cursor (psycopg's own, not Django's).
+
+    ``rows`` may do its work as it goes, but may not use the cursor. Without rows nothing is sent.
+    """
+    found = iter(rows)
+    first = next(found, None)
+    if first is None:
+        return
     names = ", ".join(f'"{column}"' for column in columns)
     with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN (FORMAT BINARY)') as target:
-        chunk: list[bytes] = [_HEADER]
+        chunk: list[bytes] = [_HEADER, first]
         size = 0
-        for row in rows:
+        for row in found:
             chunk.append(row)
             size += len(row)
             if size >= _CHUNK_BYTES:

@@ -92,7 +92,7 @@ class _Minute:
         self.count = 0
 
 
-Traded = tuple[int, int, Trade]
+Minutes = dict[tuple[int, int], _Minute]
 
 
 class MarketsProjection:
@@ -100,16 +100,14 @@ class MarketsProjection:
     tables: tuple[str, ...] = ("markets_instrument", "markets_trade", "markets_candle")
 
     def apply(self, batch: Batch, cursor: Any) -> None:
-        traded: list[Traded] = []
         for entry in batch.entries:
             for event in entry.events:
-                if isinstance(event, Trade):
-                    traded.append((entry.seq, entry.at_ns, event))
-                elif isinstance(event, (InstrumentListed, InstrumentSet)):
+                if isinstance(event, (InstrumentListed, InstrumentSet)):
                     _write_instrument(cursor, event.instrument, entry.seq)
-        if traded:
-            bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, _trade_rows(traded))
-            _merge_candles(cursor, _minutes(traded))
+        minutes: Minutes = {}
+        bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, _trade_rows(batch, minutes))
+        if minutes:
+            _merge_candles(cursor, minutes)
 
     def clear(self, cursor: Any) -> None:
         """Remove what events wrote; synthetic history has no events to come back from."""
@@ -135,36 +133,37 @@ def _write_instrument(cursor: Any, instrument: Instrument, seq: int) -> None:
         raise UnknownAsset(f"Market {instrument.symbol}: asset {instrument.base_asset_id}.")
 
 
-def _trade_rows(traded: list[Traded]) -> Iterator[bytes]:
+def _trade_rows(batch: Batch, minutes: Minutes) -> Iterator[bytes]:
+    """Yield the rows of the tape, and sum up in ``minutes`` what they add to the candles."""
     pack = _TRADE_ROW.pack
-    for seq, at_ns, trade in traded:
-        yield pack(
-            8, 8, trade.trade_id, 4, trade.market_id, 8, trade.price_ticks,
-            8, trade.quantity_lots, 8, trade.quote_minor, 2, trade.taker_side, 8, seq,
-            8, bulk.micros(at_ns),
-        )  # fmt: skip
+    for entry in batch.entries:
+        for event in entry.events:
+            if isinstance(event, Trade):
+                _add_to_minute(minutes, event, entry.at_ns)
+                yield pack(
+                    8, 8, event.trade_id, 4, event.market_id, 8, event.price_ticks,
+                    8, event.quantity_lots, 8, event.quote_minor, 2, event.taker_side,
+                    8, entry.seq, 8, bulk.micros(entry.at_ns),
+                )  # fmt: skip
 
 
-def _minutes(traded: list[Traded]) -> dict[tuple[int, int], _Minute]:
-    minutes: dict[tuple[int, int], _Minute] = {}
-    for _, at_ns, trade in traded:
-        key = (trade.market_id, at_ns // _MINUTE_NS)
-        price = trade.price_ticks
-        minute = minutes.get(key)
-        if minute is None:
-            minute = minutes[key] = _Minute(price)
-        elif price > minute.high:
-            minute.high = price
-        elif price < minute.low:
-            minute.low = price
-        minute.close = price
-        minute.lots += trade.quantity_lots
-        minute.quote_minor += trade.quote_minor
-        minute.count += 1
-    return minutes
+def _add_to_minute(minutes: Minutes, trade: Trade, at_ns: int) -> None:
+    key = (trade.market_id, at_ns // _MINUTE_NS)
+    price = trade.price_ticks
+    minute = minutes.get(key)
+    if minute is None:
+        minute = minutes[key] = _Minute(price)
+    elif price > minute.high:
+        minute.high = price
+    elif price < minute.low:
+        minute.low = price
+    minute.close = price
+    minute.lots += trade.quantity_lots
+    minute.quote_minor += trade.quote_minor
+    minute.count += 1
 
 
-def _merge_candles(cursor: Any, minutes: dict[tuple[int, int], _Minute]) -> None:
+def _merge_candles(cursor: Any, minutes: Minutes) -> None:
     values = list(minutes.values())
     cursor.execute(
         _MERGE_CANDLES,

@@ -41,7 +41,7 @@ STATEMENT_SECONDS: Final = 60
 # When behind, so much goes into one transaction: enough to be fast, little enough that readers
 # see it grow.
 ROWS_PER_TRANSACTION: Final = 100
-COMMANDS_PER_TRANSACTION: Final = 5_000
+COMMANDS_PER_TRANSACTION: Final = 20_000
 
 
 class OffsetMoved(Exception):

@@ -15,7 +15,7 @@ from django.db import connection
 from apps.core import bulk
 from apps.matching.journal import Batch
 from apps.matching.projections import EngineView
-from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Side, fold
+from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side
 
 DIFFERENCES_SHOWN: Final = 20
 
@@ -72,17 +72,14 @@ class TradesProjection:
         self._tell = tell
 
     def apply(self, batch: Batch, cursor: Any) -> None:
-        folded = fold(batch.entries)
-        new: list[Change] = []
-        old: list[Change] = []
-        for change in folded.changes.values():
-            (old if change.accepted is None else new).append(change)
-        if new:
-            bulk.copy(cursor, "trades_order", _ORDER_COLUMNS, _order_rows(new))
+        folded = Folded()
+        # Orders are added up while the fills are copied; at their end all is known.
+        bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, _fill_rows(batch, folded))
+        changes = folded.changes.values()
+        bulk.copy(cursor, "trades_order", _ORDER_COLUMNS, _order_rows(changes))
+        old = [change for change in changes if change.accepted is None]
         if old:
             _update_orders(cursor, old)
-        if folded.sides:
-            bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, _fill_rows(folded.sides))
 
     def committed(self, batch: Batch) -> None:
         self._tell(batch)
@@ -93,11 +90,13 @@ class TradesProjection:
 
 
 def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
+    """Yield the rows of orders that were entered in the batch."""
     pack, moment = _ORDER_ROW.pack, _MOMENT.pack
     words = {word: bulk.packed_text(word) for word in ("", "open", "partially_filled", "filled")}
     for change in changes:
         order = change.accepted
-        assert order is not None
+        if order is None:
+            continue
         terms = order.terms
         created = bulk.micros(change.created_ns)
         fixed = pack(
@@ -143,16 +142,25 @@ def _update_orders(cursor: Any, changes: list[Change]) -> None:
         )
 
 
-def _fill_rows(sides: Iterable[Side]) -> Iterator[bytes]:
-    pack = _FILL_ROW.pack
-    for side in sides:
-        trade = side.trade
-        yield pack(
-            13, 8, side.id, 8, trade.trade_id, 8, side.order_id, 8, side.account_id,
-            4, trade.market_id, 2, side.side, 1, side.is_maker, 8, trade.price_ticks,
-            8, trade.quantity_lots, 8, trade.quote_minor, 8, side.fee_minor, 8, side.seq,
-            8, bulk.micros(side.at_ns),
-        )  # fmt: skip
+def _fill_rows(batch: Batch, folded: Folded) -> Iterator[bytes]:
+    """Yield the rows of fills while taking the batch in."""
+    sides = folded.sides
+    written = 0
+    for entry in batch.entries:
+        folded.add(entry)
+        while written < len(sides):
+            yield _fill_row(sides[written])
+            written += 1
+
+
+def _fill_row(side: Side) -> bytes:
+    trade = side.trade
+    return _FILL_ROW.pack(
+        13, 8, side.id, 8, trade.trade_id, 8, side.order_id, 8, side.account_id,
+        4, trade.market_id, 2, side.side, 1, side.is_maker, 8, trade.price_ticks,
+        8, trade.quantity_lots, 8, trade.quote_minor, 8, side.fee_minor, 8, side.seq,
+        8, bulk.micros(side.at_ns),
+    )  # fmt: skip
 
 
 def _orders_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:

@@ -14,7 +14,6 @@ from django.db import connection
 
 from apps.core import bulk
 from apps.engine.messages import (
-    AnyEvent,
     Deposited,
     Duplicate,
     HoldSettled,
@@ -30,7 +29,16 @@ from apps.engine.messages import (
 )
 from apps.matching.journal import Batch
 from apps.matching.projections import EngineView
-from apps.wallets.rules import entry_id, legs_of, reference_of
+from apps.wallets.rules import (
+    DEPOSIT,
+    FEE,
+    TRADE,
+    TRANSFER,
+    WITHDRAWAL,
+    entry_id,
+    legs_of,
+    reference_of,
+)
 
 DIFFERENCES_SHOWN: Final = 20
 
@@ -39,6 +47,9 @@ _LEDGER_COLUMNS: Final = (
 )  # fmt: skip
 _LEDGER_ROW: Final = struct.Struct("!h iq iq ii iq ih iq".replace(" ", ""))
 _AT: Final = struct.Struct("!iq")
+_KINDS: Final = {
+    kind: bulk.packed_text(kind) for kind in (DEPOSIT, WITHDRAWAL, TRANSFER, TRADE, FEE)
+}
 _MOVES_BETWEEN_ACCOUNTS: Final = frozenset({Trade, Deposited, HoldSettled, Transferred})
 # The common ones; any other event is asked for its postings.
 _MOVES_NOTHING: Final = frozenset({Rested, Triggered, Prevented, Rejected, Duplicate})
@@ -62,8 +73,6 @@ _MERGE_BALANCES: Final = """
         )
 """
 
-Moved = tuple[int, int, int, AnyEvent]
-
 
 class _Change:
     """What a batch does to one balance."""
@@ -76,24 +85,7 @@ class _Change:
         self.seq = 0
 
 
-class _Instruments(dict[int, Instrument]):
-    """Which assets a market trades; what a process has not seen listed, it reads."""
-
-    cursor: Any = None
-
-    def __missing__(self, market_id: int) -> Instrument:
-        # The table is another app's. What is read of it is the engine's own and never changes.
-        self.cursor.execute(
-            "SELECT base_id, quote_id, lot_minor, tick_lot_minor"
-            " FROM markets_instrument WHERE id = %s",
-            (market_id,),
-        )
-        base_id, quote_id, lot_minor, tick_lot_minor = self.cursor.fetchone()
-        found = Instrument(
-            market_id, base_id, quote_id, lot_minor, tick_lot_minor, 0, 0, 0, 0, 0, 0, 0
-        )
-        self[market_id] = found
-        return found
+Changes = dict[tuple[int, int], _Change]
 
 
 class WalletsProjection:
@@ -101,76 +93,78 @@ class WalletsProjection:
     tables: tuple[str, ...] = ("wallets_balance", "wallets_ledgerentry")
 
     def __init__(self) -> None:
-        self._instruments = _Instruments()
+        # Which assets a market trades never changes, so what has been seen once is kept.
+        self._instruments: dict[int, Instrument] | None = None
 
     def apply(self, batch: Batch, cursor: Any) -> None:
-        self._instruments.cursor = cursor
-        changes, moved = self._fold(batch)
+        if self._instruments is None:
+            self._instruments = _listed_so_far(cursor)
+        changes: Changes = {}
+        rows = _rows(batch, changes, self._instruments)
+        bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, rows)
         if changes:
-            keys, values = list(changes), list(changes.values())
-            cursor.execute(
-                _MERGE_BALANCES,
-                (
-                    bulk.int_array(account_id for account_id, _ in keys),
-                    bulk.int_array(asset_id for _, asset_id in keys),
-                    bulk.int_array(change.available_minor for change in values),
-                    bulk.int_array(change.held_minor for change in values),
-                    bulk.int_array(change.seq for change in values),
-                ),
-            )
-        if moved:
-            bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, self._ledger_rows(moved))
+            _merge_balances(cursor, changes)
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:
             return [*_balances_against_engine(cursor, view), *ledger_differences(cursor)]
 
-    def _fold(self, batch: Batch) -> tuple[dict[tuple[int, int], _Change], list[Moved]]:
-        """Return what each balance changes by, and the events that make ledger entries."""
-        changes: dict[tuple[int, int], _Change] = {}
-        moved: list[Moved] = []
-        instruments = self._instruments
-        for entry in batch.entries:
-            seq = entry.seq
-            for index, event in enumerate(entry.events):
-                kind = type(event)
-                if kind in _MOVES_NOTHING:
-                    continue
-                if kind in _MOVES_BETWEEN_ACCOUNTS:
-                    moved.append((seq, index, entry.at_ns, event))
-                elif isinstance(event, InstrumentListed):
-                    instruments[event.instrument.market_id] = event.instrument
-                for posting in postings(event, instruments):
-                    key = (posting.account_id, posting.asset_id)
-                    change = changes.get(key)
-                    if change is None:
-                        change = changes[key] = _Change()
-                    change.available_minor += posting.available_minor
-                    change.held_minor += posting.held_minor
-                    change.seq = seq
-        return changes, moved
 
-    def _ledger_rows(self, moved: list[Moved]) -> Iterator[bytes]:
-        pack = _LEDGER_ROW.pack
-        kinds = {
-            kind: bulk.packed_text(kind)
-            for kind in ("deposit", "withdrawal", "transfer", "trade", "fee")
-        }
-        last_seq, number = 0, 0
-        for seq, index, at_ns, event in moved:
-            if seq != last_seq:
-                last_seq, number = seq, 0
-            tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(at_ns))
-            for account_id, asset_id, amount_minor, kind in legs_of(event, self._instruments):
-                yield (
-                    pack(
+def _listed_so_far(cursor: Any) -> dict[int, Instrument]:
+    # The table is another app's. What is read of it is the engine's own and never changes.
+    cursor.execute(
+        "SELECT id, base_id, quote_id, lot_minor, tick_lot_minor FROM markets_instrument"
+    )
+    return {
+        market_id: Instrument(market_id, base, quote, lot, tick_lot, 0, 0, 0, 0, 0, 0, 0)
+        for market_id, base, quote, lot, tick_lot in cursor.fetchall()
+    }
+
+
+def _rows(batch: Batch, changes: Changes, instruments: dict[int, Instrument]) -> Iterator[bytes]:
+    """Yield the ledger's rows, and sum up in ``changes`` what the batch does to each balance.
+
+    Both are one pass, so that Python adds up while the database stores.
+    """
+    for entry in batch.entries:
+        seq = entry.seq
+        number = 0
+        for index, event in enumerate(entry.events):
+            kind = type(event)
+            if kind in _MOVES_NOTHING:
+                continue
+            if isinstance(event, InstrumentListed):
+                instruments[event.instrument.market_id] = event.instrument
+            for posting in postings(event, instruments):
+                key = (posting.account_id, posting.asset_id)
+                change = changes.get(key)
+                if change is None:
+                    change = changes[key] = _Change()
+                change.available_minor += posting.available_minor
+                change.held_minor += posting.held_minor
+                change.seq = seq
+            if kind in _MOVES_BETWEEN_ACCOUNTS:
+                tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(entry.at_ns))
+                for account_id, asset_id, amount_minor, word in legs_of(event, instruments):
+                    yield _LEDGER_ROW.pack(
                         9, 8, entry_id(seq, number), 8, seq, 4, index, 8, account_id,
                         2, asset_id, 8, amount_minor,
-                    )
-                    + kinds[kind]
-                    + tail
-                )  # fmt: skip
-                number += 1
+                    ) + _KINDS[word] + tail  # fmt: skip
+                    number += 1
+
+
+def _merge_balances(cursor: Any, changes: Changes) -> None:
+    values = changes.values()
+    cursor.execute(
+        _MERGE_BALANCES,
+        (
+            bulk.int_array(account_id for account_id, _ in changes),
+            bulk.int_array(asset_id for _, asset_id in changes),
+            bulk.int_array(change.available_minor for change in values),
+            bulk.int_array(change.held_minor for change in values),
+            bulk.int_array(change.seq for change in values),
+        ),
+    )
 
 
 def ledger_differences(cursor: Any) -> list[str]:

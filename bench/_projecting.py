@@ -1,0 +1,54 @@
+"""``python -m bench._projecting``: projects a journal to its end; says how long it took."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+import django
+
+
+def main() -> dict[str, Any]:
+    django.setup()
+    from apps.matching import projections, projector
+
+    tables = [table for each in projections.registered() for table in each.tables]
+    running = projector.Projector(threading.Event())
+    with closing(projector.connect()) as connection:
+        running.find_place(connection)
+        # The accounts and their funds: one row, and not what is measured.
+        running.step(connection)
+        before = _rows(connection, tables)
+        first_seq = running.projected_seq
+        gc.freeze()
+        longest = 0.0
+        started, started_busy = time.perf_counter(), time.process_time()
+        while True:
+            began = time.perf_counter()
+            if not running.step(connection):
+                break
+            longest = max(longest, time.perf_counter() - began)
+        seconds, busy = time.perf_counter() - started, time.process_time() - started_busy
+        after = _rows(connection, tables)
+    return {
+        "commands": running.projected_seq - first_seq,
+        "seconds": seconds,
+        "busy": busy,
+        "longest": longest,
+        "rows": {table: after[table] - before[table] for table in tables},
+    }
+
+
+def _rows(connection: Any, tables: list[str]) -> dict[str, int]:
+    return {
+        table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main()))
