@@ -1,0 +1,128 @@
+"""The worked examples of docs/ledger.md are true: each line is done, or checked exactly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db.models import Sum
+
+from apps.core.money import format_minor, parse_decimal
+from apps.engine.messages import EXTERNAL_ACCOUNT_ID, FEE_ACCOUNT_ID, Hold, Release, Settle
+from apps.markets.models import Asset
+from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
+from apps.trades.actions import cancel_all
+from apps.wallets.models import Balance, LedgerEntry
+from apps.wallets.presentation import entry_json
+from tests.factories import Trader, fund, house, listed, trader
+
+PAGE = Path(settings.BASE_DIR) / "docs" / "ledger.md"
+EXAMPLES = re.findall(r"^```ledger\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+Line = Callable[..., None]
+
+
+class Story:
+    """The people of one example, by name, and what the lines of the page mean."""
+
+    def __init__(self) -> None:
+        house()
+        listed()
+        self.people: dict[str, Trader] = {}
+
+    def who(self, name: str) -> Trader:
+        if name not in self.people:
+            self.people[name] = trader()
+        return self.people[name]
+
+    def tell(self, line: str) -> None:
+        for pattern, meaning in _MEANINGS.items():
+            found = re.fullmatch(pattern, line.strip())
+            if found:
+                meaning(self, *found.groups())
+                return
+        pytest.fail(f"Nobody knows what this line means: {line!r}")
+
+    def deposits(self, name: str, amount: str, code: str) -> None:
+        fund(self.who(name).account, code, amount)
+
+    def limit(self, name: str, verb: str, quantity: str, price: str) -> None:
+        order = getattr(self.who(name), verb)(quantity, price)
+        assert order.status in ("open", "filled"), order.status
+
+    def market(self, name: str, quantity: str) -> None:
+        order = self.who(name).place(side="buy", order_type="market", quantity=quantity)
+        assert order.status == "filled"
+
+    def budget(self, name: str, amount: str) -> None:
+        order = self.who(name).place(side="buy", order_type="market", quote_amount=amount)
+        assert order.status == "filled"
+
+    def cancels(self, name: str) -> None:
+        who = self.who(name)
+        assert cancel_all(actor=who.user, account=who.account).order_ids
+
+    def holds(self, name: str, amount: str, code: str, hold_id: str) -> None:
+        asset = Asset.objects.get(code=code)
+        minor = parse_decimal(amount, asset.scale)
+        account_id = self.who(name).account.id
+        command = Hold(
+            new_command_id(), valid_until_ns(5), account_id, asset.id, minor, int(hold_id)
+        )
+        assert get_gateway().submit(command).rejected is None
+
+    def ends(self, hold_id: str, how: str) -> None:
+        kind = Settle if how == "settled" else Release
+        command = kind(new_command_id(), valid_until_ns(5), int(hold_id))
+        assert get_gateway().submit(command).rejected is None
+
+    def has(self, name: str, available: str, code: str, held: str) -> None:
+        assert self.who(name).has(code) == (parse_decimal(available, 8), parse_decimal(held, 8))
+
+    def ledger(self, name: str, code: str, entries: str) -> None:
+        rows = LedgerEntry.objects.filter(account=self.who(name).account, asset__code=code)
+        found = [f"{row.kind} {format_minor(row.amount_minor, 8)}" for row in rows.order_by("id")]
+        assert ", ".join(found) == entries
+        assert [entry_json(row)["asset"] for row in rows] == [code] * len(found)
+
+    def fixed(self, account_id: int, amount: str, code: str) -> None:
+        balance = Balance.objects.get(account_id=account_id, asset__code=code)
+        assert format_minor(balance.available_minor + balance.held_minor, 8) == amount
+
+
+def _fixed(account_id: int) -> Line:
+    return lambda story, amount, code: story.fixed(account_id, amount, code)
+
+
+_NAME, _NUMBER, _CODE = r"([A-Z][a-z]+)", r"(-?[\d.]+)", r"([A-Z]+)"
+_MEANINGS: dict[str, Line] = {
+    rf"{_NAME} deposits {_NUMBER} {_CODE}": Story.deposits,
+    rf"{_NAME} (buy|sell)s {_NUMBER} BTC at {_NUMBER}": Story.limit,
+    rf"{_NAME} buys {_NUMBER} BTC at market": Story.market,
+    rf"{_NAME} buys for {_NUMBER} USDT at market": Story.budget,
+    rf"{_NAME} cancels": Story.cancels,
+    rf"{_NAME} holds {_NUMBER} {_CODE} as (\d+)": Story.holds,
+    r"(\d+) is (settled|released)": Story.ends,
+    rf"{_NAME} has {_NUMBER} {_CODE} and {_NUMBER} held": Story.has,
+    rf"{_NAME}'s ledger in {_CODE}: (.+)": Story.ledger,
+    rf"the house has {_NUMBER} {_CODE}": _fixed(FEE_ACCOUNT_ID),
+    rf"the world outside has {_NUMBER} {_CODE}": _fixed(EXTERNAL_ACCOUNT_ID),
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_worked_example_is_true(example: str) -> None:
+    story = Story()
+
+    for line in example.splitlines():
+        story.tell(line)
+
+    sums = LedgerEntry.objects.order_by().values("asset_id").annotate(total=Sum("amount_minor"))
+    assert {row["total"] for row in sums} == {0}
+
+
+def test_the_page_has_its_examples() -> None:
+    assert len(EXAMPLES) == 5
