@@ -17,7 +17,7 @@ def main() -> dict[str, float]:
 
     gc.freeze()
     with closing(servers.postgres(name="bench-replay", statement_seconds=60)) as connection:
-        cursor = connection.cursor()
+        cursor = connection.cursor(binary=True)
         started = time.perf_counter()
         full = replay.catch_up(replay.Replayer(), cursor, shard=0)
         full_seconds = time.perf_counter() - started

@@ -1,7 +1,9 @@
-"""The sending process of the ``durable`` bench: packs the flow, sends it, counts the replies.
+"""The sending process of the ``durable`` bench: sends the flow, counts the replies.
 
-``python -m bench._sender COMMANDS_PER_ENTRY SCALE`` prints commands per second. It writes into the
-stream itself, without the gateway's checks of lag, because no projector runs beside it.
+``python -m bench._sender COMMANDS_PER_ENTRY SCALE`` prints commands per second, from the first byte
+sent to the last reply received. The entries are encoded beforehand, so that it is not the sender
+that is measured; at most so many commands are on their way at once. It writes into the stream
+itself, without the gateway's checks of lag, because no projector runs beside it.
 """
 
 from __future__ import annotations
@@ -9,17 +11,21 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import django
 import redis
 
+from apps.engine.messages import AnyCommand
 from bench import _services
 from bench.flow import Commands, generate
 
 IN_FLIGHT_COMMANDS_MAX = 20_000
+COMMANDS_PER_SEND = 1_000
+OPENING_PER_ENTRY = 500
 VALID_NS = 9_000_000_000
-OPENING_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0
 
 
 class LiveCommands(Commands):
@@ -38,10 +44,12 @@ class Sender:
 
         self._wire = wire
         self._client = servers.valkey()
+        self._link: Any = self._client.connection_pool.get_connection()
         self._stream = wire.stream_key(0, 0)
+        self._sent = 0
         self._answered = 0
         self._moved = threading.Condition()
-        self._requests = 0
+        self._numbers = 0
         self.last_answer_at = 0.0
         self.answers: list[bytes] = []
         subscription = self._client.pubsub()
@@ -49,33 +57,50 @@ class Sender:
         subscription.get_message(timeout=5)
         threading.Thread(target=self._listen, args=(subscription,), daemon=True).start()
 
-    def send(self, groups: Sequence[Sequence[object]]) -> None:
-        """Send one envelope per group of commands, in one pipeline."""
-        pipeline = self._client.pipeline(transaction=False)
-        for group in groups:
-            self._requests += 1
-            envelope = self._wire.encode_envelope("bench", self._requests, group)  # type: ignore[arg-type]
-            pipeline.execute_command("XADD", self._stream, "*", self._wire.FIELD, envelope)
-        pipeline.execute()
+    def packed(self, commands: Sequence[AnyCommand], per_entry: int) -> tuple[int, list[bytes]]:
+        """Return the number of entries and the bytes that put them into the stream."""
+        requests = []
+        for start in range(0, len(commands), per_entry):
+            self._numbers += 1
+            group = commands[start : start + per_entry]
+            envelope = self._wire.encode_envelope("bench", self._numbers, group)
+            requests.append(("XADD", self._stream, "*", self._wire.FIELD, envelope))
+        return len(requests), self._link.pack_commands(requests)
+
+    def send(self, entries: int, data: list[bytes]) -> None:
+        """Put entries into the stream."""
+        self._link.send_packed_command(data)
+        self._sent += entries
+        for _ in range(entries):
+            self._link.read_response()
 
     def wait(self, unanswered_max: int) -> None:
-        """Return when at most so many envelopes are without an answer."""
+        """Return when at most so many entries are without an answer."""
         with self._moved:
             arrived = self._moved.wait_for(
-                lambda: self._requests - self._answered <= unanswered_max, OPENING_SECONDS
+                lambda: self._sent - self._answered <= unanswered_max, PATIENCE_SECONDS
             )
         if not arrived:
             raise RuntimeError("The engine does not answer.")
+
+    def refusals(self) -> Iterator[str]:
+        """Yield the reason of every refusal among the answers."""
+        from apps.engine.messages import Rejected
+
+        for data in self.answers:
+            for answer in self._wire.answers.decode(data):
+                for events in self._wire.answer_events.decode(answer.events):
+                    yield from (e.reason for e in events if isinstance(e, Rejected))
 
     def _listen(self, subscription: redis.client.PubSub) -> None:
         while True:
             message = subscription.get_message(timeout=1)
             if message is None or message["type"] != "message":
                 continue
-            answers = self._wire.answers.decode(message["data"])
             self.answers.append(message["data"])
+            count = len(self._wire.answers.decode(message["data"]))
             with self._moved:
-                self._answered += len(answers)
+                self._answered += count
                 self.last_answer_at = time.perf_counter()
                 self._moved.notify()
 
@@ -86,32 +111,22 @@ def main(per_entry: int, scale: float) -> float:
     commands = LiveCommands()
     _services.wait_until_leading()
     sender = Sender()
-    opening = commands.opening()
-    sender.send([opening[start : start + 500] for start in range(0, len(opening), 500)])
+    sender.send(*sender.packed(commands.opening(), OPENING_PER_ENTRY))
     sender.wait(0)
-    sender.answers.clear()
-    chunk = max(per_entry, 200)
+    placed = [commands.operation(operation) for operation in operations]
+    ready = [
+        sender.packed(placed[start : start + COMMANDS_PER_SEND], per_entry)
+        for start in range(0, len(placed), COMMANDS_PER_SEND)
+    ]
     started = time.perf_counter()
-    for start in range(0, len(operations), chunk):
-        placed = [commands.operation(each) for each in operations[start : start + chunk]]
-        sender.send([placed[i : i + per_entry] for i in range(0, len(placed), per_entry)])
+    for entries, data in ready:
+        sender.send(entries, data)
         sender.wait(IN_FLIGHT_COMMANDS_MAX // per_entry)
     sender.wait(0)
     speed = len(operations) / (sender.last_answer_at - started)
-    _refuse_refusals(sender)
+    for reason in sender.refusals():
+        raise AssertionError(f"the flow should never be refused: {reason}")
     return speed
-
-
-def _refuse_refusals(sender: Sender) -> None:
-    from apps.engine.messages import Rejected
-    from apps.matching import wire
-
-    for data in sender.answers:
-        for answer in wire.answers.decode(data):
-            for events in wire.answer_events.decode(answer.events):
-                refusals = [event for event in events if isinstance(event, Rejected)]
-                if refusals:
-                    raise AssertionError(f"the flow should never be refused: {refusals}")
 
 
 if __name__ == "__main__":

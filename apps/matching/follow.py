@@ -46,7 +46,7 @@ class ReplicaView(Protocol):
 def replica() -> tuple[int, ReplicaView]:
     """Return the engine's present state and its seq: newest snapshot and what came after."""
     with closing(servers.postgres(name="matching-replica")) as connection:
-        replayer = replay.recover(connection.cursor(), shard=settings.MATCHING_SHARD)
+        replayer = replay.recover(connection.cursor(binary=True), shard=settings.MATCHING_SHARD)
     return replayer.engine.seq, replayer.engine
 
 

@@ -83,7 +83,7 @@ def _recover(connection: Connection, shard: int, stop: threading.Event) -> Repla
         if stop.is_set():
             raise Stopped
 
-    replayer = replay.recover(connection.cursor(), shard=shard, progress=progress)
+    replayer = replay.recover(connection.cursor(binary=True), shard=shard, progress=progress)
     logger.info("Standing by for shard %d at seq %d.", shard, replayer.engine.seq)
     return replayer
 
@@ -91,7 +91,7 @@ def _recover(connection: Connection, shard: int, stop: threading.Event) -> Repla
 def _stand_by(
     connection: Connection, replayer: Replayer, shard: int, stop: threading.Event
 ) -> lease.Lease:
-    cursor = connection.cursor()
+    cursor = connection.cursor(binary=True)
     while not stop.is_set():
         replay.catch_up(replayer, cursor, shard=shard)
         held = lease.try_take(connection, shard=shard)

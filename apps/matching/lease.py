@@ -102,11 +102,14 @@ def ensure_row(cursor: AnyCursor, *, shard: int) -> None:
 
 
 def read_state(cursor: AnyCursor, *, shard: int) -> LeaseState:
-    """Return the lease as it is."""
-    ensure_row(cursor, shard=shard)
+    """Return the lease as it is; make it, where this is the shard's first start."""
     before = time.time()
     cursor.execute(STATE, (shard,))
-    epoch, last_seq, pid, holder, age_seconds, database_time = cursor.fetchone()
+    found = cursor.fetchone()
+    if found is None:
+        ensure_row(cursor, shard=shard)
+        return read_state(cursor, shard=shard)
+    epoch, last_seq, pid, holder, age_seconds, database_time = found
     # The database looked at its clock somewhere between our two looks at ours.
     offset = max(before - database_time, database_time - time.time(), 0.0)
     return LeaseState(epoch, last_seq, pid, holder, age_seconds, offset)

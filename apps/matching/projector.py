@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from contextlib import closing
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ STATEMENT_SECONDS: Final = 60
 
 # When behind, so much goes into one transaction: enough to be fast, little enough that readers
 # see it grow.
-ROWS_PER_TRANSACTION: Final = 100
+ROWS_READ: Final = 100
 COMMANDS_PER_TRANSACTION: Final = 20_000
 
 
@@ -100,6 +101,7 @@ class Projector:
         self._place = _Place(self._shard)
         self._last_seq = 0
         self._last_hash = GENESIS_HASH
+        self._ahead: deque[Row] = deque()
 
     def run(self) -> None:
         """Project until told to stop; wait where PostgreSQL is away."""
@@ -130,6 +132,7 @@ class Projector:
 
     def find_place(self, connection: Connection) -> None:
         """Take up where the last projector stopped."""
+        self._ahead.clear()
         cursor = connection.cursor()
         self._last_seq = offset(cursor, shard=self._shard)
         self._last_hash = GENESIS_HASH
@@ -143,30 +146,35 @@ class Projector:
 
     def step(self, connection: Connection) -> bool:
         """Project what comes next in one transaction; return whether there was anything."""
-        with connection.cursor() as cursor:
-            rows = self._next_rows(cursor)
-            if not rows:
-                return False
-            batch = _merged(rows)
-            with connection.transaction():
-                project(batch, cursor, shard=self._shard)
+        rows = self._next_rows(connection)
+        if not rows:
+            return False
+        batch = _merged(rows)
+        with connection.transaction(), connection.cursor() as cursor:
+            project(batch, cursor, shard=self._shard)
         self._last_seq, self._last_hash = rows[-1].last_seq, rows[-1].hash
         if self._tells:
             self._place.say(self._last_seq, batch.entries[-1].at_ns, now=True)
             tell(batch)
         return True
 
-    def _next_rows(self, cursor: AnyCursor) -> list[Row]:
+    def _next_rows(self, connection: Connection) -> list[Row]:
+        if not self._ahead:
+            self._read_ahead(_binary_cursor(connection))
         rows: list[Row] = []
-        last_seq, last_hash, size = self._last_seq, self._last_hash, 0
-        for row in read_rows(cursor, last_seq, shard=self._shard, limit=ROWS_PER_TRANSACTION):
-            check_follows(row, last_seq=last_seq, last_hash=last_hash)
-            size += row.last_seq - last_seq
-            if rows and size > COMMANDS_PER_TRANSACTION:
+        while self._ahead:
+            first_seq = rows[0].first_seq if rows else self._ahead[0].first_seq
+            if rows and self._ahead[0].last_seq - first_seq >= COMMANDS_PER_TRANSACTION:
                 break
-            rows.append(row)
-            last_seq, last_hash = row.last_seq, row.hash
+            rows.append(self._ahead.popleft())
         return rows
+
+    def _read_ahead(self, cursor: AnyCursor) -> None:
+        last_seq, last_hash = self._last_seq, self._last_hash
+        for row in read_rows(cursor, last_seq, shard=self._shard, limit=ROWS_READ):
+            check_follows(row, last_seq=last_seq, last_hash=last_hash)
+            last_seq, last_hash = row.last_seq, row.hash
+            self._ahead.append(row)
 
 
 class _Place:
@@ -243,6 +251,13 @@ def rebuild(*, shard: int) -> int:
             while projector.step(connection):
                 continue
         return projector.projected_seq
+
+
+def _binary_cursor(connection: Connection) -> AnyCursor:
+    # Bytes come as bytes, not as text: the connection's own cursors cannot do that.
+    cursor = psycopg.Cursor(connection)
+    cursor.format = psycopg.pq.Format.BINARY
+    return cursor
 
 
 def _merged(rows: list[Row]) -> Batch:

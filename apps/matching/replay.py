@@ -127,7 +127,7 @@ def take_snapshot(*, shard: int) -> int | None:
     Nothing is stored when nothing has happened since, or while another process is at it.
     """
     with closing(servers.postgres(name="matching-snapshot", statement_seconds=60)) as connection:
-        cursor = connection.cursor()
+        cursor = connection.cursor(binary=True)
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", (SNAPSHOT_LOCK_CLASS, shard))
         if cursor.fetchone() != (True,):
             return None

@@ -19,6 +19,7 @@ from django import db
 from django.conf import settings
 from django.db import connection
 
+from apps.engine.idempotency import REMEMBERED_MAX
 from apps.engine.messages import AnyCommand, Place, Rejected
 from apps.matching import journal, servers, wire
 from apps.matching.gateway import (
@@ -36,7 +37,7 @@ from apps.matching.replies import ReplyListener
 INBOX_ENTRIES_MAX: Final = 100_000
 PROJECTOR_LAG_MS_MAX: Final = 120_000
 # Half of the ids that the engine remembers: older ones are looked up in the projections.
-PROJECTOR_LAG_COMMANDS_MAX: Final = 500_000
+PROJECTOR_LAG_COMMANDS_MAX: Final = REMEMBERED_MAX // 2
 
 SEND: Final = """
 local leader = redis.call('GET', KEYS[1])

@@ -18,7 +18,7 @@ from apps.matching.journal import Batch, batch_of, encoder
 # The field of a stream entry that holds the envelope.
 FIELD: Final = b"m"
 
-# An envelope beyond this is not one that a gateway made.
+# An envelope beyond this is not sent, and not believed.
 ENVELOPE_BYTES_MAX: Final = 1_000_000
 
 
@@ -106,7 +106,10 @@ def reply_channel(gateway_id: str) -> str:
 
 def encode_envelope(gateway_id: str, request: int, content: Sequence[AnyCommand]) -> bytes:
     """Return the bytes of one stream entry."""
-    return encoder.encode(Envelope(gateway_id, request, msgspec.Raw(encoder.encode(content))))
+    data = encoder.encode(Envelope(gateway_id, request, msgspec.Raw(encoder.encode(content))))
+    if len(data) > ENVELOPE_BYTES_MAX:
+        raise ValueError(f"These commands take {len(data)} bytes: send fewer at once.")
+    return data
 
 
 def encode_committed(first_seq: int, times: list[int], events: bytes) -> bytes:

@@ -226,7 +226,7 @@ class Writer:
         keeper.start()
         try:
             with closing(servers.postgres(name="matching-rebuild")) as connection:
-                self._replayer = recover(connection.cursor(), shard=self._lease.shard)
+                self._replayer = recover(connection.cursor(binary=True), shard=self._lease.shard)
         finally:
             done.set()
             keeper.join()

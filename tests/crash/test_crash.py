@@ -1,4 +1,4 @@
-"""Writer and database are killed under load; the clients' own synced logs are the oracle."""
+"""Writer, database and Valkey are killed under load; the clients' own logs are the oracle."""
 
 from __future__ import annotations
 
@@ -102,13 +102,17 @@ def test_nothing_acknowledged_is_lost_doubled_or_changed(world: World, load: Loa
         world.postgres.kill()
         world.postgres.start()
         load.make_progress(world)
+
+    world.valkey.kill()
+    world.valkey.start()
+    load.make_progress(world)
     load.stop()
 
     said = world.run("tests.crash.oracle", *map(str, load.logs))
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout)
     assert found["accepted"] == found["told"] == found["sent"]
-    assert found["accepted"] >= (WRITER_KILLS + DATABASE_KILLS + 2) * ANSWERS * CLIENTS
+    assert found["accepted"] >= (WRITER_KILLS + DATABASE_KILLS + 3) * ANSWERS * CLIENTS
     wrong = {name: found[name] for name in ("lost", "doubled", "changed", "strangers", "refused")}
     assert wrong == {"lost": [], "doubled": [], "changed": [], "strangers": [], "refused": {}}
     _everything_agrees(world)

@@ -26,6 +26,7 @@ from apps.engine.messages import (
     AnyCommand,
     AnyEvent,
     Closed,
+    Leg,
     Malformed,
     Place,
     Quarantined,
@@ -34,6 +35,7 @@ from apps.engine.messages import (
     Terms,
     Tick,
     Trade,
+    Transfer,
     VenueSet,
 )
 from apps.matching import journal, queries, stream, wire
@@ -445,6 +447,16 @@ def test_more_than_one_entry_holds_is_refused_by_the_gateway(
 ) -> None:
     with pytest.raises(ValueError, match="At most 500"):
         stream_gateway.submit_many([place(ALICE, f"a-{n}") for n in range(501)])
+
+
+def test_more_bytes_than_one_entry_holds_are_refused_by_the_gateway(
+    stream_gateway: StreamGateway,
+) -> None:
+    legs = tuple(Leg(account, 1, 0) for account in range(1, 1001))
+    transfers = [Transfer(new_command_id(), valid_until_ns(5), legs) for _ in range(400)]
+
+    with pytest.raises(ValueError, match="send fewer at once"):
+        stream_gateway.send(transfers)
 
 
 def test_nothing_to_send_asks_nobody(stream_gateway: StreamGateway) -> None:
