@@ -15,7 +15,7 @@ from django.db import connection
 from apps.core import bulk
 from apps.matching.journal import Batch
 from apps.matching.projections import EngineView
-from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side
+from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side, fold
 
 DIFFERENCES_SHOWN: Final = 20
 
@@ -68,11 +68,14 @@ class TradesProjection:
     name: str = "trades"
     tables: tuple[str, ...] = ("trades_order", "trades_fill")
 
-    def __init__(self, tell: Callable[[Batch], None]) -> None:
+    def __init__(self, tell: Callable[[Batch, Folded], None]) -> None:
         self._tell = tell
+        # What the last batch came to, so that it is not added up again to tell of it.
+        self._last: tuple[Batch, Folded] | None = None
 
     def apply(self, batch: Batch, cursor: Any) -> None:
         folded = Folded()
+        self._last = (batch, folded)
         # Orders are added up while the fills are copied; at their end all is known.
         bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, _fill_rows(batch, folded))
         changes = folded.changes.values()
@@ -82,7 +85,10 @@ class TradesProjection:
             _update_orders(cursor, old)
 
     def committed(self, batch: Batch) -> None:
-        self._tell(batch)
+        if self._last is None or self._last[0] is not batch:
+            self._tell(batch, fold(batch.entries))
+        else:
+            self._tell(*self._last)
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:

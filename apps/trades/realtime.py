@@ -28,7 +28,7 @@ from apps.engine.messages import (
 from apps.matching.journal import Batch
 from apps.matching.queries import projected_seq
 from apps.trades.actions import cancel_order, place_order
-from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded, fold
+from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded
 from apps.trades.models import Fill, Order
 from apps.trades.presentation import fill_json, order_json
 from apps.trades.queries import ORDER_RELATED, fills_page, open_orders
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 PATTERN: Final = "account.{public_id}"
 SNAPSHOT_FILLS: Final = 50
+# Events that change balances, but no order.
+_WITHOUT_ORDER: Final = frozenset({Deposited, HoldPlaced, HoldReleased, HoldSettled, Transferred})
 
 
 def register() -> None:
@@ -109,9 +111,8 @@ class AccountPublisher:
         self._chain: Chain | None = None
         self._public_ids: dict[int, str] = {}
 
-    def publish(self, batch: Batch) -> None:
+    def publish(self, batch: Batch, folded: Folded) -> None:
         """Send one message per account that changed and is followed by somebody."""
-        folded = fold(batch.entries)
         touched = _touched(batch, folded)
         if self._chain is None:
             self._chain = Chain(batch.first_seq - 1)
@@ -162,14 +163,13 @@ def _touched(batch: Batch, folded: Folded) -> list[int]:
     found = {change.account_id: None for change in folded.changes.values()}
     for entry in batch.entries:
         for event in entry.events:
-            for account_id in _moved(event):
-                if account_id >= FIRST_PERSONAL_ACCOUNT_ID:
-                    found[account_id] = None
-    return list(found)
+            if type(event) in _WITHOUT_ORDER:
+                found.update(dict.fromkeys(_moved(event)))
+    return [account_id for account_id in found if account_id >= FIRST_PERSONAL_ACCOUNT_ID]
 
 
 def _moved(event: AnyEvent) -> Iterable[int]:
-    """Return the accounts whose balances an event changed that has no order."""
+    """Return the accounts whose balances the event changed, for one that no order caused."""
     match event:
         case Deposited() | HoldPlaced() | HoldReleased() | HoldSettled():
             return (event.account_id,)
