@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import redis
+from django.db import OperationalError
 
-from apps.core.errors import NotFound, Refused
-from apps.core.realtime import topics
+from apps.core.errors import NotFound, Refused, Unavailable
+from apps.core.realtime import identity, threads, topics
 from tests.realtime.conftest import Peer, Source
 
 
@@ -279,3 +280,39 @@ async def test_a_call_that_cannot_be_sent_as_json_is_an_internal_error(
     await signed_in.say(op="call", id=1, method="test.odd")
 
     assert (await signed_in.hear())["code"] == "internal_error"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_cannot_be_looked_up_is_asked_to_come_back(
+    peer: Callable[..., Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(session_key: str) -> None:
+        raise OperationalError("the database is gone: host=secret")
+
+    monkeypatch.setattr(identity, "of_session", fail)
+    socket = peer(cookie="sessionid=somebody")
+    await socket.connect(timeout=5)
+
+    refusal = await socket.hear()
+
+    assert refusal == {
+        "op": "error", "code": "database_unavailable",
+        "message": "The database cannot be reached now.",
+    }  # fmt: skip
+    assert await socket.hear_close() == 4013
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_pool_refuses_what_it_cannot_queue() -> None:
+    gate = threading.Event()
+    pool = threads.Pool("test", 1, places_max=2)
+    waiting = [asyncio.create_task(pool.run(gate.wait, 10)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(Unavailable) as refused:
+        await pool.run(gate.wait)
+    gate.set()
+
+    assert refused.value.code == "server_busy"
+    assert await asyncio.gather(*waiting) == [True, True]
+    assert await pool.run(gate.wait)

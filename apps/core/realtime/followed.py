@@ -43,6 +43,10 @@ class Followed:
     def readers(self) -> set[Outlet]:
         return self.live | self.ahead.keys() | self.waiting
 
+    @property
+    def has_readers(self) -> bool:
+        return bool(self.live or self.ahead or self.waiting)
+
     def remove(self, outlet: Outlet) -> None:
         self.live.discard(outlet)
         self.ahead.pop(outlet, None)

@@ -177,7 +177,7 @@ class Hub:
             self._load(self._topics[topic])
 
     def _can_load(self, followed: Followed) -> bool:
-        is_needed = followed.waiting or (followed.reload and followed.readers)
+        is_needed = followed.waiting or (followed.reload and followed.has_readers)
         return bool(is_needed) and followed.name in self._confirmed
 
     async def _run_load(self, followed: Followed) -> None:
@@ -244,7 +244,7 @@ class Hub:
     def _drop_idle_topics(self) -> None:
         now = time.monotonic()
         for followed in tuple(self._topics.values()):
-            if followed.readers:
+            if followed.has_readers:
                 followed.idle_since = None
             elif followed.idle_since is None:
                 followed.idle_since = now

@@ -17,7 +17,9 @@ from apps.core.errors import Unavailable
 
 READ_THREADS: Final = 4
 CALL_THREADS: Final = 8
-WAITING_PER_THREAD: Final = 16
+# Whoever comes back after a restart waits for a moment; whoever wants to trade is told at once.
+READS_MAX: Final = 2_000
+CALLS_MAX: Final = 128
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,9 +28,9 @@ T = TypeVar("T")
 class Pool:
     """A thread pool with a short queue, whose threads mind Django's database connections."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, places_max: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._places_max = threads * (1 + WAITING_PER_THREAD)
+        self._places_max = places_max
         self._taken = 0
 
     async def run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,5 +53,5 @@ class Pool:
             self._taken -= 1
 
 
-reads: Final = Pool("live-read", READ_THREADS)
-calls: Final = Pool("live-call", CALL_THREADS)
+reads: Final = Pool("live-read", READ_THREADS, READS_MAX)
+calls: Final = Pool("live-call", CALL_THREADS, CALLS_MAX)
