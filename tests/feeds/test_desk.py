@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from apps.core.errors import Unavailable
@@ -27,6 +29,7 @@ from apps.engine.messages import (
 )
 from apps.markets.feeds.base import FeedTrade, MarketStep, Step
 from apps.wallets.actions import HOUSE_LIMITS, MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID
+from tests.feeds.test_plan import books, trades
 from tests.feeds.venue import BTC, BTC_USDT, MINOR, PERSON, USDT, Venue, desk_at, head
 
 BIDS = ((9_999, 600_000), (9_998, 700_000))
@@ -412,6 +415,51 @@ def test_quotes_are_cancelled_by_the_engines_own_id():
     (cancel,) = venue.commands
     assert isinstance(cancel, Cancel)
     assert cancel.order_id > 0
+
+
+people = st.tuples(
+    st.sampled_from([BUY, SELL]), st.integers(9_990, 10_030), st.integers(600, 9_000)
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.one_of(st.tuples(books(), trades), people, st.just("observe"), st.just("restart")),
+        max_size=12,
+    )
+)
+def test_whatever_people_do_the_house_ends_up_with_the_feeds_book(happenings):
+    venue = Venue()
+    desk = desk_at(venue)
+    target = {BUY: {}, SELL: {}}
+    for happening in happenings:
+        if happening == "observe":
+            desk.observe(venue.new_events())
+        elif happening == "restart":
+            desk.restart()
+        elif len(happening) == 3:
+            venue.order(*happening)
+        else:
+            book, prints = happening
+            target = {side: {9_995 + p: n for p, n in book[side].items()} for side in (BUY, SELL)}
+            show(
+                desk,
+                bids=tuple(sorted(target[BUY].items(), reverse=True)),
+                asks=tuple(sorted(target[SELL].items())),
+                trades=[print._replace(price_ticks=9_995 + print.price_ticks) for print in prints],
+            )
+    desk.observe(venue.new_events())
+    # A person who is in the way of a quote is filled first; then it is quoted in full.
+    for _ in range(1_000):
+        desk.work()
+        if not desk.due:
+            break
+
+    assert venue.house_quotes() == target
+    assert desk.quotes.sides(1) == target
+    assert not desk.lost
+    assert desk.counters["prints_dropped"] == 0
 
 
 def test_money_is_conserved_over_all_of_it():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.engine.messages import BUY, SELL
@@ -147,6 +147,7 @@ def crosses(own: Sides) -> bool:
     return bool(own[BUY] and own[SELL]) and max(own[BUY]) >= min(own[SELL])
 
 
+@settings(deadline=None)
 @given(own=books(), target=books(), prints=trades)
 def test_after_a_plan_own_quotes_are_the_target_and_the_tape_is_the_feeds(own, target, prints):
     book = NaiveBook(own)
@@ -157,6 +158,7 @@ def test_after_a_plan_own_quotes_are_the_target_and_the_tape_is_the_feeds(own, t
     assert book.prints == prints
 
 
+@settings(deadline=None)
 @given(own=books(), target=books())
 def test_without_prints_no_command_could_be_spared(own, target):
     intents = plan(own, target, [], NO_LIMITS)
@@ -172,6 +174,7 @@ def test_without_prints_no_command_could_be_spared(own, target):
     assert cancels + places == len(intents)
 
 
+@settings(deadline=None)
 @given(
     steps=st.lists(st.tuples(books(), trades, prices, lots), max_size=8),
     largest=st.integers(5, 60),

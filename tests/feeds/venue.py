@@ -5,6 +5,7 @@ It keeps the tape, and it can fail in the ways in which a real gateway fails.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -12,14 +13,15 @@ from typing import Final
 from apps.core.errors import Unavailable
 from apps.engine.engine import Engine
 from apps.engine.messages import (
+    BUY,
     GTC,
     LIMIT,
     OPEN,
+    SELL,
     AnyCommand,
     AnyEvent,
     Deposit,
     Instrument,
-    Limits,
     ListInstrument,
     OpenAccount,
     Place,
@@ -58,6 +60,7 @@ class Venue:
     """One engine with one market, the house and one person."""
 
     def __init__(self, instrument: Instrument = BTC_USDT, funded: bool = True) -> None:
+        self._lock = threading.RLock()
         self.engine = Engine()
         self.instrument = instrument
         self.tape: list[Trade] = []
@@ -69,7 +72,7 @@ class Venue:
             ListInstrument(*head(), instrument),
             OpenAccount(*head(), MAKER_ACCOUNT_ID, -10, HOUSE_LIMITS),
             OpenAccount(*head(), TAKER_ACCOUNT_ID, -11, HOUSE_LIMITS),
-            OpenAccount(*head(), PERSON, 7, Limits()),
+            OpenAccount(*head(), PERSON, 7, HOUSE_LIMITS),
         ])  # fmt: skip
         accounts = (MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID, PERSON) if funded else (PERSON,)
         for account_id in accounts:
@@ -98,7 +101,17 @@ class Venue:
         return self._apply([command])[0]
 
     def depth(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        return self.engine.depth(1)
+        with self._lock:
+            return self.engine.depth(1)
+
+    def house_quotes(self) -> dict[int, dict[int, int]]:
+        """Return what the market maker has on the book, lots by price and side."""
+        sides: dict[int, dict[int, int]] = {BUY: {}, SELL: {}}
+        for _, account_id, _, side, price, lots, _, _ in self.engine.open_orders():
+            if account_id == MAKER_ACCOUNT_ID:
+                assert price not in sides[side]
+                sides[side][price] = lots
+        return sides
 
     def new_events(self) -> list[AnyEvent]:
         """Return what has happened since the last call, as the watcher would hand it over."""
@@ -108,11 +121,12 @@ class Venue:
     def _apply(self, commands: Sequence[AnyCommand]) -> list[Reply]:
         now_ns = time.time_ns()
         replies = []
-        for command in commands:
-            events = tuple(self.engine.apply(command, now_ns))
-            self.tape.extend(event for event in events if isinstance(event, Trade))
-            self.events.extend(events)
-            replies.append(Reply(self.engine.seq, now_ns, events))
+        with self._lock:
+            for command in commands:
+                events = tuple(self.engine.apply(command, now_ns))
+                self.tape.extend(event for event in events if isinstance(event, Trade))
+                self.events.extend(events)
+                replies.append(Reply(self.engine.seq, now_ns, events))
         return replies
 
 
