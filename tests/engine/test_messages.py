@@ -1,0 +1,163 @@
+"""The contract itself: what is on the wire stays readable, and postings are what events mean."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from apps.engine.messages import (
+    BUY,
+    EXTERNAL_ACCOUNT_ID,
+    FEE_ACCOUNT_ID,
+    SELL,
+    Accepted,
+    AnyCommand,
+    AnyEvent,
+    Closed,
+    Deposited,
+    HoldPlaced,
+    HoldReleased,
+    HoldSettled,
+    Instrument,
+    Leg,
+    Limits,
+    Posting,
+    Rejected,
+    Rested,
+    Terms,
+    Trade,
+    Transferred,
+    postings,
+)
+
+# Fields are only ever appended and a tag is never used again: this list only grows.
+COMMANDS = {
+    1: "OpenAccount command_id valid_until_ns account_id trade_group limits",
+    2: "SetAccount command_id valid_until_ns account_id state trade_group limits",
+    3: "ListInstrument command_id valid_until_ns instrument",
+    4: "SetInstrument command_id valid_until_ns instrument",
+    5: "Deposit command_id valid_until_ns account_id asset_id amount_minor reference",
+    6: "Hold command_id valid_until_ns account_id asset_id amount_minor hold_id",
+    7: "Settle command_id valid_until_ns hold_id",
+    8: "Release command_id valid_until_ns hold_id",
+    9: "Transfer command_id valid_until_ns legs reference",
+    10: "Place command_id valid_until_ns account_id client_order_id terms",
+    11: "Cancel command_id valid_until_ns account_id order_id client_order_id",
+    12: "CancelAll command_id valid_until_ns account_id market_id",
+    13: "Tick command_id valid_until_ns",
+    14: "SetReference command_id valid_until_ns market_id price_ticks",
+    15: "SetRules command_id valid_until_ns rules_version",
+    16: "SetVenue command_id valid_until_ns state",
+    17: "Malformed command_id valid_until_ns raw",
+    18: "Quarantined command_id valid_until_ns raw error",
+}
+EVENTS = {
+    1: "AccountOpened account_id trade_group limits",
+    2: "AccountSet account_id state trade_group limits",
+    3: "InstrumentListed instrument",
+    4: "InstrumentSet instrument",
+    5: "Deposited account_id asset_id amount_minor reference",
+    6: "HoldPlaced hold_id account_id asset_id amount_minor",
+    7: "HoldSettled hold_id account_id asset_id amount_minor",
+    8: "HoldReleased hold_id account_id asset_id amount_minor",
+    9: "Transferred legs reference",
+    10: "Accepted order_id account_id client_order_id terms hold_asset_id hold_minor"
+    " maker_fee_ppm taker_fee_ppm",
+    11: "Rested order_id account_id market_id side price_ticks quantity_lots",
+    12: "Triggered order_id account_id market_id",
+    13: "Trade trade_id market_id taker_side price_ticks quantity_lots base_minor quote_minor"
+    " maker_order_id maker_account_id maker_fee_minor maker_hold_used_minor maker_remaining_lots"
+    " taker_order_id taker_account_id taker_fee_minor taker_hold_used_minor taker_remaining_lots",
+    14: "Closed order_id account_id market_id side status reason released_minor price_ticks"
+    " book_lots",
+    15: "Prevented market_id maker_order_id taker_order_id self_trade",
+    16: "Rejected reason account_id client_order_id",
+    17: "Duplicate original_seq order_id",
+    18: "ReferenceSet market_id price_ticks",
+    19: "RulesSet rules_version",
+    20: "VenueSet state",
+}
+PARTS = {
+    Terms: "market_id side order_type time_in_force quantity_lots quote_minor price_ticks"
+    " stop_ticks expires_at_ns post_only self_trade",
+    Instrument: "market_id base_asset_id quote_asset_id lot_minor tick_lot_minor"
+    " min_quantity_lots max_quantity_lots min_notional_minor max_notional_minor maker_fee_ppm"
+    " taker_fee_ppm band_bps state max_position_lots symbol",
+    Limits: "max_open_orders orders_per_second repeated_orders_per_second below_minimums",
+    Leg: "account_id asset_id amount_minor",
+}
+
+
+@pytest.mark.parametrize(("union", "told"), [(AnyCommand, COMMANDS), (AnyEvent, EVENTS)])
+def test_tags_and_fields_on_the_wire_only_grow(union: object, told: dict[int, str]) -> None:
+    found = {
+        kind.__struct_config__.tag: f"{kind.__name__} {' '.join(kind.__struct_fields__)}"
+        for kind in get_args(union)
+    }
+
+    assert found == told
+
+
+def test_parts_of_messages_only_grow() -> None:
+    found = {part: " ".join(part.__struct_fields__) for part in PARTS}  # type: ignore[attr-defined]
+
+    assert found == PARTS
+
+
+def test_a_message_of_an_older_version_is_still_read() -> None:
+    old_limits = msgspec.msgpack.encode([200, 50])
+    old_rejection = msgspec.msgpack.encode([16, "rate_limit"])
+
+    assert msgspec.msgpack.decode(old_limits, type=Limits) == Limits(200, 50, 10, False)
+    assert msgspec.msgpack.decode(old_rejection, type=AnyEvent) == Rejected("rate_limit")  # type: ignore[arg-type]
+
+
+MARKET = Instrument(4, 2, 1, 10, 3, 1, 0, 0, 0, 0, 0, 1_000)
+TERMS = Terms(4, BUY, 1, 1, 5, price_ticks=7)
+
+
+def sale(taker_side: int) -> Trade:
+    return Trade(1, 4, taker_side, 7, 5, 50, 105, 11, 1_000, 2, 108, 0, 12, 1_001, 3, 50, 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (Accepted(1, 1_000, "a", TERMS, 1, 108, 0, 0), [Posting(1_000, 1, -108, 108)]),
+        (Closed(1, 1_000, 4, BUY, 2, "user", 8, 7, 5), [Posting(1_000, 1, 8, -8)]),
+        (Closed(1, 1_000, 4, SELL, 2, "user", 8, 7, 5), [Posting(1_000, 2, 8, -8)]),
+        (Closed(1, 1_000, 4, SELL, 1, "budget", 0, 0, 0), []),
+        (
+            Deposited(1_000, 1, 9, ""),
+            [Posting(1_000, 1, 9, 0), Posting(EXTERNAL_ACCOUNT_ID, 1, -9, 0)],
+        ),
+        (HoldPlaced(3, 1_000, 1, 9), [Posting(1_000, 1, -9, 9)]),
+        (HoldReleased(3, 1_000, 1, 9), [Posting(1_000, 1, 9, -9)]),
+        (
+            HoldSettled(3, 1_000, 1, 9),
+            [Posting(1_000, 1, 0, -9), Posting(EXTERNAL_ACCOUNT_ID, 1, 9, 0)],
+        ),
+        (
+            Transferred((Leg(1_000, 1, -4), Leg(1_001, 1, 4)), ""),
+            [Posting(1_000, 1, -4, 0), Posting(1_001, 1, 4, 0)],
+        ),
+        (Rested(1, 1_000, 4, BUY, 7, 5), []),
+        (
+            # The seller takes; the maker bought and had reserved 108 for 105 and a fee of 2.
+            sale(SELL),
+            [
+                Posting(1_000, 1, 1, -108),
+                Posting(1_000, 2, 50, 0),
+                Posting(1_001, 2, 0, -50),
+                Posting(1_001, 1, 102, 0),
+                Posting(FEE_ACCOUNT_ID, 1, 5, 0),
+            ],
+        ),
+    ],
+)
+def test_postings_say_what_an_event_moves(event: AnyEvent, expected: list[Posting]) -> None:
+    found = postings(event, {4: MARKET})
+
+    assert found == expected
