@@ -31,7 +31,7 @@ def main(requirements: str) -> int:
 def _digest(requirements: str) -> str:
     """What is asked for, and by which Python: a newer one needs other wheels."""
     digest = hashlib.sha256(sys.version.encode())
-    for name in sorted({"requirements.txt", requirements}):
+    for name in sorted({"constraints.txt", "requirements.txt", requirements}):
         digest.update((BASE_DIR / name).read_bytes())
     return digest.hexdigest()
 
