@@ -417,9 +417,7 @@ def test_quotes_are_cancelled_by_the_engines_own_id():
     assert cancel.order_id > 0
 
 
-people = st.tuples(
-    st.sampled_from([BUY, SELL]), st.integers(9_990, 10_030), st.integers(600, 9_000)
-)
+people = st.tuples(st.sampled_from([BUY, SELL]), st.integers(9_990, 10_030), st.integers(1, 60))
 
 
 @settings(deadline=None, max_examples=200)
