@@ -56,20 +56,20 @@ def _install(requirements: str) -> bool:
     print(f"Installing {requirements}; the first time takes a minute or two …", flush=True)
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input"]
     command += ["--disable-pip-version-check", "-r", str(BASE_DIR / requirements)]
-    pip = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=BASE_DIR
-    )
-    assert pip.stdout is not None
     said, seen = [], 0
-    for line in pip.stdout:
-        said.append(line)
-        if line.startswith(("Collecting", "Requirement already")):
-            seen += 1
-            _show(f"{seen} packages: {line.split()[1 if line[0] == 'C' else 3]}")
-        elif line.startswith("Installing collected"):
-            _show(f"{seen} packages: unpacking")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=BASE_DIR
+    ) as pip:
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            said.append(line)
+            if line.startswith(("Collecting", "Requirement already")):
+                seen += 1
+                _show(f"{seen} packages: {line.split()[1 if line[0] == 'C' else 3]}")
+            elif line.startswith("Installing collected"):
+                _show(f"{seen} packages: unpacking")
     _show("")
-    if pip.wait():
+    if pip.returncode:
         print("".join(said[-30:]))
         print("pip could not install what is needed; see above.")
         return False

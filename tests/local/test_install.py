@@ -31,7 +31,7 @@ def pretend_pip(monkeypatch: pytest.MonkeyPatch, code: int, says: str) -> list[l
     def start(command: list[str], **options: object) -> subprocess.Popen[str]:
         asked.append(command)
         script = f"import sys; print({says!r}); sys.exit({code})"
-        return popen([sys.executable, "-c", script], **options)  # type: ignore[call-overload,no-any-return]
+        return popen([sys.executable, "-c", script], **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(install.subprocess, "Popen", start)
     return asked
