@@ -9,16 +9,23 @@ async function connect(element, name) {
   names.add(name);
   connected.set(element, names);
   const module = await import(`controllers/${name}`);
-  module.default(element);
+  await module.default(element);
 }
 
+/** Connects what is below; resolves when all of it is. */
 function scan(root) {
   const elements = [...root.querySelectorAll("[data-controller]")];
   if (root instanceof Element && root.matches("[data-controller]")) elements.unshift(root);
-  for (const element of elements) {
-    for (const name of element.dataset.controller.split(" ")) connect(element, name);
-  }
+  return Promise.allSettled(
+    elements.flatMap((element) =>
+      element.dataset.controller.split(" ").map((name) => connect(element, name)),
+    ),
+  );
 }
 
-scan(document);
+scan(document).then((outcomes) => {
+  document.documentElement.dataset.ready = "";
+  // One behaviour that fails leaves the others alone, but never goes unnoticed.
+  for (const { reason } of outcomes) if (reason) reportError(reason);
+});
 document.addEventListener("htmx:load", (event) => scan(event.detail.elt));

@@ -140,7 +140,8 @@ function requestTopic(topic, entry) {
 
 function receive(text) {
   heardAt = performance.now();
-  if (state === "stale") setState("live");
+  // A socket may live through an "offline" that the browser took back: what it brings is fresh.
+  if (greeted && state !== "live") setState("live");
   const message = JSON.parse(text);
   if (message.type) receiveTopic(message);
   else if (message.op === "hello") greet(message);

@@ -2,6 +2,7 @@
 // this only tells the person beforehand. Amounts are exact units of the decimal module.
 
 import * as decimal from "decimal";
+import { brief } from "format";
 
 const MINOR_PLACES = 8;
 const BASIS = 10_000n;
@@ -132,7 +133,7 @@ function whenTriggered(order, instrument, best) {
   };
 }
 
-const words = (units, code) => `${decimal.text(units)} ${code}`;
+const words = (units, code) => `${brief(decimal.text(units))} ${code}`;
 
 function priceProblem(name, value, instrument) {
   if (value === null) return null;
@@ -152,7 +153,7 @@ function quantityProblem(order, instrument) {
     return about(`Amounts move in steps of ${instrument.lotText} ${instrument.base}.`);
   }
   if (quantity < instrument.minQuantity) {
-    return about(`At least ${words(instrument.minQuantity, instrument.base)}.`);
+    return about(`At least ${decimal.text(instrument.minQuantity)} ${instrument.base}.`);
   }
   if (instrument.maxQuantity && quantity > instrument.maxQuantity) {
     return about(`At most ${words(instrument.maxQuantity, instrument.base)} in one order.`);
