@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ from django.test import TransactionTestCase
 from tests import services as test_services
 from tests.services import Services, this_run
 
-if importlib.util.find_spec("tests.matching_fixtures"):
-    pytest_plugins = ["tests.matching_fixtures", "tests.ledger_fixtures"]
+pytest_plugins = ["tests.matching_fixtures", "tests.ledger_fixtures"]
 
 
 def _start_over(_case: TransactionTestCase) -> None:
@@ -26,6 +24,14 @@ def _start_over(_case: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _start_over  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever runs a whole copy of SUM+1 does so one after the other, on one worker."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("browser", "slow")):
+            item.add_marker(pytest.mark.xdist_group("whole-copy"))
 
 
 @pytest.fixture(scope="session")
