@@ -26,11 +26,11 @@ def _start_over(_case: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _start_over  # type: ignore[attr-defined]
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # Before xdist looks for groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever runs a whole copy of SUM+1 does so one after the other, on one worker."""
     for item in items:
-        if any(item.get_closest_marker(name) for name in ("browser", "slow")):
+        if item.get_closest_marker("slow") or "browser" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("whole-copy"))
 
 
