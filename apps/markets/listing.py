@@ -14,8 +14,8 @@ from apps.markets.presentation import ticker_json
 from apps.markets.queries import Ticker24h, sparkline, tickers
 
 VALUE_ASSET: Final = "USDT"
-SPARK_WIDTH: Final = 120
-SPARK_HEIGHT: Final = 32
+SPARK_WIDTH: Final = 1200
+SPARK_HEIGHT: Final = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def spark_points(closes: list[int]) -> str:
     span = high - low or 1
     last = len(closes) - 1
     return " ".join(
-        f"{index * SPARK_WIDTH // last},{1 + (high - close) * (SPARK_HEIGHT - 2) // span}"
+        f"{index * SPARK_WIDTH // last},{10 + (high - close) * (SPARK_HEIGHT - 20) // span}"
         for index, close in enumerate(closes)
     )
 

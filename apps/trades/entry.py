@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apps.core import clock
-from apps.core.errors import Invalid
+from apps.core.errors import DomainError, Invalid
 from apps.trades.rules import CLIENT_ORDER_ID
 
 TEXT_MAX: Final = 40
+# The places of the form where a refusal can be said; "form" is for what fits none of them.
+FIELDS: Final = {"price", "stop_price", "quantity", "expires_at"}
+_SAME_FIELD: Final = {"quote_amount": "quantity", "amount": "quantity"}
 # At which field of the form a refusal shows that does not name one.
-FIELD_OF_CODE: Final = {
+_FIELD_OF_CODE: Final = {
     "tick_size": "price",
     "invalid_price": "price",
     "price_band": "price",
@@ -110,6 +113,13 @@ def entry_of(posted: Mapping[str, str]) -> Entry:
     )
 
 
+def field_of(error: DomainError) -> str:
+    """Return where in the form a refusal belongs."""
+    named = str(error.data.get("field", "")) or _FIELD_OF_CODE.get(error.code, "")
+    named = _SAME_FIELD.get(named, named)
+    return named if named in FIELDS else "form"
+
+
 def _forced(order_type: str) -> str:
     """Market orders do not rest; a stop waits for its trigger first."""
     return "ioc" if order_type == "market" else "gtc"
@@ -117,4 +127,9 @@ def _forced(order_type: str) -> str:
 
 def _moment(typed: str) -> str:
     """Return what a date field without an offset sends, as UTC."""
-    return clock.iso(clock.parse_iso(f"{typed}Z" if typed and typed[-1:].isdigit() else typed))
+    try:
+        return clock.iso(clock.parse_iso(f"{typed}Z" if typed[-1:].isdigit() else typed))
+    except Invalid:
+        raise Invalid(
+            "invalid_time", "Choose a day and a time. Nothing was ordered.", field="expires_at"
+        ) from None

@@ -29,7 +29,7 @@ from apps.markets.queries import (
     tickers,
 )
 from apps.trades.actions import cancel_all, cancel_order, place_order
-from apps.trades.entry import FIELD_OF_CODE, Entry, entry_of
+from apps.trades.entry import Entry, entry_of, field_of
 from apps.trades.models import OPEN_STATUSES
 from apps.trades.presentation import fill_json, order_json
 from apps.trades.queries import fills_page, open_orders, orders_page
@@ -93,8 +93,7 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
             market=instrument.symbol, now=clock.now(), **entry.terms(),
         )  # fmt: skip
     except DomainError as error:
-        field = str(error.data.get("field", "")) or FIELD_OF_CODE.get(error.code, "form")
-        context = _desk(request, instrument, entry) | {"errors": {field: error.message}}
+        context = _desk(request, instrument, entry) | {"errors": {field_of(error): error.message}}
         return render(request, "trades/market.html", context, status=422)
     messages.success(request, f"Your order {placed.id} is in. Its state is below.")
     return redirect("trades:market", instrument.symbol)

@@ -11,6 +11,7 @@ import { CandleSeries, SECONDS } from "candle-series";
 const PAGE = 500;
 const OLDER_WHEN_LEFT = 40;
 const AVERAGES = [7, 25, 99];
+const NARROW_PIXELS = 480;
 const AVERAGES_KEY = "sum1.averages";
 
 export default async function chart(root) {
@@ -174,6 +175,7 @@ export default async function chart(root) {
   }
 
   function drawOrders() {
+    const narrow = canvas.clientWidth < NARROW_PIXELS;
     for (const line of lines) drawn.candles.removePriceLine(line);
     lines = [...account.orders.values()]
       .filter((order) => order.market === instrument.symbol && (order.price || order.stop_price))
@@ -184,7 +186,7 @@ export default async function chart(root) {
           lineWidth: 1,
           lineStyle: order.type.startsWith("stop") ? 1 : 2,
           axisLabelVisible: true,
-          title: `${order.side === "buy" ? "Buy" : "Sell"} ${amount(order.quantity ?? "")}`,
+          title: narrow ? "" : `${order.side === "buy" ? "Buy" : "Sell"} ${amount(order.quantity ?? "")}`,
         }),
       );
   }

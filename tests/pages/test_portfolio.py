@@ -1,0 +1,133 @@
+"""What holdings are worth, now and over time, against sums done by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from apps.core import clock
+from apps.core.errors import NotFound
+from apps.pages.presentation import chart_of, parts_of, summary_of
+from apps.pages.queries import fitting_range, holdings_for, value_history, value_text
+from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps, worth_minor
+from apps.wallets.queries import flows
+from tests.factories import Trader, fund, person, trader
+
+UNIT = 10**8
+
+
+class Market:
+    """One lot is 0.001 of the base; one tick times one lot is 1,000 minor units of the quote."""
+
+    lot_minor = 100_000
+    tick_lot_minor = 1_000
+
+
+def test_worth_is_exact_and_cut_off() -> None:
+    assert worth_minor(UNIT, 6_000_000, Market()) == 6_000_000 * 1_000 * 1_000
+    assert worth_minor(99_999, 1, Market()) == 999
+    assert worth_minor(0, 5, Market()) == 0
+
+
+def test_shares_of_nothing_are_nothing() -> None:
+    assert share_bps(1, 0) == 0
+    assert share_bps(1, 3) == 3333
+
+
+def test_prices_are_carried_over_steps_without_trades() -> None:
+    assert carried_forward(5, [(1, 20), (3, 40)], 10) == [10, 20, 20, 40, 40]
+
+
+def test_balances_are_counted_back_from_now() -> None:
+    moved = [Flow(1, 1, "deposit", 100), Flow(3, 1, "fee", -7), Flow(3, 1, "trade", -20)]
+
+    assert balances_by_step(5, 73, moved) == [0, 100, 100, 73, 73]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("world")
+class TestHoldings:
+    def test_holdings_are_valued_at_the_last_price(self, world: Trader) -> None:
+        found = holdings_for(viewer=world.user)
+
+        worths = {row.balance.asset.code: row.worth_minor for row in found.rows}
+        # Bought 0.5 BTC for 30,000 and 2 ETH for 0.1 BTC; fees are 0.1 % of each.
+        assert worths == {
+            "USDT": (100_000 - 30_000 - 30) * UNIT,
+            "BTC": (150_000_000 - 10_000_000 - 10_000) * 60_000,
+            "ETH": 0,
+        }
+        assert found.total_minor == sum(worths.values())
+        assert [part.code for part in parts_of(found)] == ["BTC", "USDT"]
+
+    def test_nobody_sees_the_flows_of_somebody_else(self, world: Trader) -> None:
+        stranger = trader()
+
+        since = clock.now() - timedelta(hours=1)
+        step = timedelta(minutes=1)
+        assert flows(viewer=world.user, account=world.account, since=since, step=step)
+        assert flows(viewer=stranger.user, account=world.account, since=since, step=step) == []
+        with pytest.raises(NotFound):
+            flows(viewer=None, account=world.account, since=since, step=step)
+
+    def test_history_splits_the_change_into_paid_in_fees_and_the_rest(self, world: Trader) -> None:
+        later = clock.now() + timedelta(minutes=3)
+        holdings = holdings_for(viewer=world.user)
+
+        history = value_history(viewer=world.user, holdings=holdings, name="1h", now=later)
+        summary = summary_of(history, holdings)
+
+        assert len(history.points) == 4
+        assert history.points[-1][1] == holdings.total_minor
+        assert history.change_minor == 0
+        assert history.paid_in_minor + history.fees_minor + history.result_minor == 0
+        assert summary.from_opening
+        chart = chart_of(history)
+        assert chart.points.startswith("0,100 ")
+        assert len(chart.series) == 4
+
+    def test_money_paid_in_is_no_result(self, world: Trader) -> None:
+        fund(world.account, "USDT", "500")
+        holdings = holdings_for(viewer=world.user)
+        # As if the account had been open for long: everything it has came in within the range.
+        history = value_history(
+            viewer=world.user,
+            holdings=type(holdings)(
+                holdings.account, clock.now() - timedelta(days=90), holdings.rows,
+                holdings.total_minor,
+            ),
+            name="24h",
+            now=clock.now() + timedelta(minutes=15),
+        )  # fmt: skip
+
+        assert history.points[0][1] == 0
+        # 100,500 USDT and 1 BTC came in.
+        assert history.paid_in_minor == (100_500 + 60_000) * UNIT
+        # 30 USDT of fees, and 0.0001 BTC.
+        assert history.fees_minor == -36 * UNIT
+        assert history.change_minor == holdings.total_minor
+
+    def test_who_has_no_account_yet_holds_nothing(self) -> None:
+        found = holdings_for(viewer=person())
+
+        if not found.account:
+            assert (found.rows, found.total_minor) == ((), 0)
+        assert found.total_minor == 0
+
+
+def test_the_range_fits_the_age_of_the_account() -> None:
+    now = clock.now()
+
+    assert fitting_range(now - timedelta(minutes=5), now) == "1h"
+    assert fitting_range(now - timedelta(hours=5), now) == "24h"
+    assert fitting_range(now - timedelta(days=3), now) == "7d"
+    assert fitting_range(now - timedelta(days=400), now) == "30d"
+
+
+@pytest.mark.parametrize(
+    ("minor", "text"),
+    [(0, "0.00"), (UNIT, "1.00"), (-UNIT, "-1.00"), (199_999_999, "1.99"), (-1, "0.00")],
+)
+def test_values_show_two_decimals_cut_off(minor: int, text: str) -> None:
+    assert value_text(minor) == text
