@@ -11,7 +11,10 @@ import logging
 import os
 import select
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +32,9 @@ RENEW_SECONDS: Final = 0.5
 UNNAMED_SECONDS: Final = 5.0
 CLOCK_OFFSET_SECONDS_MAX: Final = 1.0
 COMMIT_SECONDS_MAX: Final = 10.0
+KEEPER_SECONDS: Final = 0.1
+KEEPER_AGE_SECONDS: Final = 0.8
+STUCK_SECONDS: Final = 30.0
 
 # First half of the advisory lock's key; the second is the shard.
 LOCK_CLASS: Final = 0x53554D31
@@ -177,25 +183,31 @@ class Lease:
         self._connection = connection
         self._pg = connection.pgconn
         self._pending_seq = 0
+        # The connection carries one thing at a time, and the keeper uses it too.
+        self._using = threading.Lock()
+        self._lost: Exception | None = None
         self._prepare()
 
     def renew(self) -> None:
-        """Show that the writer lives. Not while a row is on its way: the row does the same."""
-        cursor = self._connection.execute(RENEW, (self.shard, self.epoch, self.last_seq))
-        if cursor.rowcount != 1:
-            raise LeaseLost(f"Epoch {self.epoch} has ended.")
-        self.renewed_at = time.monotonic()
+        """Show that the writer lives, after the commit of the row on its way, if there is one."""
+        with self._once_lost_always_lost():
+            self._finish()
+            cursor = self._connection.execute(RENEW, (self.shard, self.epoch, self.last_seq))
+            if cursor.rowcount != 1:
+                raise LeaseLost(f"Epoch {self.epoch} has ended.")
+            self.renewed_at = time.monotonic()
 
     @property
-    def renewal_due(self) -> bool:
-        """Return whether the lease must be renewed now."""
-        return time.monotonic() - self.renewed_at >= RENEW_SECONDS
+    def age_seconds(self) -> float:
+        """Return how long ago the lease was renewed, by a row or without one."""
+        return time.monotonic() - self.renewed_at
 
     def projected(self) -> tuple[int, int]:
         """Return how far the projections are: (seq, at_ns)."""
-        found = self._connection.execute(
-            "SELECT seq, at_ns FROM matching_projection_offset WHERE shard = %s", (self.shard,)
-        ).fetchone()
+        with self._using:
+            found = self._connection.execute(
+                "SELECT seq, at_ns FROM matching_projection_offset WHERE shard = %s", (self.shard,)
+            ).fetchone()
         return (0, 0) if found is None else (found[0], found[1])
 
     def begin(self, row: Row) -> None:
@@ -204,27 +216,47 @@ class Lease:
             (str(value).encode(), _TEXT) if not isinstance(value, bytes) else (value, _BINARY)
             for value in (getattr(row, name) for name in Row.__struct_fields__)
         ]
-        self._pg.send_query_prepared(
-            _STATEMENT, [value for value, _ in values], [kind for _, kind in values]
-        )
-        self._pending_seq = row.last_seq
-        self._flush()
+        with self._once_lost_always_lost():
+            self._pg.send_query_prepared(
+                _STATEMENT, [value for value, _ in values], [kind for _, kind in values]
+            )
+            self._pending_seq = row.last_seq
+            self._flush()
 
     def finish(self) -> None:
-        """Return when the row that was begun is committed; raise if it is not."""
-        result = self._result()
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise LeaseLost(f"The journal did not take a row: {_words(result)}")
-        if result.command_tuples != 1:
-            raise LeaseLost(f"Epoch {self.epoch} has ended: row {self._pending_seq} was refused.")
-        self.last_seq = self._pending_seq
-        self._pending_seq = 0
-        self.renewed_at = time.monotonic()
+        """Return when the row that was begun, if one was, is committed; raise if it is not."""
+        with self._once_lost_always_lost():
+            self._finish()
 
     def write(self, row: Row) -> None:
         """Journal one row and return when it is committed."""
         self.begin(row)
         self.finish()
+
+    @contextmanager
+    def _once_lost_always_lost(self) -> Iterator[None]:
+        # Writer and keeper share the connection: what one of them has lost the other must not
+        # take for committed.
+        with self._using:
+            if self._lost is not None:
+                raise self._lost
+            try:
+                yield
+            except Exception as error:
+                self._lost = error
+                raise
+
+    def _finish(self) -> None:
+        if not self._pending_seq:
+            return
+        result = self._result()
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise LeaseLost(f"The journal did not take a row: {_words(result)}")
+        if result.command_tuples != 1:
+            raise LeaseLost(f"Epoch {self.epoch} has ended: {self._pending_seq} was refused.")
+        self.last_seq = self._pending_seq
+        self._pending_seq = 0
+        self.renewed_at = time.monotonic()
 
     def _prepare(self) -> None:
         result = self._pg.prepare(_STATEMENT, JOURNAL.encode())
@@ -252,6 +284,45 @@ class Lease:
         while self._pg.get_result() is not None:
             continue
         return first
+
+
+class Keeper:
+    """Renews a lease while its writer is busy for long: a command may touch every order there is.
+
+    Only for so long: a writer that makes no progress at all must lose its lease in the end.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._progress_at = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="matching-keeper", daemon=True)
+        self.error: Exception | None = None
+
+    def __enter__(self) -> Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def progress(self) -> None:
+        """Say that the writer is well; raise what has gone wrong with the lease meanwhile."""
+        self._progress_at = time.monotonic()
+        if self.error is not None:
+            raise self.error
+
+    def _keep(self) -> None:
+        while not self._ended.wait(KEEPER_SECONDS):
+            stuck = time.monotonic() - self._progress_at > STUCK_SECONDS
+            if stuck or self._lease.age_seconds < KEEPER_AGE_SECONDS:
+                continue
+            try:
+                self._lease.renew()
+            except Exception as error:  # Raised by the writer's own thread, which then ends.
+                self.error = error
+                return
 
 
 def _words(result: Any) -> str:

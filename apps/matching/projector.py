@@ -41,7 +41,7 @@ STATEMENT_SECONDS: Final = 60
 
 # When behind, so much goes into one transaction: enough to be fast, little enough that readers
 # see it grow.
-ROWS_READ: Final = 100
+ROWS_READ: Final = 200
 COMMANDS_PER_TRANSACTION: Final = 20_000
 
 

@@ -22,7 +22,7 @@ from apps.engine.messages import Quarantined, Tick
 from apps.matching import servers, wire
 from apps.matching.inbox import Inbox, Link, Request
 from apps.matching.journal import FIRST_ENTRY_ID, RawGroup, Row, encoder, make_row
-from apps.matching.lease import Lease, LeaseLost
+from apps.matching.lease import RENEW_SECONDS, Keeper, Lease, LeaseLost
 from apps.matching.replay import Replayer, recover
 
 logger = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ class Writer:
         self._clock = clock
         self._link = Link()
         self._inbox = Inbox(self._link, lease.shard)
+        self._keeper = Keeper(lease)
         self._pending: Outcome | None = None
         self._committed: Row | None = None
         self._strikes: dict[tuple[str, int], int] = {}
@@ -98,15 +99,17 @@ class Writer:
 
     def run(self) -> None:
         """Work until the stop event is set. What was begun is finished."""
-        self._reconnect()
-        while not self._stop.is_set():
-            try:
-                self._step()
-            except redis.RedisError as error:
-                logger.warning("Valkey is gone (%s): no orders until it is back.", error)
-                self._commit()
-                self._reconnect()
-        last = self._commit()
+        with self._keeper:
+            self._reconnect()
+            while not self._stop.is_set():
+                self._keeper.progress()
+                try:
+                    self._step()
+                except redis.RedisError as error:
+                    logger.warning("Valkey is gone (%s): no orders until it is back.", error)
+                    self._commit()
+                    self._reconnect()
+            last = self._commit()
         try:
             self._tell(last)
             self._link.ask("PING")
@@ -122,7 +125,7 @@ class Writer:
             # On its way before anything else: the engine has carried it out already.
             self._lease.begin(outcome.row)
             self._pending = outcome
-        elif self._lease.renewal_due:
+        elif self._lease.age_seconds >= RENEW_SECONDS:
             self._lease.renew()
         self._tell(committed)
         if time.monotonic() - self._announced_at >= HEARTBEAT_SECONDS:
@@ -217,21 +220,16 @@ class Writer:
         self._link.post([("SET", wire.alarm_key(self._lease.shard), alarm)])
 
     def _rebuild(self) -> None:
-        """Put a clean engine in the place of one that raised; keep the lease meanwhile."""
+        """Put a clean engine in the place of one that raised; the keeper keeps the lease."""
         # The place in the stream is that of the last commit, but the generation may be newer.
         generation = self._replayer.stream_generation
         last_entry_id = self._replayer.last_entry_id
-        done = threading.Event()
-        keeper = _Keeper(self._lease, done)
-        keeper.start()
-        try:
-            with closing(servers.postgres(name="matching-rebuild")) as connection:
-                self._replayer = recover(connection.cursor(binary=True), shard=self._lease.shard)
-        finally:
-            done.set()
-            keeper.join()
-        if keeper.error is not None:
-            raise keeper.error
+        with closing(servers.postgres(name="matching-rebuild")) as connection:
+            self._replayer = recover(
+                connection.cursor(binary=True),
+                shard=self._lease.shard,
+                progress=lambda _: self._keeper.progress(),
+            )
         if self._replayer.engine.seq != self._lease.last_seq:
             raise LeaseLost("The journal has moved on without this writer.")
         self._replayer.stream_generation = generation
@@ -298,6 +296,7 @@ class Writer:
     def _reconnect(self) -> None:
         """Connect to Valkey, however long that takes, and keep the lease meanwhile."""
         while not self._stop.is_set():
+            self._keeper.progress()
             try:
                 self._link.connect()
                 self._inbox.open(self._replayer.stream_generation, self._replayer.last_entry_id)
@@ -307,30 +306,12 @@ class Writer:
             except redis.RedisError:
                 self._link.close()
                 self._stop.wait(RECONNECT_SECONDS)
-            if self._lease.renewal_due:
+            if self._lease.age_seconds >= RENEW_SECONDS:
                 self._lease.renew()
 
     def _projected_place(self) -> str:
         seq, at_ns = self._lease.projected()
         return f"{seq}:{(at_ns if seq else self._clock()) // 1_000_000}"
-
-
-class _Keeper(threading.Thread):
-    """Renews the lease while the writer is busy with something long."""
-
-    def __init__(self, lease: Lease, done: threading.Event) -> None:
-        super().__init__(name="matching-keeper", daemon=True)
-        self._lease = lease
-        self._done = done
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        while not self._done.wait(0.3):
-            try:
-                self._lease.renew()
-            except Exception as error:  # Raised again by whoever waits for us.
-                self.error = error
-                return
 
 
 _NOTHING: Final = msgspec.Raw(encoder.encode([]))

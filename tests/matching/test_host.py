@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 
 from apps.core.errors import Unavailable
 from apps.engine.engine import Engine
@@ -38,8 +40,10 @@ from apps.engine.messages import (
     Transfer,
     VenueSet,
 )
-from apps.matching import journal, queries, stream, wire
+from apps.matching import journal, lease, queries, stream, wire
 from apps.matching.gateway import new_command_id, valid_until_ns
+from apps.matching.inbox import Link
+from apps.matching.lease import LeaseLost
 from apps.matching.models import JournalRow
 from apps.matching.stream import StreamGateway
 from tests.matching.commands import ALICE, BOB, place, set_up, until_available
@@ -49,8 +53,6 @@ StartHost = Callable[[], RunningHost]
 
 
 def rows() -> list[journal.Row]:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         return list(journal.tail(cursor, shard=0))
 
@@ -425,6 +427,95 @@ def test_a_standby_takes_over_from_a_writer_that_is_stopped(
 
     assert reply.seq == 8
     assert [row.epoch for row in rows()] == [1, 2]
+
+
+def test_r3_a_long_command_does_not_cost_the_lease(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    standby = start_host()
+    apply = Engine.apply
+
+    def slow(engine: Engine, command: AnyCommand, now_ns: int) -> list[AnyEvent]:
+        if isinstance(command, Place):
+            time.sleep(lease.TIMEOUT_SECONDS + 0.7)
+        return apply(engine, command, now_ns)
+
+    monkeypatch.setattr(Engine, "apply", slow)
+    # Two entries: the second is worked out while the first is being committed.
+    stream_gateway.send([place(ALICE, "a-1")])
+    reply = stream_gateway.submit(place(ALICE, "a-2"), timeout_seconds=10)
+    monkeypatch.undo()
+
+    assert reply.seq == 9
+    assert standby.error is None
+    assert {row.epoch for row in rows()} == {1}
+
+
+def test_r3_a_writer_that_is_stuck_loses_its_lease(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "STUCK_SECONDS", 0.2)
+    first = start_host()
+    set_up(stream_gateway)
+    apply, stuck = Engine.apply, threading.Event()
+
+    def hang(engine: Engine, command: AnyCommand, now_ns: int) -> list[AnyEvent]:
+        if isinstance(command, Place) and not stuck.is_set():
+            stuck.set()
+            time.sleep(4)
+        return apply(engine, command, now_ns)
+
+    monkeypatch.setattr(Engine, "apply", hang)
+    start_host()
+    reply = stream_gateway.submit(place(ALICE, "a-1"), timeout_seconds=10)
+
+    assert reply.seq == 8
+    assert isinstance(first.ended(), LeaseLost | psycopg.OperationalError)
+    assert [row.epoch for row in rows()] == [1, 2]
+
+
+def test_r3_a_lost_database_session_ends_the_writer(
+    start_host: StartHost, stream_gateway: StreamGateway
+) -> None:
+    first = start_host()
+    set_up(stream_gateway)
+    start_host()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(backend_pid) FROM matching_lease")
+    reply = stream_gateway.submit(place(ALICE, "a-1"), timeout_seconds=10)
+
+    assert reply.seq == 8
+    assert isinstance(first.ended(), LeaseLost | psycopg.OperationalError)
+    assert [row.epoch for row in rows()] == [1, 2]
+
+
+def test_r11_an_answer_that_is_lost_can_be_asked_for_again(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start_host()
+    set_up(stream_gateway)
+    order = place(ALICE, "a-1")
+    post, failed = Link.post, threading.Event()
+
+    def fail_once(link: Link, commands: Sequence[Sequence[Any]]) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise redis.ConnectionError("gone between commit and answer")
+        post(link, commands)
+
+    monkeypatch.setattr(Link, "post", fail_once)
+    with pytest.raises(Unavailable) as caught:
+        stream_gateway.submit(order, timeout_seconds=0.7)
+    again = until_available(lambda: stream_gateway.submit(order))
+
+    assert caught.value.code == "outcome_unknown"
+    assert again.duplicate
+    assert again.seq == 8
+    assert [type(event) for event in again.events] == [Accepted, Rested]
+    assert running.error is None
 
 
 def test_packed_and_single_commands_come_back_in_order(

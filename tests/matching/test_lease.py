@@ -140,6 +140,35 @@ def test_r3_a_writer_of_an_older_epoch_is_refused_even_with_its_connection(
     assert rows() == []
 
 
+def test_r3_what_the_keeper_has_lost_the_writer_does_not_take_for_committed(
+    connect: Callable[[], Connection],
+) -> None:
+    held = taken(connect())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE matching_lease SET epoch = epoch + 1")
+    held.begin(empty_row(held, 1, 1))
+
+    # The keeper is first to collect the answer.
+    with pytest.raises(LeaseLost):
+        held.renew()
+
+    for _ in range(2):
+        with pytest.raises(LeaseLost):
+            held.finish()
+    assert rows() == []
+
+
+def test_r3_the_keeper_may_collect_a_commit(connect: Callable[[], Connection]) -> None:
+    held = taken(connect())
+    held.begin(empty_row(held, 1, 1))
+    held.renew()
+
+    held.finish()
+
+    assert held.last_seq == 1
+    assert rows() == [(1, 1, 1)]
+
+
 def test_r3_renewing_keeps_the_lease(connect: Callable[[], Connection]) -> None:
     held = taken(connect())
     make_silent(60)
