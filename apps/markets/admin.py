@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts.models import User
-from apps.core.admin import ReadOnlyAdmin, RecentAdmin
+from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
 from apps.core.errors import DomainError
 from apps.markets.actions import set_instrument
 from apps.markets.models import Asset, Instrument, Trade
@@ -86,8 +86,8 @@ class InstrumentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Trade)
-class TradeAdmin(RecentAdmin):
-    """The whole tape of one market, or everything of the last hour."""
+class TradeAdmin(NarrowedAdmin):
+    """The tape of one market: choose it in the filter."""
 
     narrowed_by = ("instrument__id__exact",)
     list_display = ("id", "at", "instrument", "price", "quantity", "side", "seq")

@@ -7,7 +7,6 @@ database, because the engine has decided already and a check per row costs more 
 
 from __future__ import annotations
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -95,7 +94,6 @@ class Trade(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [BrinIndex(fields=["at"], name="trade_recent", autosummarize=True)]
         constraints = [
             models.CheckConstraint(
                 condition=Q(price_ticks__gt=0, quantity_lots__gt=0), name="trade_positive"

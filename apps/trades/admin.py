@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.admin import RecentAdmin
+from apps.core import clock
+from apps.core.admin import NarrowedAdmin
 from apps.trades.models import Fill, Order
 from apps.trades.presentation import fill_json, order_json
 
+RECENT: Final = timedelta(hours=1)
+
 
 @admin.register(Order)
-class OrderAdmin(RecentAdmin):
-    """All orders of one account, one order by its number, or everybody's of the last hour."""
+class OrderAdmin(NarrowedAdmin):
+    """The orders of one account, one order by its number, or everybody's of the last hour."""
 
-    recent_column = "created_at"
+    narrowed_by = ("account__id__exact", "q")
     list_display = ("id", "created_at", "account", "instrument", "side_word", "type_word",
                     "quantity", "price", "filled", "status", "reason")  # fmt: skip
     list_filter = ("status", "instrument")
@@ -45,6 +49,9 @@ class OrderAdmin(RecentAdmin):
     def filled(self, order: Order) -> str:
         return str(order_json(order)["filled_quantity"])
 
+    def without_narrowing(self, rows: QuerySet[Order]) -> QuerySet[Order]:
+        return rows.filter(created_at__gte=clock.now() - RECENT)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
@@ -56,10 +63,9 @@ class OrderAdmin(RecentAdmin):
 
 
 @admin.register(Fill)
-class FillAdmin(RecentAdmin):
-    """All fills of one account, or everybody's of the last hour."""
+class FillAdmin(NarrowedAdmin):
+    """The fills of one account: from its page."""
 
-    narrowed_by = ("account__id__exact",)
     list_display = ("id", "at", "account", "order_id", "instrument", "side_word", "role", "price",
                     "quantity", "fee")  # fmt: skip
     list_filter = ("instrument", "is_maker")

@@ -116,7 +116,6 @@ class Fill(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [BrinIndex(fields=["at"], name="fill_recent", autosummarize=True)]
         constraints = [
             models.CheckConstraint(
                 condition=Q(price_ticks__gt=0, quantity_lots__gt=0, fee_minor__gte=0),

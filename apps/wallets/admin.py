@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.core.admin import ReadOnlyAdmin, RecentAdmin
+from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 from apps.wallets.presentation import balance_json, entry_json
 
@@ -62,8 +62,10 @@ class TradingAccountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(RecentAdmin):
-    """All entries of one account, or everybody's of the last hour."""
+class LedgerEntryAdmin(NarrowedAdmin):
+    """The entries of one account: from its page, or by its number."""
+
+    narrowed_by = ("account__id__exact", "q")
 
     list_display = ("id", "at", "account", "asset", "amount", "kind", "reference", "seq")
     list_filter = ("kind", "asset")

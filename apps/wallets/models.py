@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -117,7 +116,6 @@ class LedgerEntry(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "ledger entries"
-        indexes = [BrinIndex(fields=["at"], name="ledger_recent", autosummarize=True)]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(amount_minor=0), name="ledger_entry_moves_something"

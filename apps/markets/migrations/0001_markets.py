@@ -5,7 +5,6 @@ Django cannot make partitioned tables, so those are written out; the state has t
 
 from datetime import UTC, datetime
 
-import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -25,7 +24,6 @@ CREATE TABLE markets_trade (
     CONSTRAINT trade_positive CHECK (price_ticks > 0 AND quantity_lots > 0)
 ) PARTITION BY RANGE (at);
 CREATE TABLE markets_trade_default PARTITION OF markets_trade DEFAULT;
-CREATE INDEX trade_recent ON markets_trade USING brin (at) WITH (autosummarize = on);
 """
 
 TABLES = (Partitioned("markets_trade", "at"),)
@@ -171,11 +169,6 @@ class Migration(migrations.Migration):
                         ),
                     ],
                     options={
-                        "indexes": [
-                            django.contrib.postgres.indexes.BrinIndex(
-                                autosummarize=True, fields=["at"], name="trade_recent"
-                            )
-                        ],
                         "ordering": ["-id"],
                     },
                 ),

@@ -30,7 +30,6 @@ CREATE TABLE trades_fill (
     CONSTRAINT fill_positive CHECK (price_ticks > 0 AND quantity_lots > 0 AND fee_minor >= 0)
 ) PARTITION BY RANGE (at);
 CREATE TABLE trades_fill_default PARTITION OF trades_fill DEFAULT;
-CREATE INDEX fill_recent ON trades_fill USING brin (at) WITH (autosummarize = on);
 """
 
 ORDER_SQL = """
@@ -142,11 +141,6 @@ class Migration(migrations.Migration):
                         ),
                     ],
                     options={
-                        "indexes": [
-                            django.contrib.postgres.indexes.BrinIndex(
-                                autosummarize=True, fields=["at"], name="fill_recent"
-                            )
-                        ],
                         "ordering": ["-id"],
                         "constraints": [
                             models.CheckConstraint(

@@ -6,7 +6,6 @@ Django cannot make partitioned tables, so those are written out; the state has t
 import uuid
 from datetime import UTC, datetime
 
-import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -28,7 +27,6 @@ CREATE TABLE wallets_ledgerentry (
     CONSTRAINT ledger_entry_moves_something CHECK (amount_minor <> 0)
 ) PARTITION BY RANGE (at);
 CREATE TABLE wallets_ledgerentry_default PARTITION OF wallets_ledgerentry DEFAULT;
-CREATE INDEX ledger_recent ON wallets_ledgerentry USING brin (at) WITH (autosummarize = on);
 """
 
 TABLES = (Partitioned("wallets_ledgerentry", "at"),)
@@ -127,11 +125,6 @@ class Migration(migrations.Migration):
                         ),
                     ],
                     options={
-                        "indexes": [
-                            django.contrib.postgres.indexes.BrinIndex(
-                                autosummarize=True, fields=["at"], name="ledger_recent"
-                            )
-                        ],
                         "verbose_name_plural": "ledger entries",
                         "ordering": ["-id"],
                     },
