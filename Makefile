@@ -38,7 +38,7 @@ check: setup-dev ## Django's own checks, for development and for production
 	$(RUN) -m pytest -q tests/local/test_settings.py
 
 test: browser lint ## Everything that must hold, as it runs in CI
-	$(RUN) -m pytest -n 2 --dist loadgroup -q
+	$(RUN) -m pytest -n 2 -q
 
 bench: setup-dev ## Measure: make bench, or make bench BENCH=engine
 	@for bench in $(BENCH); do $(RUN) -m bench $$bench --json || failed=1; done; exit $${failed:-0}

@@ -10,9 +10,12 @@ import pytest
 import redis
 from django.db import connections
 from django.test import TransactionTestCase
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import services as test_services
 from tests.services import Services, this_run
+
+WHOLE_COPIES = ("tests/browser/", "tests/crash/", "tests/local/test_up.py")
 
 pytest_plugins = ["tests.matching_fixtures", "tests.ledger_fixtures"]
 
@@ -26,12 +29,15 @@ def _start_over(_case: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _start_over  # type: ignore[attr-defined]
 
 
-@pytest.hookimpl(tryfirst=True)  # Before xdist looks for groups.
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever runs a whole copy of SUM+1 does so one after the other, on one worker."""
-    for item in items:
-        if item.get_closest_marker("slow") or "browser" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("whole-copy"))
+class Scheduling(LoadScopeScheduling):
+    """Deals out test by test, but whole copies of SUM+1 run one after the other, on one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "whole copies" if nodeid.startswith(WHOLE_COPIES) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
