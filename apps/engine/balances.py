@@ -21,7 +21,6 @@ from apps.engine.messages import (
     Terms,
 )
 
-
 ASSET_ID_MAX: Final = 2**31 - 1
 
 
@@ -54,9 +53,10 @@ class Balance:
 class Account:
     """One trading account.
 
-    ``open_orders`` maps the ids of live orders to their market, and ``open_orders_max`` bounds
-    them; ``client_ids`` maps the owner's own order ids to the command that used them. The last
-    four fields are the throttle of the second ``throttle_second``.
+    ``open_orders`` maps the ids of live orders to their market; ``client_ids`` maps the owner's
+    own order ids to the command that used them. ``placed_orders`` and ``repeated_orders`` count
+    within ``throttle_second``, ``last_terms`` is what the last of them asked for. ``*_max`` are
+    the limits, with a number that is never reached for none.
     """
 
     __slots__ = (
@@ -67,9 +67,11 @@ class Account:
         "limits",
         "open_orders",
         "open_orders_max",
+        "placed_orders",
+        "placed_orders_max",
         "repeated_orders",
+        "repeated_orders_max",
         "state",
-        "throttle_orders",
         "throttle_second",
         "trade_group",
     )
@@ -83,13 +85,15 @@ class Account:
         self.open_orders: dict[int, int] = {}
         self.client_ids: dict[str, Remembered] = {}
         self.throttle_second = 0
-        self.throttle_orders = 0
+        self.placed_orders = 0
         self.repeated_orders = 0
         self.last_terms: Terms | None = None
 
     def set_limits(self, limits: Limits) -> None:
         self.limits = limits
         self.open_orders_max = limits.max_open_orders or AMOUNT_MAX
+        self.placed_orders_max = limits.orders_per_second or AMOUNT_MAX
+        self.repeated_orders_max = limits.repeated_orders_per_second or AMOUNT_MAX
 
     def balance(self, asset_id: int) -> Balance:
         found = self.balances.get(asset_id)

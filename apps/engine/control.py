@@ -62,7 +62,7 @@ def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
         answer = "expired_command"
     elif command.command_id in state.by_command_id:
         answer = repeat_answer(command, state.by_command_id[command.command_id])
-    elif not 1 <= len(command.command_id) <= risk.COMMAND_ID_MAX:
+    elif len(command.command_id) != risk.COMMAND_ID_BYTES:
         answer = "invalid_command"
     else:
         answer = _CARRY_OUT[type(command)](state, command, events)

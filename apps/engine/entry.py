@@ -68,7 +68,8 @@ def _admit(state: State, command: Place, account: Account, events: list[AnyEvent
         book.fix_band(second)
     worst = terms.price_ticks
     hold = plain_hold_minor(account, terms, book, state.venue_state)
-    if not hold:
+    plain = hold > 0
+    if not plain:
         reason = order_refusal(account, terms, book, state.venue_state, state.now_ns)
         if reason:
             return reason
@@ -104,7 +105,7 @@ def _admit(state: State, command: Place, account: Account, events: list[AnyEvent
             order_id, account_id, client_order_id, terms, spends_id, hold, maker_ppm, taker_ppm
         )
     )
-    state.matcher.enter(order, book, second, events)
-    if terms.time_in_force == GTD and order_id in state.matcher.orders:
+    state.matcher.enter(order, book, second, plain, events)
+    if not plain and terms.time_in_force == GTD and order_id in state.matcher.orders:
         state.add_timer(order)
     return ""

@@ -64,22 +64,27 @@ class Matcher:
     def collect_fees_in(self, asset_id: int) -> None:
         self.fees.setdefault(asset_id, Balance())
 
-    def enter(self, order: Order, book: Book, second: int, events: list[AnyEvent]) -> None:
-        """A new order: a stop waits, anything else matches now; then stops may wake up."""
+    def enter(
+        self, order: Order, book: Book, second: int, plain: bool, events: list[AnyEvent]
+    ) -> None:
+        """A new order: a stop waits, anything else matches now; then stops may wake up.
+
+        ``plain`` says that it is a limit order that is good till cancelled, as most are: where it
+        meets nobody it just rests.
+        """
         self.orders[order.order_id] = order
-        terms = order.terms
         if order.side == BUY:
             own, opposite = book.bids, book.asks
         else:
             own, opposite = book.asks, book.bids
         keys = opposite.keys
-        meets = keys and keys[-1] >= order.price_ticks * opposite.sign
-        if terms.order_type == LIMIT and terms.time_in_force == GTC and not meets:
+        if plain and not (keys and keys[-1] >= order.price_ticks * opposite.sign):
             self._rest(order, own, events)
             return
-        if terms.stop_ticks:
+        stop_ticks = order.terms.stop_ticks
+        if stop_ticks:
             order.place = ARMED
-            book.stops(order.side).add(order, terms.stop_ticks)
+            book.stops(order.side).add(order, stop_ticks)
             return
         self._execute(order, book, own, opposite, events)
         if self.traded_lots:
@@ -125,7 +130,7 @@ class Matcher:
         del self.orders[order_id]
         account = order.account
         del account.open_orders[order_id]
-        if order_id in self.aged:
+        if self.aged and order_id in self.aged:
             del self.aged[order_id]
             del account.client_ids[order.client_order_id]
 
@@ -302,18 +307,16 @@ class Matcher:
         spends = buyer.spends
         spends.held_minor -= used
         spends.available_minor += used - spent_minor
-        if spends.held_minor < 0:
-            raise InvariantViolation(f"order {buyer.order_id} holds more than its account")
         buyer.gains.available_minor += base_minor
         return used
 
     def _deliver(self, seller: Order, base_minor: int, proceeds_minor: int) -> int:
         """Takes a fill out of a seller's hold, which is the quantity itself."""
-        seller.hold_minor -= base_minor
-        spends = seller.spends
-        spends.held_minor -= base_minor
-        if seller.hold_minor < 0 or spends.held_minor < 0 or proceeds_minor < 0:
+        left = seller.hold_minor - base_minor
+        if left < 0:
             raise InvariantViolation(f"order {seller.order_id} sells more than it holds")
+        seller.hold_minor = left
+        seller.spends.held_minor -= base_minor
         seller.gains.available_minor += proceeds_minor
         return base_minor
 

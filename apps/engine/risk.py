@@ -16,6 +16,7 @@ from apps.engine.messages import (
     BUY,
     CANCEL_ONLY,
     EXPIRE_BOTH,
+    EXPIRE_MAKER,
     EXPIRE_TAKER,
     FOK,
     GTC,
@@ -45,26 +46,26 @@ from apps.engine.rates import (
 
 FEE_PPM_MAX: Final = 100_000
 ID_MAX: Final = 2**31 - 1
-COMMAND_ID_MAX: Final = 64
+COMMAND_ID_BYTES: Final = 16
 CLIENT_ORDER_ID_MAX: Final = 64
 TEXT_MAX: Final = 200
+SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH)
 
 
 def throttle_refusal(account: Account, terms: Terms, second: int) -> str:
     """Counts the order and compares. Refused orders count too: this is all they leave behind."""
     if account.throttle_second != second:
         account.throttle_second = second
-        account.throttle_orders = account.repeated_orders = 0
-    account.throttle_orders += 1
+        account.placed_orders = account.repeated_orders = 0
+    account.placed_orders += 1
     if terms == account.last_terms:
         account.repeated_orders += 1
     else:
         account.last_terms = terms
         account.repeated_orders = 1
-    limits = account.limits
-    if account.throttle_orders > limits.orders_per_second > 0:
+    if account.placed_orders > account.placed_orders_max:
         return "rate_limit"
-    if account.repeated_orders > limits.repeated_orders_per_second > 0:
+    if account.repeated_orders > account.repeated_orders_max:
         return "repeated_order"
     return ""
 
@@ -88,7 +89,7 @@ def plain_hold_minor(account: Account, terms: Terms, book: Book, venue_state: in
         and not terms.quote_minor
         and not terms.expires_at_ns
         and not terms.post_only
-        and EXPIRE_TAKER <= terms.self_trade <= EXPIRE_BOTH
+        and terms.self_trade in SELF_TRADE_MODES
         and price > 0
         and instrument.min_quantity_lots <= lots <= book.lots_max
         and instrument.min_notional_minor <= notional <= book.notional_max_minor
@@ -132,7 +133,7 @@ def shape_is_known(terms: Terms, now_ns: int) -> bool:
     kind, force = terms.order_type, terms.time_in_force
     if (kind, force) not in _FORCES or terms.side not in (BUY, SELL):
         return False
-    if not EXPIRE_TAKER <= terms.self_trade <= EXPIRE_BOTH:
+    if terms.self_trade not in SELF_TRADE_MODES:
         return False
     if terms.post_only and (kind != LIMIT or force not in (GTC, GTD)):
         return False
@@ -338,13 +339,16 @@ def state_is_known(state: int) -> bool:
 def id_refusal(command: Place) -> str:
     """Client order ids are printable ASCII: they end up in tables, logs and addresses."""
     client_order_id = command.client_order_id
-    if not 1 <= len(command.command_id) <= COMMAND_ID_MAX:
+    if len(command.command_id) != COMMAND_ID_BYTES:
         return "invalid_command"
-    if client_order_id.isprintable() and 1 <= len(client_order_id) <= CLIENT_ORDER_ID_MAX:
-        if client_order_id.isascii():
-            return ""
-    elif not client_order_id:
+    if not client_order_id:
         return "client_order_id_required"
+    if (
+        len(client_order_id) <= CLIENT_ORDER_ID_MAX
+        and client_order_id.isascii()
+        and client_order_id.isprintable()
+    ):
+        return ""
     return "invalid_order"
 
 

@@ -170,7 +170,7 @@ def _account(account: Account, now_ns: int) -> AccountState:
     throttle = None
     # Counters of a second that is over have no effect any more.
     if account.last_terms is not None and account.throttle_second == now_ns // SECOND_NS:
-        throttle = (account.throttle_orders, account.repeated_orders, account.last_terms)
+        throttle = (account.placed_orders, account.repeated_orders, account.last_terms)
     return AccountState(
         account.account_id,
         account.trade_group,
@@ -224,7 +224,7 @@ def _load_account(state: State, found: AccountState) -> None:
         account.balances[asset_id] = Balance(available_minor, held_minor)
     if found.throttle is not None:
         account.throttle_second = state.now_ns // SECOND_NS
-        account.throttle_orders, account.repeated_orders, account.last_terms = found.throttle
+        account.placed_orders, account.repeated_orders, account.last_terms = found.throttle
 
 
 def _loaded_book(found: BookState) -> Book:

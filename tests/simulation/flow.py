@@ -359,7 +359,7 @@ class Flow:
             # The owner's id once more: the same terms, or others.
             terms = self.random.choice((sent.terms, self._terms()))
             return Place(*self._head(), sent.account_id, sent.client_order_id, terms)
-        command_id = sent.command_id or b"x"
+        command_id = sent.command_id
         return Cancel(command_id, self.now_ns + SECOND, self.random.choice(self.accounts), 1)
 
     def _wild_order(self) -> AnyCommand:
@@ -377,7 +377,7 @@ class Flow:
         client = draw.choice(("", "é", "a" * 65, "a b", "\x00", f"w{self.issued}"))
         head = draw.choice((self._head(), self._head(-1), self._head(400), self._head(11)))
         if draw.random() < 0.1:
-            head = (draw.choice((b"", b"y" * 65)), head[1])
+            head = (draw.choice((b"", b"y" * 15, b"y" * 17)), head[1])
         return Place(*head, account_id, client, Terms(**fields))
 
     def _wild_money(self) -> AnyCommand:

@@ -206,7 +206,7 @@ class NaiveEngine:
                 self.repeat(command, earlier, seq, number)
         number = self.place(command) if isinstance(command, Place) else 0
         if not isinstance(command, Place):
-            check(1 <= len(command.command_id) <= 64, "invalid_command")
+            check(len(command.command_id) == 16, "invalid_command")
             getattr(self, "do_" + type(command).__name__)(command)
         self.memory.append((self.now, self.seq, number, command))
 
@@ -461,7 +461,7 @@ class NaiveEngine:
         if order is not None:
             check(order.terms == c.terms, "id_reused")
             raise Repeated(Duplicate(self.entered[order.number], order.number))
-        check(1 <= len(c.command_id) <= 64, "invalid_command")
+        check(len(c.command_id) == 16, "invalid_command")
         check(c.client_order_id, "client_order_id_required")
         plain = all(" " <= letter <= "~" for letter in c.client_order_id)
         check(plain and len(c.client_order_id) <= 64, "invalid_order")

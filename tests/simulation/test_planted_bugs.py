@@ -137,8 +137,8 @@ BUGS = {
     ),
     "throttle one too generous": (
         risk,
-        "account.throttle_orders > limits.orders_per_second > 0",
-        "account.throttle_orders - 1 > limits.orders_per_second > 0",
+        "account.placed_orders > account.placed_orders_max",
+        "account.placed_orders - 1 > account.placed_orders_max",
     ),
     "hold one short": (
         risk,

@@ -285,7 +285,7 @@ def test_an_event_of_an_order_that_is_not_there_stops_the_projector() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM trades_order WHERE id = %s", [last])
     now_ns = journal.engine.now_ns
-    events = journal.engine.apply(Cancel(b"last", now_ns + 10**9, owner, last), now_ns)
+    events = journal.engine.apply(Cancel(b"last".ljust(16), now_ns + 10**9, owner, last), now_ns)
 
     with pytest.raises(OrderMissing, match="1 of 1 orders"):
         project([Entry(life_goes_on + 1, now_ns, tuple(events))], size=1)
