@@ -87,6 +87,9 @@ class ReplyListener:
                 if self._subscribed.is_set() and not self._closed.is_set():
                     logger.warning("The exchange's answers cannot be heard: %s", error)
                     pause_seconds = 0.05
+            except Exception:
+                # Without this thread the process could not trade until it is started anew.
+                logger.exception("Listening for the exchange's answers failed.")
             finally:
                 self._subscribed.clear()
             self._closed.wait(pause_seconds)

@@ -15,7 +15,7 @@ import pytest
 from tests.crash.world import ROOT, World
 
 CLIENTS = 3
-ANSWERS = 40
+ANSWERS = 25
 WRITER_KILLS = 5
 DATABASE_KILLS = 3
 # Longer than the lease lasts, so that somebody else writes by the time it wakes up.

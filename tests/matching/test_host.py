@@ -586,3 +586,17 @@ def test_staff_close_and_open_the_venue(
     assert said.getvalue() == "The venue is open from seq 12 on.\n"
     assert stream_gateway.submit(place(ALICE, "a-3")).rejected is None
     assert queries.engine_health()["alarm"] == ""
+
+
+def test_the_gateway_hears_again_after_valkey_dropped_it(
+    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+
+    valkey.client_kill_filter(_type="pubsub")
+    valkey.client_kill_filter(_type="normal", skipme=True)
+    reply = until_available(lambda: stream_gateway.submit(place(ALICE, "a-1")))
+
+    assert reply.seq == 8
+    assert [type(event) for event in reply.events] == [Accepted, Rested]
