@@ -29,6 +29,7 @@ from apps.local.server import refuse_busy_port
 from apps.local.valkey import FORGET, Valkey
 
 FOLDER_VARIABLE = "SUM1_TEST_SERVICES"
+FOLDER_PREFIX = "sum1-tests-"
 TEMPLATE = "sum1_template"
 START_SECONDS = 60.0
 # Below the range from which the system gives out ports of its own accord, and away from the
@@ -154,10 +155,31 @@ def free_port() -> int:
     raise RuntimeError("No free port between 26000 and 31000.")
 
 
+def _new_folder() -> Path:
+    """Make the folder of this run, locked as long as this process lives."""
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+    folder.chmod(0o711)
+    descriptor = os.open(folder / "alive", os.O_WRONLY | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    _reservations.append(descriptor)
+    return folder
+
+
+def _remove_what_killed_runs_left() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder / "alive", os.O_WRONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
 @contextlib.contextmanager
 def server_folder() -> Iterator[Path]:
     """A temporary folder that the user of an embedded server can reach, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp(prefix="sum1-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="sum1-servers-"))
     folder.chmod(0o711)
     try:
         yield folder
@@ -171,8 +193,8 @@ def this_run() -> Services:
     given = os.environ.get(FOLDER_VARIABLE)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     if given is None or worker == "main":
-        folder = Path(tempfile.mkdtemp(prefix="sum1-tests-"))
-        folder.chmod(0o711)
+        _remove_what_killed_runs_left()
+        folder = _new_folder()
         ports = {"postgres": free_port(), "valkey": free_port()}
         (folder / "ports.json").write_text(json.dumps(ports))
         for name in ports:
