@@ -6,7 +6,7 @@ quote asset counts as worth nothing and is said to have no price.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -122,19 +122,22 @@ def value_text(minor: int) -> str:
     return format_minor(whole, 2, strip=False)
 
 
-def holdings_for(*, viewer: User) -> Holdings:
-    """Return what the viewer's main account has; empty while the account is being opened."""
+def holdings_for(*, viewer: User, found: Sequence[Ticker24h] | None = None) -> Holdings:
+    """Return what the viewer's main account has; empty while the account is being opened.
+
+    ``found`` are the tickers of all markets, from who has read them already.
+    """
     try:
         account = main_account(viewer=viewer)
     except NotFound:
         return Holdings("", None, (), 0)
-    prices = _prices()
-    found = balances(viewer=viewer, account=account)
-    worths = [_worth(row, prices.get(row.asset.code)) for row in found]
+    prices = _prices(tickers() if found is None else found)
+    held = balances(viewer=viewer, account=account)
+    worths = [_worth(row, prices.get(row.asset.code)) for row in held]
     total = sum(worths)
     rows = tuple(
         Holding(row, prices.get(row.asset.code), worth, share_bps(worth, total))
-        for row, worth in zip(found, worths, strict=True)
+        for row, worth in zip(held, worths, strict=True)
     )
     return Holdings(str(account.public_id), account.created_at, rows, total)
 
@@ -183,10 +186,10 @@ def value_history(
     return History(wanted, tuple(points[opened:]), paid_in, fees)
 
 
-def _prices() -> Mapping[str, Ticker24h]:
+def _prices(found: Sequence[Ticker24h]) -> Mapping[str, Ticker24h]:
     return {
         ticker.instrument.base.code: ticker
-        for ticker in tickers()
+        for ticker in found
         if ticker.instrument.quote.code == VALUE_ASSET
     }
 

@@ -193,6 +193,7 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
             ticker_json(each) for each in found if each.instrument.id == instrument.id
         ),
         "markets": [ticker_json(each) for each in found],
+        "tickers": found,
         "interval": interval,
         "intervals": INTERVALS,
         "groupings": [

@@ -276,7 +276,9 @@ def test_a_click_in_the_book_sets_the_price_and_grouping_widens_it(visit: Visit)
     assert set_price % 10 == 0
     assert abs(set_price - Decimal(price)) <= 100
     level.hover()
-    expect(page.locator("[data-tip].tip")).to_contain_text("Average price")
+    tip = page.locator(".book-tip")
+    expect(tip).to_contain_text("Average price")
+    assert tip.bounding_box()["x"] + tip.bounding_box()["width"] <= level.bounding_box()["x"]
 
 
 def test_the_slider_never_asks_for_more_than_there_is(visit: Visit) -> None:

@@ -86,13 +86,18 @@ def preferences(context: dict[str, Any]) -> Preferences:
 
 @register.simple_tag(takes_context=True)
 def holdings(context: dict[str, Any]) -> Holdings | None:
-    """What the viewer has; None for who is not signed in. A page that has read it gives it."""
+    """What the viewer has; None for who is not signed in. A page that has read it gives it.
+
+    So does one that has read all tickers, which is most of the work.
+    """
     known = context.get("mine")
     if isinstance(known, Holdings):
         return known
     request = context.get("request")
     user = getattr(request, "user", None)
-    return holdings_for(viewer=user) if user is not None and user.is_authenticated else None
+    if user is None or not user.is_authenticated:
+        return None
+    return holdings_for(viewer=user, found=context.get("tickers"))
 
 
 @register.filter

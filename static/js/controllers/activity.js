@@ -5,11 +5,12 @@ import { moment } from "format";
 import { instrument } from "market";
 import { cancel, cancelAll } from "orders";
 import { balanceCells, fillCells, orderCells, resultWords, statusWords } from "order-words";
+import { remember, remembered } from "memory";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { fill, sync } from "rows";
 import { toast } from "toast";
 
-const ONLY_KEY = "sum1.onlyMarket";
+const ONLY_KEY = "onlyMarket";
 const ROWS_MOST = 50;
 
 export default function activity(root) {
@@ -167,13 +168,9 @@ export default function activity(root) {
     }
   });
 
-  try {
-    only.checked = localStorage.getItem(ONLY_KEY) === "yes";
-  } catch {
-    only.checked = false;
-  }
+  only.checked = remembered(ONLY_KEY) === "yes";
   only.addEventListener("change", () => {
-    localStorage.setItem(ONLY_KEY, only.checked ? "yes" : "no");
+    remember(ONLY_KEY, only.checked ? "yes" : "no");
     paint();
   });
 

@@ -46,6 +46,8 @@ export default function book(root) {
     asks: { body: root.querySelector("[data-asks]"), groups: [] },
     bids: { body: root.querySelector("[data-bids]"), groups: [] },
   };
+  // Out of the panel, which clips what is in it.
+  document.body.append(tip);
   let step = decimal.parse(select.value);
   let places = instrument.pricePlaces;
   let readOutAt = 0;

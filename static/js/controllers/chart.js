@@ -4,6 +4,7 @@
 import { account, follow } from "account";
 import { amount, compact, direction, percent } from "format";
 import { instrument, minutes } from "market";
+import { remember, remembered } from "memory";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { chartOptions, colours } from "chart-style";
 import { CandleSeries, SECONDS } from "candle-series";
@@ -12,7 +13,7 @@ const PAGE = 500;
 const OLDER_WHEN_LEFT = 40;
 const AVERAGES = [7, 25, 99];
 const NARROW_PIXELS = 480;
-const AVERAGES_KEY = "sum1.averages";
+const AVERAGES_KEY = "averages";
 
 export default async function chart(root) {
   const canvas = root.querySelector("[data-canvas]");
@@ -20,6 +21,8 @@ export default async function chart(root) {
   const failed = root.querySelector("[data-failed]");
   const legend = root.querySelector("[data-legend]");
   const panel = root.closest("section");
+  const averages = panel.querySelector("[data-chart-averages]");
+  const averagesOn = () => averages.getAttribute("aria-pressed") === "true";
   const series = new CandleSeries(instrument.symbol);
   let interval = root.dataset.interval;
   let drawn = null;
@@ -84,7 +87,7 @@ export default async function chart(root) {
   }
 
   function drawAverages() {
-    const wanted = localStorage.getItem(AVERAGES_KEY) === "on";
+    const wanted = averagesOn();
     if (wanted && !drawn.averages.length) {
       drawn.averages = AVERAGES.map((_, index) =>
         drawn.chart.addSeries(drawn.library.LineSeries, {
@@ -106,7 +109,7 @@ export default async function chart(root) {
       drawn.candles.update(bar(candle));
       drawn.volume.update(column(candle));
     }
-    if (localStorage.getItem(AVERAGES_KEY) === "on") {
+    if (averagesOn()) {
       drawn.averages.forEach((line, index) => {
         const point = series.averageAtEnd(AVERAGES[index]);
         if (point) line.update(point);
@@ -140,7 +143,15 @@ export default async function chart(root) {
       part.append(number);
       return part;
     });
+    if (averagesOn()) nodes.push(...AVERAGES.map(averageLabel));
     legend.replaceChildren(...nodes);
+  }
+
+  function averageLabel(count, index) {
+    const label = document.createElement("span");
+    label.className = `average average--${index + 1}`;
+    label.textContent = `MA ${count}`;
+    return label;
   }
 
   async function load(fresh = true) {
@@ -208,13 +219,13 @@ export default async function chart(root) {
   });
   failed.querySelector("[data-retry]").addEventListener("click", () => load());
 
-  const averages = panel.querySelector("[data-chart-averages]");
-  averages.setAttribute("aria-pressed", String(localStorage.getItem(AVERAGES_KEY) === "on"));
+  averages.setAttribute("aria-pressed", String(remembered(AVERAGES_KEY) === "on"));
   averages.addEventListener("click", () => {
-    const on = averages.getAttribute("aria-pressed") !== "true";
-    averages.setAttribute("aria-pressed", String(on));
-    localStorage.setItem(AVERAGES_KEY, on ? "on" : "off");
-    if (drawn) drawAverages();
+    averages.setAttribute("aria-pressed", String(!averagesOn()));
+    remember(AVERAGES_KEY, averagesOn() ? "on" : "off");
+    if (!drawn) return;
+    drawAverages();
+    showLegend(series.last());
   });
 
   const dialog = document.getElementById("candle-table");

@@ -1,14 +1,16 @@
 // A bar between two panels: drag it, or move it by the arrow keys. Sizes are remembered.
 
-const KEY = "sum1.panels";
+import { remember, remembered } from "memory";
+
+const KEY = "panels";
 const LIMITS = { ladder: [220, 520], activity: [140, 560] };
 const STEP = 16;
 
 function stored() {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    return JSON.parse(remembered(KEY)) ?? {};
   } catch {
-    // Storage is off or holds nonsense: sizes last until the page is left.
+    // It holds nonsense: the default sizes stand until a bar is moved.
     return {};
   }
 }
@@ -30,11 +32,7 @@ export default function splitter(bar) {
     const kept = Math.max(least, Math.min(most, Math.round(size)));
     root.style.setProperty(property, `${kept}px`);
     bar.setAttribute("aria-valuenow", kept);
-    try {
-      localStorage.setItem(KEY, JSON.stringify({ ...stored(), [name]: kept }));
-    } catch {
-      root.dataset.storage = "off";
-    }
+    remember(KEY, JSON.stringify({ ...stored(), [name]: kept }));
     dispatchEvent(new Event("resize"));
   }
 
@@ -56,7 +54,7 @@ export default function splitter(bar) {
   bar.addEventListener("dblclick", () => {
     root.style.removeProperty(property);
     const { [name]: _, ...others } = stored();
-    localStorage.setItem(KEY, JSON.stringify(others));
+    remember(KEY, JSON.stringify(others));
     dispatchEvent(new Event("resize"));
   });
   bar.addEventListener("keydown", (event) => {
