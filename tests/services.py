@@ -159,8 +159,10 @@ def _new_folder() -> Path:
     """Make the folder of this run, locked as long as this process lives."""
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     folder.chmod(0o711)
-    descriptor = os.open(folder / "alive", os.O_WRONLY | os.O_CREAT, 0o600)
+    descriptor = os.open(folder / "alive.new", os.O_WRONLY | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+    # Under its name it is locked from the first moment.
+    (folder / "alive.new").rename(folder / "alive")
     _reservations.append(descriptor)
     return folder
 
