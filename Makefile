@@ -43,8 +43,11 @@ test: browser lint ## Everything that must hold, as it runs in CI
 bench: setup-dev ## Measure: make bench, or make bench BENCH=engine
 	@for bench in $(BENCH); do $(RUN) -m bench $$bench --json || failed=1; done; exit $${failed:-0}
 
-screenshots: browser ## Every page, dark and light, wide and narrow, into artifacts/screenshots
+screenshots: browser ## Every page, dark and light, wide and narrow, into artifacts/screenshots; some into docs/images
 	$(RUN) -m pytest -q tests/browser -k screenshots
+	mkdir -p docs/images
+	cd artifacts/screenshots && cp contact-sheet.png trade-dark-1440.png trade-light-1440.png \
+		markets-dark-1440.png portfolio-light-1440.png order-sheet-dark-390.png ../../docs/images/
 
 clean: ## Remove what can be made again; the data of `make up` only with DATA=1
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
