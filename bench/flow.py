@@ -1,4 +1,4 @@
-"""The order flow on which engines are compared: one market, two thousand price ticks, no self-trades.
+"""The order flow on which engines are compared: one market, 2,000 price ticks, no self-trades.
 
 300,000 operations, always the same: 165,511 passive limit orders about a random-walking mid, denser
 near the touch; 104,722 cancels of live orders; 29,767 limit orders that take and rest what is left.

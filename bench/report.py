@@ -1,4 +1,4 @@
-"""What every bench yields: one measured value, the bar it is held against, and the machine it ran on."""
+"""What every bench yields: one measured value, its bar, and the machine it ran on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One figure. ``bar`` is what it should be ``better`` than; no bar means it is for information."""
+    """One figure. ``bar`` is what it should be ``better`` than; none means for information."""
 
     bench: str
     metric: str

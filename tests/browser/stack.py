@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from tests.services import free_port, this_run
@@ -64,7 +65,7 @@ def shared_stack() -> Iterator[Stack]:
                 _state_file(folder).unlink()
 
 
-def _start() -> dict[str, object]:
+def _start() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="sum1-browser-"))
     # The servers may run as another user, who has to be able to reach their folders.
     folder.chmod(0o711)
@@ -125,10 +126,10 @@ def _state_file(folder: Path) -> Path:
     return folder / "browser.json"
 
 
-def _read(folder: Path) -> dict[str, object]:
+def _read(folder: Path) -> dict[str, Any]:
     file = _state_file(folder)
     return json.loads(file.read_text()) if file.exists() else {}
 
 
-def _write(folder: Path, state: dict[str, object]) -> None:
+def _write(folder: Path, state: dict[str, Any]) -> None:
     _state_file(folder).write_text(json.dumps(state))

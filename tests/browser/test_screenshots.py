@@ -14,7 +14,7 @@ from tests.browser.stack import REPOSITORY
 
 FOLDER = REPOSITORY / "artifacts" / "screenshots"
 THEMES = ("dark", "light")
-SIZES = {
+SIZES: dict[int, dict[str, Any]] = {
     1440: {"viewport": DESKTOP},
     390: {"viewport": PHONE, "is_mobile": True, "has_touch": True},
 }

@@ -147,8 +147,8 @@ def test_a_market_order_fills_and_moves_exactly_its_value_and_fee(visit: Visit, 
     order = _api(page, "/orders?market=ETH-USDT&limit=1")["items"][0]
     after = _balances(page)
     fills = _api(page, f"/fills?order_id={order['id']}")["items"]
-    value = sum(Decimal(fill["price"]) * Decimal(fill["quantity"]) for fill in fills)
-    fee = sum(Decimal(fill["fee"]) for fill in fills)
+    value = sum((Decimal(fill["price"]) * Decimal(fill["quantity"]) for fill in fills), Decimal(0))
+    fee = sum((Decimal(fill["fee"]) for fill in fills), Decimal(0))
     assert (order["status"], Decimal(order["filled_quantity"])) == ("filled", Decimal("0.25"))
     assert value == Decimal(order["filled_quote"])
     # 0.10 % of the whole, in favour of the house by less than one smallest unit.

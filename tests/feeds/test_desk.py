@@ -430,7 +430,7 @@ people = st.tuples(st.sampled_from([BUY, SELL]), st.integers(9_990, 10_030), st.
 def test_whatever_people_do_the_house_ends_up_with_the_feeds_book(happenings):
     venue = Venue()
     desk = desk_at(venue)
-    target = {BUY: {}, SELL: {}}
+    target: dict[int, dict[int, int]] = {BUY: {}, SELL: {}}
     for happening in happenings:
         if happening == "observe":
             desk.observe(venue.new_events())
