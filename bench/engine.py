@@ -26,12 +26,12 @@ ROUNDS = 5
 GC_THRESHOLDS = (50_000, 50, 1_000_000_000)
 
 _encoder = msgspec.msgpack.Encoder()
-_one = msgspec.msgpack.Decoder(AnyCommand)  # type: ignore[arg-type]
+_one = msgspec.msgpack.Decoder(AnyCommand)
 _many = msgspec.msgpack.Decoder(list[AnyCommand])
 
 
-def run() -> Iterator[Result]:
-    flow = generate()
+def run(scale: float = 1.0) -> Iterator[Result]:
+    flow = generate(scale)
     commands = Commands()
     opening = commands.opening()
     placed = [commands.operation(operation) for operation in flow.operations]

@@ -89,7 +89,7 @@ class Liquibook:
 
 
 def _liquibook_listener(module: Any, fills: list[Fill]) -> Any:
-    class Listener(module.OrderListener):  # type: ignore[misc]
+    class Listener(module.OrderListener):
         first_id = 0
 
         def on_accept(self, order: Any) -> None: ...

@@ -199,12 +199,9 @@ class Ledger:
         sums: dict[int, int] = {}
         changes: dict[tuple[int, int], int] = {}
         for leg in legs:
-            if not 1 <= leg.asset_id <= ASSET_ID_MAX:
-                return "invalid_asset"
-            if leg.account_id not in self.accounts:
-                return "unknown_account"
-            if leg.amount_minor == 0 or abs(leg.amount_minor) > AMOUNT_MAX:
-                return "amount_out_of_range"
+            reason = self._leg_refusal(leg)
+            if reason:
+                return reason
             sums[leg.asset_id] = sums.get(leg.asset_id, 0) + leg.amount_minor
             key = (leg.account_id, leg.asset_id)
             changes[key] = changes.get(key, 0) + leg.amount_minor
@@ -219,6 +216,15 @@ class Ledger:
                 return "insufficient_balance"
         for (account_id, asset_id), change in changes.items():
             self.accounts[account_id].balance(asset_id).available_minor += change
+        return ""
+
+    def _leg_refusal(self, leg: Leg) -> str:
+        if not 1 <= leg.asset_id <= ASSET_ID_MAX:
+            return "invalid_asset"
+        if leg.account_id not in self.accounts:
+            return "unknown_account"
+        if leg.amount_minor == 0 or abs(leg.amount_minor) > AMOUNT_MAX:
+            return "amount_out_of_range"
         return ""
 
     def rows(self) -> Iterator[tuple[int, int, int, int]]:

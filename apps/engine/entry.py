@@ -54,8 +54,10 @@ def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
     return "id_reused"
 
 
-def _admit(state: State, command: Place, account: Account, events: list[AnyEvent]) -> str:
-    """All checks in their order; the first that refuses is told."""
+def _admit(  # noqa: C901 - every order takes this way, and a call costs as much as a few checks
+    state: State, command: Place, account: Account, events: list[AnyEvent]
+) -> str:
+    """All checks in their order, the first that refuses is told; then the hold, and in."""
     terms = command.terms
     second = state.now_ns // SECOND_NS
     reason = id_refusal(command) or throttle_refusal(account, terms, second)

@@ -180,7 +180,7 @@ class Matcher:
             )
         )
 
-    def _match(
+    def _match(  # noqa: C901 - the innermost loop, where a call costs as much as its body
         self, taker: Order, book: Book, opposite: Side, limit_key: int, events: list[AnyEvent]
     ) -> str:
         """Trades with the best orders in turn. Answers "" when filled, else why it stopped."""

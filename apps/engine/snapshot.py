@@ -140,14 +140,7 @@ def load(state: State, data: bytes) -> None:
     for book in found.books:
         state.books[book.instrument.market_id] = _loaded_book(book)
         state.matcher.collect_fees_in(book.instrument.quote_asset_id)
-    for order in found.orders:
-        _load_order(state, order)
-    for book in found.books:
-        _load_queues(state, book)
-    for live in state.matcher.orders.values():
-        if live.place != RESTING:
-            live.place = ARMED
-            state.books[live.terms.market_id].stops(live.side).add(live, live.terms.stop_ticks)
+    _load_orders(state, found)
     for hold_id, account_id, asset_id, amount in found.reserves:
         state.ledger.reserves[hold_id] = Reserve(hold_id, account_id, asset_id, amount)
     for at_ns, seq, order_id, command in found.remembered:
@@ -235,6 +228,18 @@ def _loaded_book(found: BookState) -> Book:
         reference.add(second, value, lots, found.anchor_ticks)
     reference.anchor_ticks = found.anchor_ticks
     return book
+
+
+def _load_orders(state: State, found: EngineState) -> None:
+    for order in found.orders:
+        _load_order(state, order)
+    for book in found.books:
+        _load_queues(state, book)
+    for live in state.matcher.orders.values():
+        if live.place != RESTING:
+            live.place = ARMED
+            stops = state.books[live.terms.market_id].stops(live.side)
+            stops.add(live, live.terms.stop_ticks)
 
 
 def _load_order(state: State, found: OrderState) -> None:

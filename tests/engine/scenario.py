@@ -225,7 +225,7 @@ def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
 
 
 def _book(venue: Venue) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for word, side in (("ask", SELL), ("bid", BUY)):
         levels: dict[int, list[str]] = {}
         for price, name, lots in venue.queue(side):

@@ -396,7 +396,7 @@ def test_cancel_all_ends_the_orders_of_an_account_in_entry_order(venue: Venue) -
     events = venue.do(CancelAll, venue.ids["anna"], 1)
 
     assert ended(events) == [first, second]
-    assert {event.reason for event in events} == {"cancel_all"}  # type: ignore[union-attr]
+    assert {event.reason for event in events} == {"cancel_all"}
     assert [row[0] for row in venue.engine.open_orders()] == [foreign]
     assert venue.money("anna") == (1_000, 0, 1_000, 0)
 
@@ -409,7 +409,7 @@ def test_the_kill_switch_ends_everything_and_lets_nothing_in(venue: Venue) -> No
 
     assert halted == [VenueSet(HALTED)]
     assert ended(events) == orders
-    assert {event.reason for event in events} == {"kill"}  # type: ignore[union-attr]
+    assert {event.reason for event in events} == {"kill"}
     assert reason(venue.buy("anna", 1, 90)) == "venue_halted"
     assert reason(venue.do(SetVenue, 0)) == "invalid_venue_state"
 

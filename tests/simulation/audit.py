@@ -180,20 +180,22 @@ class Auditor:
                 maker, taker = self.orders[event.maker_order_id], self.orders[event.taker_order_id]
                 same = self.groups[maker.account_id] == self.groups[taker.account_id]
                 require(same, "B6 prevented only in a group", event)
+            case _:
+                self._note_accounts(event)
+
+    def _note_accounts(self, event: AnyEvent) -> None:
+        match event:
             case InstrumentListed() | InstrumentSet():
                 self.instruments[event.instrument.market_id] = event.instrument
             case AccountOpened() | AccountSet():
                 self.groups[event.account_id] = event.trade_group
             case HoldPlaced():
                 require(event.hold_id not in self.holds, "L6 a hold is placed once", event)
-                self.holds[event.hold_id] = (
-                    event.account_id,
-                    event.asset_id,
-                    event.amount_minor,
-                )
+                placed = (event.account_id, event.asset_id, event.amount_minor)
+                self.holds[event.hold_id] = placed
             case HoldSettled() | HoldReleased():
-                placed = self.holds.pop(event.hold_id)
                 ended = (event.account_id, event.asset_id, event.amount_minor)
+                placed = self.holds.pop(event.hold_id)
                 require(placed == ended, "L6 a hold ends as it began", event)
             case _:
                 pass
