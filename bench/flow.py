@@ -143,10 +143,14 @@ class _Generator:
         for command in self.commands.opening():
             self._apply(command)
         operations = []
-        for kind in self.kinds:
+        for number, kind in enumerate(self.kinds):
+            if kind != "passive" and not self._both_sides_have_orders():
+                # Too early for it: it changes places with the next that adds.
+                other = self.kinds.index("passive", number)
+                self.kinds[other], kind = kind, "passive"
             if self.random.random() < 0.02:
                 self.mid += self.random.choice((-1, 1))
-            operation = self._cancel() if kind == "cancel" and self.live else self._add(kind)
+            operation = self._cancel() if kind == "cancel" else self._add(kind)
             operations.append(operation)
             self._follow(operation)
             self.peak = max(self.peak, len(self.live))
@@ -162,13 +166,17 @@ class _Generator:
         book = self.engine.books[MARKET_ID]
         best_ask, best_bid = book.asks.best_ticks(), book.bids.best_ticks()
         opposite = best_ask if side == BUY else best_bid
-        if kind == "take" and opposite:
+        if kind == "take":
             price = opposite + sign * draw.randrange(4)
             return Operation("take", self.keys, account_id, side, price, draw.randint(1, 85))
         price = self.mid - sign * (1 + min(49, int(draw.expovariate(1 / 12))))
         if opposite and (price - opposite) * sign >= 0:
             price = opposite - sign
         return Operation("passive", self.keys, account_id, side, price, draw.randint(1, 40))
+
+    def _both_sides_have_orders(self) -> bool:
+        book = self.engine.books[MARKET_ID]
+        return bool(book.bids.keys and book.asks.keys)
 
     def _cancel(self) -> Operation:
         key = self.live[self.random.randrange(len(self.live))]
