@@ -80,14 +80,6 @@ class Side:
     def account_id(self) -> int:
         return self.trade.maker_account_id if self.is_maker else self.trade.taker_account_id
 
-    @property
-    def order_id(self) -> int:
-        return self.trade.maker_order_id if self.is_maker else self.trade.taker_order_id
-
-    @property
-    def fee_minor(self) -> int:
-        return self.trade.maker_fee_minor if self.is_maker else self.trade.taker_fee_minor
-
 
 class Folded:
     """The orders a batch changed, by id, and the fills it made, in order."""

@@ -161,10 +161,16 @@ def _fill_rows(batch: Batch, folded: Folded) -> Iterator[bytes]:
 
 def _fill_row(side: Side) -> bytes:
     trade = side.trade
+    if side.is_maker:
+        order_id, account_id = trade.maker_order_id, trade.maker_account_id
+        fee_minor, bit = trade.maker_fee_minor, 0
+    else:
+        order_id, account_id = trade.taker_order_id, trade.taker_account_id
+        fee_minor, bit = trade.taker_fee_minor, 1
     return _FILL_ROW.pack(
-        13, 8, side.id, 8, trade.trade_id, 8, side.order_id, 8, side.account_id,
+        13, 8, trade.trade_id * 2 + bit, 8, trade.trade_id, 8, order_id, 8, account_id,
         4, trade.market_id, 2, side.side, 1, side.is_maker, 8, trade.price_ticks,
-        8, trade.quantity_lots, 8, trade.quote_minor, 8, side.fee_minor, 8, side.seq,
+        8, trade.quantity_lots, 8, trade.quote_minor, 8, fee_minor, 8, side.seq,
         8, bulk.micros(side.at_ns),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ for accounts that somebody follows; where sending fails, the next message shows 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,8 +45,12 @@ if TYPE_CHECKING:
 
 PATTERN: Final = "account.{public_id}"
 SNAPSHOT_FILLS: Final = 50
+# More orders and fills of one account than this are not worth a message.
+CHANGES_MAX: Final = 500
 # Events that change balances, but no order.
 _WITHOUT_ORDER: Final = frozenset({Deposited, HoldPlaced, HoldReleased, HoldSettled, Transferred})
+
+Data = dict[str, list[dict[str, object]]]
 
 
 def register() -> None:
@@ -127,14 +132,22 @@ class AccountPublisher:
             # A process that lives for weeks meets databases that were restarted.
             close_old_connections()
         followed = self._followed(places)
-        if followed:
-            changes = _changes(batch, folded, set(followed))
-            publish_all(
-                [
-                    Message(topic, batch.last_seq, places[account_id], changes[account_id])
-                    for account_id, topic in followed.items()
-                ]
-            )
+        if not followed:
+            return
+        sizes = Counter(change.account_id for change in folded.changes.values())
+        sizes.update(side.account_id for side in folded.sides)
+        told = {each for each in followed if sizes[each] <= CHANGES_MAX}
+        changes = _changes(batch, folded, told)
+        seq = batch.last_seq
+        publish_all(
+            [
+                Message(topic, seq, places[each], changes[each])
+                if each in told
+                # A gap on purpose: who follows fetches a snapshot instead of all that.
+                else Message(topic, seq, seq, _nothing())
+                for each, topic in followed.items()
+            ]
+        )
 
     def _followed(self, account_ids: Iterable[int]) -> dict[int, str]:
         """Return the topics, by account, to which any web process listens."""
@@ -179,13 +192,9 @@ def _moved(event: AnyEvent) -> Iterable[int]:
             return ()
 
 
-def _changes(
-    batch: Batch, folded: Folded, account_ids: set[int]
-) -> dict[int, dict[str, list[dict[str, object]]]]:
+def _changes(batch: Batch, folded: Folded, account_ids: set[int]) -> dict[int, Data]:
     """Return for each account its orders, fills and balances that the batch changed."""
-    found: dict[int, dict[str, list[dict[str, object]]]] = {
-        account_id: {"orders": [], "fills": [], "balances": []} for account_id in account_ids
-    }
+    found = {account_id: _nothing() for account_id in account_ids}
     order_ids = [each.order_id for each in folded.changes.values() if each.account_id in found]
     orders = Order.objects.filter(account_id__in=account_ids, id__in=order_ids)
     for order in orders.select_related(*ORDER_RELATED).order_by("id"):
@@ -198,6 +207,10 @@ def _changes(
     for balance in rows.select_related("asset").order_by("asset_id"):
         found[balance.account_id]["balances"].append(balance_json(balance))
     return found
+
+
+def _nothing() -> Data:
+    return {"orders": [], "fills": [], "balances": []}
 
 
 def _person(user: AbstractBaseUser | None) -> User:

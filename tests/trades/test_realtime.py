@@ -190,6 +190,25 @@ def fold_in(state: dict[str, Any], change: dict[str, Any]) -> None:
     state["balances"] = sorted(held.values(), key=lambda each: rank(each["asset"]))
 
 
+def test_a_change_that_is_too_large_sends_readers_to_a_snapshot(
+    ada: Trader, listen: Callable[[Trader], Listener],
+    django_capture_on_commit_callbacks: Commits, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(realtime, "CHANGES_MAX", 2)
+    for price in ("40000", "40001", "40002"):
+        ada.buy("0.001", price)
+    before = projected_seq()
+    listener = listen(ada)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        cancel_all(actor=ada.user, account=ada.account)
+
+    (message,) = listener.heard()
+    assert message["data"] == {"orders": [], "fills": [], "balances": []}
+    # Nobody can have seen what this message says came before it.
+    assert message["prev"] == message["seq"] > before
+
+
 def test_without_followers_nothing_is_read_or_sent(
     ada: Trader, django_capture_on_commit_callbacks: Commits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
