@@ -1,9 +1,9 @@
 """The sending process of the ``durable`` bench: sends the flow, counts the replies.
 
-``python -m bench._sender COMMANDS_PER_ENTRY SCALE`` prints commands per second, from the first byte
-sent to the last reply received, in rounds. A round's entries are encoded before it begins, so that it
-is not the sender that is measured; at most so many commands are on their way at once. It writes into
-the stream itself, without the gateway's checks of lag, because no projector runs beside it.
+``python -m bench._sender COMMANDS_PER_ENTRY SCALE`` prints commands per second, from the first
+byte sent to the last reply received, in rounds. A round's entries are encoded before it begins, so
+that it is not the sender that is measured; at most so many commands are on their way at once. It
+writes into the stream itself, without the gateway's checks of lag: no projector runs beside it.
 """
 
 from __future__ import annotations
