@@ -157,9 +157,10 @@ class Writer:
             try:
                 return self._attempt(requests)
             except Raised as raised:
+                committed = self._commit()
                 try:
                     self._strike(requests[raised.request], raised)
-                    self._tell(self._commit())
+                    self._tell(committed)
                 finally:
                     self._rebuild()
 
@@ -210,6 +211,8 @@ class Writer:
         logger.critical("The engine raised on %r: %s", command, raised, exc_info=raised.__cause__)
         if self._strikes[place] < 2:
             return
+        if isinstance(command, Quarantined):
+            raise RuntimeError("The engine raises whatever it is given.") from raised
         error = str(raised)[:ERROR_CHARACTERS_KEPT]
         quarantined = Quarantined(command.command_id, 0, encoder.encode(command), error)
         request.commands[raised.command] = quarantined

@@ -217,6 +217,26 @@ def test_r1_a_command_that_raises_twice_is_quarantined(
     assert running.error is None
 
 
+def test_an_engine_that_raises_whatever_comes_ends_the_host(
+    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start_host()
+    set_up(stream_gateway)
+    apply = Engine.apply
+
+    def broken(engine: Engine, command: AnyCommand, now_ns: int) -> list[AnyEvent]:
+        if engine.seq >= 7:
+            raise ZeroDivisionError("a bug")
+        return apply(engine, command, now_ns)
+
+    monkeypatch.setattr(Engine, "apply", broken)
+    stream_gateway.send([place(ALICE, "a-1")])
+
+    assert "whatever it is given" in str(running.ended())
+    monkeypatch.undo()
+    assert queries.journaled_seq() == 7
+
+
 def test_r2_a_new_writer_goes_on_after_the_last_entry(
     start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
 ) -> None:
