@@ -149,6 +149,12 @@ class Side:
         """Zero where the side is empty."""
         return self.keys[-1] * self.sign if self.keys else 0
 
+    def between(self, lowest_key: int, highest_key: int) -> list[int]:
+        """Ids of the orders at keys from the lowest (included) to the highest (excluded)."""
+        keys = self.keys
+        within = keys[bisect_left(keys, lowest_key) : bisect_left(keys, highest_key)]
+        return [order_id for key in within for order_id in self.levels[key].orders]
+
     def best_first(self) -> Iterator[Level]:
         levels = self.levels
         for key in reversed(self.keys):

@@ -6,11 +6,13 @@ the order in which it happens.
 
 from __future__ import annotations
 
+from heapq import heapify, heappop
 from typing import Final
 
 from apps.engine.balances import Balance, InvariantViolation, Ledger
 from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Order, Side
 from apps.engine.messages import (
+    AMOUNT_MAX,
     BUY,
     CANCELLED,
     EXPIRE_MAKER,
@@ -39,6 +41,9 @@ NO_LIQUIDITY: Final = "no_liquidity"
 BAND: Final = "band"
 BUDGET: Final = "budget"
 SELF_TRADE: Final = "self_trade"
+
+# Above every key of a side.
+NEVER_CROSSED: Final = AMOUNT_MAX + 1
 
 # Stands for "no cap": the hold of most orders pays for whatever they can trade.
 NO_CAP: Final = -1
@@ -352,36 +357,36 @@ class Matcher:
         return False
 
     def _run_triggers(self, book: Book, events: list[AnyEvent]) -> None:
-        """Wakes stops that the last trade has crossed, in entry order, one at a time."""
+        """Wakes stops that the last trade has crossed, in entry order, one at a time.
+
+        ``due`` is a heap of order ids. A stop is put into it once, when the price first reaches
+        it, so that a fall through many stops costs no more than their number.
+        """
+        due: list[int] = []
+        passed_over: list[int] = []
         last_ticks = 0
-        crossed: list[Order] = []
+        gathered = {1: NEVER_CROSSED, -1: NEVER_CROSSED}
         while True:
             if book.last_ticks != last_ticks:
                 last_ticks = book.last_ticks
-                crossed = self._crossed_stops(book)
-            if not crossed:
+                due += passed_over
+                passed_over.clear()
+                for stops in (book.buy_stops, book.sell_stops):
+                    due += stops.between(last_ticks * stops.sign, gathered[stops.sign])
+                    gathered[stops.sign] = min(gathered[stops.sign], last_ticks * stops.sign)
+                heapify(due)
+            if not due:
                 return
-            order = crossed.pop()
-            book.stops(order.side).remove(order, order.terms.stop_ticks)
+            order = self.orders[heappop(due)]
+            stops = book.stops(order.side)
+            if order.terms.stop_ticks * stops.sign < last_ticks * stops.sign:
+                # The price has come back since: it waits on.
+                passed_over.append(order.order_id)
+                continue
+            stops.remove(order, order.terms.stop_ticks)
             order.place = NOWHERE
             events.append(
                 Triggered(order.order_id, order.account.account_id, order.terms.market_id)
             )
             own, opposite = book.side(order.side), book.opposite(order.side)
             self._execute(order, book, own, opposite, events)
-
-    def _crossed_stops(self, book: Book) -> list[Order]:
-        """Newest first, so that the next to wake up is taken from the end."""
-        found: list[Order] = []
-        for stops in (book.buy_stops, book.sell_stops):
-            limit_key = book.last_ticks * stops.sign
-            for level in stops.best_first():
-                if level.price_ticks * stops.sign < limit_key:
-                    break
-                found.extend(level.orders.values())
-        found.sort(key=_order_id, reverse=True)
-        return found
-
-
-def _order_id(order: Order) -> int:
-    return order.order_id

@@ -6,13 +6,14 @@ be derived (price levels, timers, indexes) is not written at all. Fields are onl
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
 from apps.engine.balances import Account, Balance, Reserve
 from apps.engine.book import ARMED, RESTING, Book, Order, Side
 from apps.engine.messages import (
+    AMOUNT_MAX,
     BUY,
     GTD,
     AnyCommand,
@@ -25,6 +26,9 @@ from apps.engine.messages import (
 from apps.engine.state import SECOND_NS, State
 
 SNAPSHOT_FORMAT: Final = 1
+
+# Sums over many trades may outgrow the 64 bits that msgpack has for a number; then they are text.
+Wide: TypeAlias = int | str
 
 T = TypeVar("T")
 
@@ -39,8 +43,8 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hold_minor: int
     maker_fee_ppm: int
     taker_fee_ppm: int
-    maker_notional_minor: int
-    taker_notional_minor: int
+    maker_notional_minor: Wide
+    taker_notional_minor: Wide
     entered_seq: int
 
 
@@ -67,7 +71,7 @@ class BookState(msgspec.Struct, frozen=True, array_like=True):
     instrument: Instrument
     last_ticks: int
     anchor_ticks: int
-    buckets: list[tuple[int, int, int]]
+    buckets: list[tuple[int, Wide, Wide]]
     bids: list[int]
     asks: list[int]
 
@@ -180,10 +184,14 @@ def _book(book: Book, now_ns: int) -> BookState:
         book.instrument,
         book.last_ticks,
         book.reference.anchor_ticks,
-        list(book.reference.buckets),
+        [(second, _wide(value), _wide(lots)) for second, value, lots in book.reference.buckets],
         _queue(book.bids),
         _queue(book.asks),
     )
+
+
+def _wide(number: int) -> Wide:
+    return number if number <= AMOUNT_MAX else str(number)
 
 
 def _queue(side: Side) -> list[int]:
@@ -201,8 +209,8 @@ def _order(order: Order) -> OrderState:
         order.hold_minor,
         order.instrument.maker_fee_ppm,
         order.instrument.taker_fee_ppm,
-        order.maker_notional_minor,
-        order.taker_notional_minor,
+        _wide(order.maker_notional_minor),
+        _wide(order.taker_notional_minor),
         order.account.client_ids[order.client_order_id][1],
     )
 
@@ -225,7 +233,7 @@ def _loaded_book(found: BookState) -> Book:
     book.last_ticks = found.last_ticks
     reference = book.reference
     for second, value, lots in found.buckets:
-        reference.add(second, value, lots, found.anchor_ticks)
+        reference.add(second, int(value), int(lots), found.anchor_ticks)
     reference.anchor_ticks = found.anchor_ticks
     return book
 
@@ -261,8 +269,8 @@ def _load_order(state: State, found: OrderState) -> None:
         account.balance(gains),
     )
     order.remaining_lots = found.remaining_lots
-    order.maker_notional_minor = found.maker_notional_minor
-    order.taker_notional_minor = found.taker_notional_minor
+    order.maker_notional_minor = int(found.maker_notional_minor)
+    order.taker_notional_minor = int(found.taker_notional_minor)
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
     if terms.time_in_force == GTD:

@@ -12,6 +12,7 @@ from apps.engine.messages import (
     SetInstrument,
     Terms,
     Trade,
+    Triggered,
 )
 from tests.engine.venue import (
     BASE,
@@ -212,3 +213,19 @@ def test_r6_4_a_stop_never_wakes_from_a_reference_or_a_quote() -> None:
     events = venue.sell("ben.2", 1, 96)
 
     assert [type(event).__name__ for event in events] == ["Accepted", "Rested"]
+
+
+def test_r6_4_a_fall_through_many_stops_takes_time_by_their_number() -> None:
+    venue = Venue(market(band_bps=10_000))
+    venue.trade_at(10_000)
+    for number in range(2_000):
+        venue.stop("eve", SELL, 1, 9_000 - number)
+        venue.buy("ben", 1, 9_000 - number)
+
+    events = venue.sell("anna", 1, 9_000)
+
+    # Each stop takes the next bid and so wakes the next stop; the last finds nobody.
+    woken = [event.order_id for event in events if isinstance(event, Triggered)]
+    assert woken == sorted(woken)
+    assert len(woken) == 2_000
+    assert len(trades(events)) == 2_000

@@ -256,6 +256,18 @@ SCENARIOS = {
                  cancelled eve: no_liquidity
         after    empty
     """,
+    "a stop that the price has left again waits on": """
+        before   ask 100  ben 5
+                 bid 95  anna 1
+                 stop buy 94  fred 1
+                 stop sell 96  eve 1
+        do       dora sells 1 @ 95
+        events   trade 1 @ 95 anna dora
+                 triggered fred
+                 trade 1 @ 100 ben fred
+        after    ask 100 ben 4
+                 stop sell 96 eve 1
+    """,
     "a stop that is crossed already is refused": """
         market   last 100
         do       dora sells 1 stop 100

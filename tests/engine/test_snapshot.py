@@ -154,3 +154,23 @@ def test_an_engine_that_never_looked_at_its_bands_has_the_same_hash() -> None:
 
     assert looked.engine.state_hash() == did_not.engine.state_hash()
     assert trades(looked.again().buy("zoe", 1, 105)) == trades(did_not.buy("zoe", 1, 105))
+
+
+def test_sums_beyond_64_bits_are_kept() -> None:
+    """Two friends trade the whole supply to and fro within a second."""
+    venue = Venue(market(min_notional_minor=0), plenty=0)
+    for name in ("anna", "ben"):
+        venue.open(name)
+    venue.fund("anna", quote=2**61)
+    venue.fund("ben", quote=2**60, base=10)
+    for buyer, seller in (("anna", "ben"), ("ben", "anna")) * 6:
+        venue.sell(seller, 1, 2**60 - 1)
+        venue.buy(buyer, 1, 2**60 - 1)
+    book = venue.engine.books[1]
+    before = (book.reference.value, book.reference.lots, venue.engine.state_hash())
+
+    venue.again()
+
+    restored = venue.engine.books[1].reference
+    assert book.reference.value > 2**63
+    assert (restored.value, restored.lots, venue.engine.state_hash()) == before

@@ -95,15 +95,20 @@ BUGS = {
         "return notional_within_minor(order.hold_minor, order.instrument.taker_fee_ppm)",
         "return order.hold_minor",
     ),
-    "stops wake newest first": (
+    "stops wake in no order": (
         matching,
-        "found.sort(key=_order_id, reverse=True)",
-        "found.sort(key=_order_id)",
+        "                heapify(due)\n",
+        "",
     ),
     "stops are not asked again after a trade": (
         matching,
         "if book.last_ticks != last_ticks:",
         "if not last_ticks:",
+    ),
+    "stops at the very last price are left out": (
+        matching,
+        "due += stops.between(last_ticks * stops.sign, gathered[stops.sign])",
+        "due += stops.between(last_ticks * stops.sign + 1, gathered[stops.sign])",
     ),
     "volume does not weigh the reference": (
         matching,
