@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from datetime import timedelta
 
 import pytest
@@ -314,3 +316,32 @@ def test_invalid_is_what_the_parser_refuses(ada: Trader) -> None:
     assert refused.value.code == "tick_size"
     assert refused.value.message == ("Prices of BTC-USDT go in steps of 0.01. Nothing was ordered.")
     assert refused.value.data == {"tick_size": "0.01", "field": "price"}
+
+
+def test_every_answer_is_what_the_table_comes_to_say(ada: Trader, bob: Trader) -> None:
+    draw = random.Random(7)
+    carol = trader(USDT="100000", BTC="2")
+    statuses = set()
+
+    for _ in range(120):
+        side = draw.choice(("buy", "sell"))
+        price = f"{draw.randint(49_000, 51_000)}.{draw.randint(0, 99):02}"
+        kind = draw.choice(("limit", "limit", "limit", "market", "stop", "stop_limit"))
+        far = "52000" if side == "buy" else "48000"
+        by_quote = kind == "market" and side == "buy" and draw.random() < 0.5
+        with contextlib.suppress(Refused):
+            order = draw.choice((bob, carol)).place(
+                side=side,
+                order_type=kind,
+                quantity=None if by_quote else f"0.0{draw.choice('0123')}{draw.randint(100, 999)}",
+                quote_amount=f"{draw.randint(50, 500)}" if by_quote else None,
+                price=price if kind in ("limit", "stop_limit") else None,
+                stop_price=far if kind.startswith("stop") else None,
+                time_in_force=draw.choice(("gtc", "ioc", "fok")) if kind == "limit" else None,
+                self_trade_prevention=draw.choice(("expire_taker", "expire_maker", "expire_both")),
+            )
+            assert order_json(order) == as_stored(order)
+            statuses.add((order.status, order.reason))
+
+    assert {"open", "partially_filled", "filled", "cancelled"} <= {each[0] for each in statuses}
+    assert {"ioc", "fok", "self_trade"} <= {each[1] for each in statuses}
