@@ -56,7 +56,9 @@ def throttle_refusal(account: Account, terms: Terms, second: int) -> str:
     """Counts the order and compares. Refused orders count too: this is all they leave behind."""
     if account.throttle_second != second:
         account.throttle_second = second
-        account.placed_orders = account.repeated_orders = 0
+        account.placed_orders = account.repeated_orders = 1
+        account.last_terms = terms
+        return ""
     account.placed_orders += 1
     if terms == account.last_terms:
         account.repeated_orders += 1
