@@ -126,7 +126,7 @@ class Child:
     async def _run_once(self) -> int:
         self._idle.clear()
         self._running = running = subprocess.Popen(
-            self.process.command,
+            ["nice", "-n", str(self.process.nice), *self.process.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -18,7 +18,8 @@ VALKEY_OFFSET = 16_379
 class Process:
     """One process. ``after`` names what must be ready first; ``once`` runs to its end.
 
-    They are stopped in waves, the highest first: faces before the engine that they talk to.
+    They are stopped in waves, the highest first: faces before the engine that they talk to. Who
+    is ``nice`` lets the others go first: an engine that gets no turn for 1.5 s loses its lease.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Process:
     after: tuple[str, ...] = ()
     once: bool = False
     wave: int = 1
+    nice: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,11 +52,20 @@ def processes(base_dir: Path, run_dir: Path, *, jobs: Sequence[str], demo: bool)
     tables = tuple(job for job in jobs if job == "tables")
     world = ("demo",) if demo else ()
     found = [
-        Process(job, (*manage, "prepare", job), once=True, environment=patient) for job in jobs
+        Process(
+            job,
+            (*manage, "prepare", job),
+            once=True,
+            nice=10 if job == "static" else 0,
+            environment=patient,
+        )
+        for job in jobs
     ]
     if demo:
         after = (*tables, "matching-a", "projector")
-        found.append(Process("demo", (*manage, "demo"), after, once=True, environment=patient))
+        found.append(
+            Process("demo", (*manage, "demo"), after, once=True, nice=5, environment=patient)
+        )
     return [
         *found,
         Process("matching-a", _matching("a"), tables, wave=0),
@@ -62,7 +73,7 @@ def processes(base_dir: Path, run_dir: Path, *, jobs: Sequence[str], demo: bool)
         Process("projector", (*manage, "project"), tables, wave=0),
         Process("live", (*manage, "publish_live"), (*tables, *world)),
         Process("liquidity", (*manage, "run_liquidity"), (*tables, *world)),
-        Process("worker", _worker(run_dir), tables),
+        Process("worker", _worker(run_dir), tables, nice=5),
         Process("web", (*manage, "serve"), tuple(jobs)),
     ]
 

@@ -233,7 +233,7 @@ def test_the_next_start_ends_what_a_killed_guard_could_not(start: Start) -> None
 
 def test_everything_they_say_is_kept_in_files(start: Start, tmp_path: Path) -> None:
     running = start({"name": "talker", "script": "printf 'one\\ntwo'; exec sleep 60"})
-    running.wait_for("one")
+    running.wait_for(r"\| one")
 
     assert running.end() == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
 from django.core.management import call_command
@@ -27,8 +26,6 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, stdout=self.stdout)
             partitions.ensure_registered(clock.now())
         if "static" in wanted:
-            # Compressing takes seconds of every core, and an engine may be running beside it.
-            os.nice(10)
             call_command(
                 "collectstatic",
                 interactive=False,

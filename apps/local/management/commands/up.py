@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import redis
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from apps.local import plan, preparation
 from apps.local.demo import DEMO_EMAILS, DEMO_PASSWORD
@@ -36,9 +36,9 @@ class Command(BaseCommand):
         try:
             code = up(only=only, verbose=options["verbose"])
         except (LocalProblem, ValueError) as problem:
-            raise CommandError(str(problem)) from None
-        if code:
-            raise SystemExit(code)
+            self.stderr.write(str(problem))
+            code = 1
+        raise SystemExit(code)
 
 
 def up(*, only: list[str], verbose: bool) -> int:
