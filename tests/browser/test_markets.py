@@ -15,6 +15,15 @@ def _symbols(page) -> list[str]:
     )
 
 
+def _expect_symbols(page, symbols: list[str]) -> None:
+    """Wait a moment for the rows to become these, as ``expect`` does for one element."""
+    for _ in range(100):
+        if _symbols(page) == symbols:
+            return
+        page.wait_for_timeout(50)
+    assert _symbols(page) == symbols
+
+
 def test_prices_are_there_at_once_and_move(visit: Visit) -> None:
     page = visit().page
     page.goto("/markets")
@@ -30,21 +39,22 @@ def test_prices_are_there_at_once_and_move(visit: Visit) -> None:
 def test_searching_and_sorting_stay_in_the_address(visit: Visit) -> None:
     page = visit().page
     page.goto("/markets")
+    page.locator("html[data-ready]").wait_for()
 
     page.get_by_role("searchbox", name="Search a market").fill("doge")
-    assert _symbols(page) == ["DOGE-USDT"]
+    _expect_symbols(page, ["DOGE-USDT"])
     assert page.url.endswith("?q=doge")
     page.get_by_role("searchbox", name="Search a market").fill("nothing")
     expect(page.get_by_text("No market is called like that")).to_be_visible()
     page.get_by_role("searchbox", name="Search a market").fill("")
     page.get_by_role("link", name="Market", exact=True).click()
-    assert _symbols(page) == sorted(SYMBOLS)
+    _expect_symbols(page, sorted(SYMBOLS))
     page.get_by_role("link", name="Market", exact=True).click()
-    assert _symbols(page) == sorted(SYMBOLS, reverse=True)
+    _expect_symbols(page, sorted(SYMBOLS, reverse=True))
 
     page.reload()
 
-    assert _symbols(page) == sorted(SYMBOLS, reverse=True)
+    _expect_symbols(page, sorted(SYMBOLS, reverse=True))
     heading = page.get_by_role("columnheader", name="Market", exact=True)
     expect(heading).to_have_attribute("aria-sort", "descending")
 
@@ -52,11 +62,12 @@ def test_searching_and_sorting_stay_in_the_address(visit: Visit) -> None:
 def test_a_favourite_is_remembered(visit: Visit) -> None:
     page = visit().page
     page.goto("/markets")
+    page.locator("html[data-ready]").wait_for()
 
     page.get_by_role("button", name="SOL-USDT is a favourite").click()
     page.goto("/markets?show=starred")
 
-    assert _symbols(page) == ["SOL-USDT"]
+    _expect_symbols(page, ["SOL-USDT"])
     star = page.get_by_role("button", name="SOL-USDT is a favourite")
     expect(star).to_have_attribute("aria-pressed", "true")
 
