@@ -151,12 +151,14 @@ class Postgres(Server):
             return self.directory
         mark = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
         home = OUTSIDE / mark
+        link = self.directory / "cluster"
+        if not link.is_symlink():
+            # The folder that it belonged to was removed, and the password with it.
+            shutil.rmtree(home, ignore_errors=True)
+            link.symlink_to(home / "cluster")
         _make_passable(OUTSIDE)
         _make_passable(home)
         (home / "belongs-to").write_text(f"{self.directory}\n")
-        link = self.directory / "cluster"
-        if not link.is_symlink():
-            link.symlink_to(home / "cluster")
         return home
 
     @property

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -147,7 +148,7 @@ class Server(abc.ABC):
             process.kill()
             process.wait(5)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

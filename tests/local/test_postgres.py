@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,6 +186,25 @@ def test_root_starts_it_as_somebody_else_and_outside_a_closed_folder(
     server.stop()
     server.remove_outside()
     assert list((server_folder / "outside").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give up root")
+def test_a_removed_folder_takes_what_lies_outside_along(
+    server_folder: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = server_folder / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr(launcher, "OUTSIDE", server_folder / "outside")
+    port = free_port()
+    with Postgres(closed / "postgres", port, options=FAST) as server:
+        server.create_database("old")
+
+    shutil.rmtree(closed / "postgres")
+
+    with Postgres(closed / "postgres", port, options=FAST) as anew:
+        with anew.connect() as connection:
+            names = connection.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
+    assert ("old",) not in names
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to copy the programs")
