@@ -1,12 +1,11 @@
-"""The host against real PostgreSQL and Valkey: R1 to R4, R11."""
+"""The host against real PostgreSQL and Valkey: R1 to R4."""
 
 from __future__ import annotations
 
 import io
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -15,7 +14,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from apps.core.errors import Unavailable
 from apps.engine.engine import Engine
 from apps.engine.messages import (
     BUY,
@@ -28,7 +26,6 @@ from apps.engine.messages import (
     AnyCommand,
     AnyEvent,
     Closed,
-    Leg,
     Malformed,
     Place,
     Quarantined,
@@ -37,39 +34,18 @@ from apps.engine.messages import (
     Terms,
     Tick,
     Trade,
-    Transfer,
     VenueSet,
 )
-from apps.matching import journal, lease, queries, stream, wire
+from apps.matching import journal, lease, queries, wire
 from apps.matching.gateway import new_command_id, valid_until_ns
-from apps.matching.inbox import Link
 from apps.matching.lease import LeaseLost
 from apps.matching.models import JournalRow
 from apps.matching.stream import StreamGateway
 from tests.matching.commands import ALICE, BOB, place, set_up, until_available
 from tests.matching.conftest import RunningHost
+from tests.matching.watching import commands_of, eventually, in_stream, rows
 
 StartHost = Callable[[], RunningHost]
-
-
-def rows() -> list[journal.Row]:
-    with connection.cursor() as cursor:
-        return list(journal.tail(cursor, shard=0))
-
-
-def commands_of(row: journal.Row) -> list[AnyCommand]:
-    return [command for group in row.groups() for command in group.commands]
-
-
-def in_stream(client: redis.Redis, generation: int = 0) -> int:
-    return int(client.xlen(wire.stream_key(0, generation)))
-
-
-def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def test_acknowledged_means_committed(start_host: StartHost, stream_gateway: StreamGateway) -> None:
@@ -297,121 +273,6 @@ def test_r2_a_new_writer_finds_valkey_empty(
     assert [row.stream_generation for row in rows()] == [0, 1]
 
 
-def test_r2_a_full_inbox_refuses(
-    start_host: StartHost,
-    stream_gateway: StreamGateway,
-    valkey: redis.Redis,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    start_host()
-    set_up(stream_gateway)
-    monkeypatch.setattr(stream, "INBOX_ENTRIES_MAX", 0)
-
-    with pytest.raises(Unavailable) as caught:
-        stream_gateway.submit(place(ALICE, "a-1"))
-
-    assert caught.value.code == "engine_busy"
-    assert caught.value.data["retry_after_seconds"] == 1
-    assert queries.journaled_seq() == 7
-
-
-@pytest.mark.parametrize(
-    ("place_said", "accepted"),
-    [
-        ("7:{now}", True),
-        ("0:{now}", True),
-        ("0:{two_minutes_ago}", False),
-        ("7:{two_minutes_ago}", True),
-        (None, False),
-    ],
-)
-def test_r1_projections_too_far_behind_refuse(
-    start_host: StartHost,
-    stream_gateway: StreamGateway,
-    valkey: redis.Redis,
-    place_said: str | None,
-    accepted: bool,
-) -> None:
-    start_host()
-    set_up(stream_gateway)
-    eventually(lambda: queries.engine_health()["seq"] == 7)
-    now_ms = time.time_ns() // 1_000_000
-    key = wire.projected_key(0)
-    if place_said is None:
-        # The writer puts one there only where there is none, from its next heartbeat on.
-        valkey.set(wire.leader_key(0), "0:9:7:1", px=60_000)
-        valkey.delete(key)
-    else:
-        valkey.set(key, place_said.format(now=now_ms, two_minutes_ago=now_ms - 120_500))
-
-    if accepted:
-        assert stream_gateway.submit(place(ALICE, "a-1")).seq == 8
-    else:
-        with pytest.raises(Unavailable) as caught:
-            stream_gateway.submit(place(ALICE, "a-1"))
-        assert caught.value.code == "engine_busy"
-        assert queries.journaled_seq() == 7
-
-
-def test_without_a_writer_nothing_is_sent(
-    stream_gateway: StreamGateway, valkey: redis.Redis
-) -> None:
-    for call in (
-        lambda: stream_gateway.submit(place(ALICE, "a-1")),
-        lambda: stream_gateway.send([place(ALICE, "a-1")]),
-    ):
-        with pytest.raises(Unavailable) as caught:
-            call()
-        assert caught.value.code == "engine_unavailable"
-    assert in_stream(valkey) == 0
-
-
-def test_no_answer_in_time_is_not_taken_for_a_refusal(
-    stream_gateway: StreamGateway, valkey: redis.Redis
-) -> None:
-    # A writer that has died this moment: its heartbeat is still there.
-    valkey.set(wire.leader_key(0), "0:1:0:0")
-    valkey.set(wire.projected_key(0), "0:0")
-    order = place(ALICE, "a-1")
-
-    with pytest.raises(Unavailable) as caught:
-        stream_gateway.submit(order, timeout_seconds=0.1)
-
-    assert caught.value.code == "outcome_unknown"
-    assert caught.value.data["client_order_id"] == "a-1"
-    assert caught.value.data["command_id"] == order.command_id.hex()
-    assert in_stream(valkey) == 1
-
-
-def test_only_so_many_may_wait(
-    stream_gateway: StreamGateway, valkey: redis.Redis, settings: Any
-) -> None:
-    valkey.set(wire.leader_key(0), "0:1:0:0")
-    valkey.set(wire.projected_key(0), "0:0")
-    waiting = [
-        threading.Thread(target=_wait_in_vain, args=(stream_gateway, number))
-        for number in range(settings.MATCHING_WAITERS_MAX)
-    ]
-    for thread in waiting:
-        thread.start()
-    eventually(lambda: in_stream(valkey) == len(waiting))
-
-    with pytest.raises(Unavailable) as caught:
-        stream_gateway.submit(place(ALICE, "one too many"))
-
-    assert caught.value.code == "engine_busy"
-    assert in_stream(valkey) == len(waiting)
-    for thread in waiting:
-        thread.join()
-    with pytest.raises(Unavailable, match="did not answer"):
-        stream_gateway.submit(place(ALICE, "again"), timeout_seconds=0.1)
-
-
-def _wait_in_vain(stream_gateway: StreamGateway, number: int) -> None:
-    with pytest.raises(Unavailable):
-        stream_gateway.submit(place(ALICE, f"a-{number}"), timeout_seconds=1.0)
-
-
 def test_r4_time_passes_where_nobody_sends(
     start_host: StartHost, stream_gateway: StreamGateway
 ) -> None:
@@ -512,69 +373,6 @@ def test_r3_a_lost_database_session_ends_the_writer(
     assert [row.epoch for row in rows()] == [1, 2]
 
 
-def test_r11_an_answer_that_is_lost_can_be_asked_for_again(
-    start_host: StartHost, stream_gateway: StreamGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = start_host()
-    set_up(stream_gateway)
-    order = place(ALICE, "a-1")
-    post, failed = Link.post, threading.Event()
-
-    def fail_once(link: Link, commands: Sequence[Sequence[Any]]) -> None:
-        if not failed.is_set():
-            failed.set()
-            raise redis.ConnectionError("gone between commit and answer")
-        post(link, commands)
-
-    monkeypatch.setattr(Link, "post", fail_once)
-    with pytest.raises(Unavailable) as caught:
-        stream_gateway.submit(order, timeout_seconds=0.7)
-    again = until_available(lambda: stream_gateway.submit(order))
-
-    assert caught.value.code == "outcome_unknown"
-    assert again.duplicate
-    assert again.seq == 8
-    assert [type(event) for event in again.events] == [Accepted, Rested]
-    assert running.error is None
-
-
-def test_packed_and_single_commands_come_back_in_order(
-    start_host: StartHost, stream_gateway: StreamGateway
-) -> None:
-    start_host()
-    set_up(stream_gateway)
-
-    replies = stream_gateway.submit_many(
-        [place(ALICE, f"a-{number}", lots=number + 1) for number in range(40)]
-    )
-
-    assert [reply.seq for reply in replies] == list(range(8, 48))
-    accepted = [reply.events[0] for reply in replies]
-    assert [e.terms.quantity_lots for e in accepted if isinstance(e, Accepted)] == [*range(1, 41)]
-
-
-def test_more_than_one_entry_holds_is_refused_by_the_gateway(
-    stream_gateway: StreamGateway,
-) -> None:
-    with pytest.raises(ValueError, match="At most 500"):
-        stream_gateway.submit_many([place(ALICE, f"a-{n}") for n in range(501)])
-
-
-def test_more_bytes_than_one_entry_holds_are_refused_by_the_gateway(
-    stream_gateway: StreamGateway,
-) -> None:
-    legs = tuple(Leg(account, 1, 0) for account in range(1, 1001))
-    transfers = [Transfer(new_command_id(), valid_until_ns(5), legs) for _ in range(400)]
-
-    with pytest.raises(ValueError, match="send fewer at once"):
-        stream_gateway.send(transfers)
-
-
-def test_nothing_to_send_asks_nobody(stream_gateway: StreamGateway) -> None:
-    assert stream_gateway.submit_many([]) == []
-    stream_gateway.send([])
-
-
 def test_names_in_valkey_carry_the_prefix() -> None:
     names = [
         wire.stream_key(0, 3), wire.leader_key(0), wire.projected_key(0), wire.alarm_key(0),
@@ -606,17 +404,3 @@ def test_staff_close_and_open_the_venue(
     assert said.getvalue() == "The venue is open from seq 12 on.\n"
     assert stream_gateway.submit(place(ALICE, "a-3")).rejected is None
     assert queries.engine_health()["alarm"] == ""
-
-
-def test_the_gateway_hears_again_after_valkey_dropped_it(
-    start_host: StartHost, stream_gateway: StreamGateway, valkey: redis.Redis
-) -> None:
-    start_host()
-    set_up(stream_gateway)
-
-    valkey.client_kill_filter(_type="pubsub")
-    valkey.client_kill_filter(_type="normal", skipme=True)
-    reply = until_available(lambda: stream_gateway.submit(place(ALICE, "a-1")))
-
-    assert reply.seq == 8
-    assert [type(event) for event in reply.events] == [Accepted, Rested]
