@@ -41,7 +41,7 @@ RANGES: Final = {
     each.name: each
     for each in (
         Range("1h", "1m", timedelta(minutes=1), 60),
-        Range("24h", "15m", timedelta(minutes=15), 96),
+        Range("24h", "5m", timedelta(minutes=5), 288),
         Range("7d", "1h", timedelta(hours=1), 168),
         Range("30d", "4h", timedelta(hours=4), 180),
     )

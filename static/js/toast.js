@@ -17,7 +17,7 @@ export function toast(message, { kind = "good", href = "", label = "" } = {}) {
     words.append(" ", link);
   }
   const close = () => box.remove();
-  box.querySelector("button").addEventListener("click", close);
+  box.querySelector("[data-dismiss]").addEventListener("click", close);
   let timer = setTimeout(close, LIFE_MS);
   box.addEventListener("pointerenter", () => clearTimeout(timer));
   box.addEventListener("pointerleave", () => {

@@ -40,6 +40,10 @@ class Stack:
     log: Path
 
 
+# Copies that this very worker has started.
+_ours: dict[int, subprocess.Popen[bytes]] = {}
+
+
 @contextlib.contextmanager
 def shared_stack() -> Iterator[Stack]:
     """Use the copy of this test run; it runs as long as anybody does."""
@@ -81,6 +85,7 @@ def _start() -> dict[str, Any]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _ours[process.pid] = process
     return {"url": f"http://127.0.0.1:{port}", "pid": process.pid, "log": str(log)}
 
 
@@ -104,15 +109,16 @@ def _stop(pid: int) -> None:
 
 
 def _runs(pid: int) -> bool:
-    # A child of this very worker stays a zombie until somebody asks how it ended.
-    with contextlib.suppress(ChildProcessError):
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
+    if pid in _ours:
+        return _ours[pid].poll() is None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    # The child of another worker stays a zombie until that one asks how it ended.
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
 
 
 @contextlib.contextmanager

@@ -89,6 +89,34 @@ def test_orders_are_filtered_by_the_address(visit: Visit) -> None:
     page.wait_for_url(re.compile(r"/orders\??$"))
 
 
+def test_older_orders_come_as_one_scrolls(visit: Visit) -> None:
+    page = visit("trader3@example.com").page
+    page.goto("/trade/DOGE-USDT")
+    place = """async () => {
+      const csrf = document.querySelector("input[name=csrfmiddlewaretoken]").value;
+      const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf };
+      const last = (await (await fetch("/api/v1/markets/DOGE-USDT/ticker")).json()).last;
+      const orders = Array.from({ length: 60 }, (_, step) => ({
+        market: "DOGE-USDT", side: "buy", type: "limit", quantity: String(60 + step),
+        price: (Number(last) * 0.95).toFixed(5),
+      }));
+      const body = JSON.stringify({ orders });
+      const placed = await fetch("/api/v1/orders/batch", { method: "POST", headers, body });
+      await fetch("/api/v1/orders?market=DOGE-USDT", { method: "DELETE", headers });
+      return placed.status;
+    }"""
+    assert page.evaluate(place) == 200
+
+    page.goto("/orders?market=DOGE-USDT")
+    rows = page.locator(".order-table tbody tr:not(.more-row)")
+    expect(rows).to_have_count(50)
+    rows.last.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 4000)
+
+    expect(rows).to_have_count(60)
+    expect(page.locator(".more-row")).to_have_count(0)
+
+
 def test_the_portfolio_tells_its_value_by_the_keyboard_too(visit: Visit) -> None:
     page = visit("trader1@example.com").page
     page.goto("/portfolio")

@@ -118,6 +118,7 @@ def _make_history(page: Page) -> None:
     place = """async orders => {
       const csrf = document.querySelector("input[name=csrfmiddlewaretoken]").value;
       const refused = [];
+      await fetch("/api/v1/orders", { method: "DELETE", headers: { "X-CSRFToken": csrf } });
       for (const order of orders) {
         const response = await fetch("/api/v1/orders", {
           method: "POST",

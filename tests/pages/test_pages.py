@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.test import Client
 
 from tests.factories import Trader
@@ -150,6 +152,30 @@ def test_a_stranger_sees_nothing_of_anybody(client: Client, world: Trader) -> No
 
     assert str(world.account.public_id) not in page
     assert f'data-id="{order.id}"' not in page
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "words"),
+    [
+        (PermissionDenied(), 403, "You may not see this page"),
+        (OperationalError("down"), 503, "Try again in a few seconds"),
+        (RuntimeError("a secret"), 500, "Something broke on our side"),
+    ],
+)
+def test_failures_are_said_in_words(
+    client: Client, monkeypatch: pytest.MonkeyPatch, failure: Exception, status: int, words: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("apps.markets.views.market_rows", fail)
+    client.raise_request_exception = False
+
+    response = client.get("/markets")
+
+    assert response.status_code == status
+    assert words in response.content.decode()
+    assert b"secret" not in response.content
 
 
 def test_the_home_page_proves_what_it_promises(client: Client) -> None:

@@ -98,7 +98,7 @@ class TestHoldings:
                 holdings.total_minor,
             ),
             name="24h",
-            now=clock.now() + timedelta(minutes=15),
+            now=clock.now() + timedelta(minutes=5),
         )  # fmt: skip
 
         assert history.points[0][1] == 0
