@@ -201,9 +201,11 @@ def test_a_removed_folder_takes_what_lies_outside_along(
 
     shutil.rmtree(closed / "postgres")
 
-    with Postgres(closed / "postgres", port, options=FAST) as anew:
-        with anew.connect() as connection:
-            names = connection.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
+    with (
+        Postgres(closed / "postgres", port, options=FAST) as anew,
+        anew.connect() as connection,
+    ):
+        names = connection.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
     assert ("old",) not in names
 
 
