@@ -5,6 +5,7 @@ import { followTopic } from "topics";
 const id = document.documentElement.dataset.account || "";
 const ENDED = new Set(["filled", "cancelled", "rejected", "expired"]);
 const FILLS_KEPT = 50;
+const LOST_MARGIN_MS = 10_000;
 const ENDED_KEPT = 50;
 const listeners = new Set();
 
@@ -40,9 +41,13 @@ function tell(kind, data) {
 function fold(data) {
   for (const order of data.orders ?? []) foldOrder(order);
   for (const balance of data.balances ?? []) foldBalance(balance);
-  const known = new Set(account.fills.map((fill) => fill.id));
-  const fresh = (data.fills ?? []).filter((fill) => !known.has(fill.id));
-  account.fills = [...fresh.reverse(), ...account.fills].slice(0, FILLS_KEPT);
+  const fills = new Map([...(data.fills ?? []), ...account.fills].map((fill) => [fill.id, fill]));
+  account.fills = [...fills.values()].sort(newestFirst).slice(0, FILLS_KEPT);
+}
+
+/** Ids count up, so that they tell the order in which things happened. */
+function newestFirst(a, b) {
+  return BigInt(a.id) < BigInt(b.id) ? 1 : -1;
 }
 
 function foldOrder(order) {
@@ -68,9 +73,22 @@ export function noteOrder(order) {
   tell("local", { orders: [order] });
 }
 
+/** Orders that ended while the connection was down are in no snapshot: they are asked for. */
+async function catchUp() {
+  const response = await fetch("/api/v1/orders?limit=50", { headers: { Accept: "application/json" } });
+  if (!response.ok) return;
+  const { items } = await response.json();
+  const ended = items.filter((order) => ENDED.has(order.status) && order.updated_at > lostAt);
+  for (const order of ended.reverse()) foldOrder(order);
+  if (ended.length) tell("local", { orders: ended });
+}
+
+let lostAt = "";
+
 function start() {
   followTopic(`account.${id}`, {
     snapshot(data) {
+      if (lostAt) catchUp().finally(() => (lostAt = ""));
       account.orders.clear();
       account.balances.clear();
       account.fills = [];
@@ -83,6 +101,8 @@ function start() {
       tell("delta", data);
     },
     stale() {
+      // A little before now: what ended in the last moments may not have been told either.
+      lostAt ||= new Date(Date.now() - LOST_MARGIN_MS).toISOString();
       tell("stale", {});
     },
   });

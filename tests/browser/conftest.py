@@ -59,7 +59,7 @@ class Visitor:
         self.complaints: list[str] = []
         self.expected: list[str] = []
         self.context: BrowserContext = browser.new_context(
-            base_url=url, reduced_motion="no-preference", **{"viewport": DESKTOP, **options}
+            base_url=url, **{"viewport": DESKTOP, **options}
         )
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.add_init_script(COUNT_SHIFTS)

@@ -261,6 +261,42 @@ def test_orders_go_by_post_while_the_socket_is_down(visit: Visit) -> None:
     expect(_open_rows(page, price)).to_have_count(0)
 
 
+def test_what_happened_while_the_connection_was_down_is_caught_up(visit: Visit) -> None:
+    visitor, other = visit("trader3@example.com"), visit("trader3@example.com")
+    page = visitor.page
+    sockets: list[Any] = []
+    broken = False
+
+    def connect(socket: Any) -> None:
+        if broken:
+            socket.close()
+        else:
+            socket.connect_to_server()
+            sockets.append(socket)
+
+    page.route_web_socket("**/ws", connect)
+    visitor.open_market("ETH-USDT")
+    price = _price(page, "0.94")
+    _order(page, side="buy", type="limit", price=price, amount="0.0100")
+    _send(page)
+    expect(_open_rows(page, price)).to_have_count(1)
+    broken = True
+    sockets[0].close()
+    expect(page.locator(".light")).to_have_attribute("data-state", "stale")
+
+    other.page.goto("/orders?status=open&market=ETH-USDT")
+    other.page.get_by_role("button", name="Cancel").first.click()
+    expect(other.page.locator("#toasts")).to_contain_text("The order is cancelled")
+    broken = False
+
+    expect(page.locator(".light")).to_have_attribute("data-state", "live")
+    expect(_open_rows(page, price)).to_have_count(0)
+    page.get_by_role("tab", name="Order history").click()
+    newest = page.locator("[data-history-rows] tr").first
+    expect(newest).to_contain_text(f"{Decimal(price):,.2f}")
+    expect(newest).to_contain_text("Cancelled, by you")
+
+
 def test_a_click_in_the_book_sets_the_price_and_grouping_widens_it(visit: Visit) -> None:
     visitor = visit("trader1@example.com")
     visitor.open_market("BTC-USDT")

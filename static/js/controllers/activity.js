@@ -53,14 +53,16 @@ export default function activity(root) {
   }
 
   /** Rows that the server drew stay below those that ended since. */
-  function prepend(body, template, items, describe, empty) {
+  function drawEnded() {
+    const body = part("history-rows");
     const shown = new Set([...body.rows].map((row) => row.dataset.id));
-    for (const item of [...items].reverse()) {
-      if (shown.has(item.id)) continue;
-      const row = template.content.firstElementChild.cloneNode(true);
-      row.dataset.id = item.id;
-      row.dataset.market = item.market;
-      describe(row, item);
+    for (const order of [...account.ended].reverse()) {
+      if (shown.has(order.id)) continue;
+      const row = part("history-template").content.firstElementChild.cloneNode(true);
+      row.dataset.id = order.id;
+      row.dataset.market = order.market;
+      fill(row, orderCells(order, order.updated_at));
+      sideClass(row, order.side);
       body.prepend(row);
     }
     while (body.rows.length > ROWS_MOST) body.rows[body.rows.length - 1].remove();
@@ -69,30 +71,16 @@ export default function activity(root) {
       row.hidden = only.checked && row.dataset.market !== instrument.symbol;
       if (!row.hidden) left += 1;
     }
-    empty.hidden = left > 0;
+    part("history-empty").hidden = left > 0;
   }
 
-  function drawEnded() {
-    prepend(
-      part("history-rows"),
-      part("history-template"),
-      account.ended,
-      (row, order) => {
-        fill(row, orderCells(order, order.updated_at));
-        sideClass(row, order.side);
-      },
-      part("history-empty"),
-    );
-    prepend(
-      part("fill-rows"),
-      part("fill-template"),
-      account.fills,
-      (row, each) => {
-        fill(row, fillCells(each));
-        sideClass(row, each.side);
-      },
-      part("fill-empty"),
-    );
+  function drawFills() {
+    const fills = account.fills.filter(here);
+    sync(part("fill-rows"), part("fill-template"), fills, (row, each) => {
+      fill(row, fillCells(each));
+      sideClass(row, each.side);
+    });
+    part("fill-empty").hidden = fills.length > 0;
   }
 
   function drawBalances() {
@@ -114,6 +102,7 @@ export default function activity(root) {
     if (!account.ready) return;
     drawOpen();
     drawEnded();
+    drawFills();
     drawBalances();
   }, TEXT_PER_SECOND);
 
