@@ -1,7 +1,7 @@
 """Many rows into PostgreSQL at once: COPY in its binary form, and arrays for ``unnest``.
 
-Rows are packed while they are sent, so that Python packs the next ones while the database stores
-the last ones. Knows no table: who calls says how a row is packed, in the order of its columns.
+Packing needs no database, so it can be done for the next rows while the last ones are stored.
+Knows no table: who calls says how a row is packed, in the order of its columns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = struct.pack("!h", -1)
-_CHUNK_BYTES: Final = 1 << 16
+_CHUNK_BYTES: Final = 1 << 18
 # PostgreSQL counts microseconds from the beginning of 2000, we count nanoseconds from 1970.
 _POSTGRES_EPOCH_MICROS: Final = 946_684_800 * 1_000_000
 
@@ -31,28 +31,33 @@ def micros(at_ns: int) -> int:
     return at_ns // 1_000 - _POSTGRES_EPOCH_MICROS
 
 
-def copy(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
-    """Store packed rows, in the transaction of the cursor (psycopg's own, not Django's).
+def packed(rows: Iterable[bytes]) -> list[bytes]:
+    """Return rows in chunks of a good size to send; nothing where there are none."""
+    chunks: list[bytes] = []
+    chunk: list[bytes] = [_HEADER]
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += len(row)
+        if size >= _CHUNK_BYTES:
+            chunks.append(b"".join(chunk))
+            chunk.clear()
+            size = 0
+    if not chunks and len(chunk) == 1:
+        return []
+    chunk.append(_TRAILER)
+    chunks.append(b"".join(chunk))
+    return chunks
 
-    ``rows`` may do its work as it goes, but may not use the cursor. Without rows nothing is sent.
-    """
-    found = iter(rows)
-    first = next(found, None)
-    if first is None:
+
+def copy(cursor: Any, table: str, columns: Sequence[str], chunks: list[bytes]) -> None:
+    """Store packed rows, in the transaction of the cursor (psycopg's own, not Django's)."""
+    if not chunks:
         return
     names = ", ".join(f'"{column}"' for column in columns)
     with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN (FORMAT BINARY)') as target:
-        chunk: list[bytes] = [_HEADER, first]
-        size = 0
-        for row in found:
-            chunk.append(row)
-            size += len(row)
-            if size >= _CHUNK_BYTES:
-                target.write(b"".join(chunk))
-                chunk.clear()
-                size = 0
-        chunk.append(_TRAILER)
-        target.write(b"".join(chunk))
+        for chunk in chunks:
+            target.write(chunk)
 
 
 def int_array(values: Iterable[int]) -> str:

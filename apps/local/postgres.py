@@ -92,6 +92,9 @@ class Postgres(Server):
         settings = {
             "max_connections": "100",
             "jit": "off",
+            # The projector writes a lot: room for what it touches, and few checkpoints.
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_checkpoints": "off",

@@ -14,7 +14,7 @@ from django.db import connection
 from apps.core import bulk
 from apps.engine.messages import Instrument, InstrumentListed, InstrumentSet, Trade
 from apps.matching.journal import Batch
-from apps.matching.projections import EngineView
+from apps.matching.projections import EngineView, Write
 
 DIFFERENCES_SHOWN: Final = 20
 _MINUTE_NS: Final = 60 * 1_000_000_000
@@ -100,14 +100,21 @@ class MarketsProjection:
     tables: tuple[str, ...] = ("markets_instrument", "markets_trade", "markets_candle")
 
     def apply(self, batch: Batch, cursor: Any) -> None:
-        for entry in batch.entries:
-            for event in entry.events:
-                if isinstance(event, (InstrumentListed, InstrumentSet)):
-                    _write_instrument(cursor, event.instrument, entry.seq)
+        self.prepare(batch)(cursor)
+
+    def prepare(self, batch: Batch) -> Write:
         minutes: Minutes = {}
-        bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, _trade_rows(batch, minutes))
-        if minutes:
-            _merge_candles(cursor, minutes)
+        listed: list[tuple[Instrument, int]] = []
+        trades = bulk.packed(_trade_rows(batch, minutes, listed))
+
+        def write(cursor: Any) -> None:
+            for instrument, seq in listed:
+                _write_instrument(cursor, instrument, seq)
+            bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, trades)
+            if minutes:
+                _merge_candles(cursor, minutes)
+
+        return write
 
     def clear(self, cursor: Any) -> None:
         """Remove what events wrote; synthetic history has no events to come back from."""
@@ -133,8 +140,10 @@ def _write_instrument(cursor: Any, instrument: Instrument, seq: int) -> None:
         raise UnknownAsset(f"Market {instrument.symbol}: asset {instrument.base_asset_id}.")
 
 
-def _trade_rows(batch: Batch, minutes: Minutes) -> Iterator[bytes]:
-    """Yield the rows of the tape, and sum up in ``minutes`` what they add to the candles."""
+def _trade_rows(
+    batch: Batch, minutes: Minutes, listed: list[tuple[Instrument, int]]
+) -> Iterator[bytes]:
+    """Yield the rows of the tape; collect what they add to candles, and what changed of markets."""
     pack = _TRADE_ROW.pack
     for entry in batch.entries:
         for event in entry.events:
@@ -145,6 +154,8 @@ def _trade_rows(batch: Batch, minutes: Minutes) -> Iterator[bytes]:
                     8, event.quantity_lots, 8, event.quote_minor, 2, event.taker_side,
                     8, entry.seq, 8, bulk.micros(entry.at_ns),
                 )  # fmt: skip
+            elif isinstance(event, (InstrumentListed, InstrumentSet)):
+                listed.append((event.instrument, entry.seq))
 
 
 def _add_to_minute(minutes: Minutes, trade: Trade, at_ns: int) -> None:

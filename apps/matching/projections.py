@@ -7,13 +7,17 @@ module knows no projection by name, and a projection never reads the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from psycopg import sql
 
 from apps.engine.messages import Instrument
 from apps.matching.journal import Batch
+
+# Writes one batch with the cursor that it is given.
+Write: TypeAlias = Callable[[Any], None]
 
 
 class EngineView(Protocol):
@@ -57,6 +61,19 @@ class Projection(Protocol):
 
 
 @runtime_checkable
+class PreparesBatches(Protocol):
+    """A projection that can do its thinking beforehand, while the batch before is being written."""
+
+    def prepare(self, batch: Batch) -> Write:
+        """Return what writes the batch, given the cursor: the same as ``apply``.
+
+        Batches are prepared in order, in another thread than the one that writes, and without a
+        database. What is prepared may never be written: the process ends then.
+        """
+        ...
+
+
+@runtime_checkable
 class PublishesBatches(Protocol):
     """A projection that also tells the world. Errors are logged and stop nothing."""
 
@@ -89,10 +106,14 @@ def registered() -> tuple[Projection, ...]:
     return tuple(_registered.values())
 
 
-def apply_all(batch: Batch, cursor: Any) -> None:
-    """Write the batch into the tables of every projection."""
-    for projection in registered():
-        projection.apply(batch, cursor)
+def prepare_all(batch: Batch) -> list[Write]:
+    """Return what writes the batch into the tables of every projection."""
+    return [
+        projection.prepare(batch)
+        if isinstance(projection, PreparesBatches)
+        else partial(projection.apply, batch)
+        for projection in registered()
+    ]
 
 
 def clear_all(cursor: Any) -> None:

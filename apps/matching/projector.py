@@ -7,11 +7,13 @@ it was left, stops the projector: projections that are behind are better than wr
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 import redis
@@ -39,6 +41,8 @@ TELL_PLACE_SECONDS: Final = 1.0
 RECONNECT_SECONDS: Final = 0.5
 STATEMENT_SECONDS: Final = 60
 
+# How long the thread that prepares may keep the one that writes waiting for the interpreter.
+SWITCH_SECONDS: Final = 0.0003
 # When behind, so much goes into one transaction: enough to be fast, little enough that readers
 # see it grow.
 ROWS_READ: Final = 200
@@ -51,8 +55,20 @@ class OffsetMoved(Exception):
 
 def project(batch: Batch, cursor: Any, *, shard: int) -> None:
     """Write the batch into all projections and move the offset, in the caller's transaction."""
-    move_offset(batch, cursor, shard=shard)
-    projections.apply_all(batch, cursor)
+    _write(_Prepared(batch, projections.prepare_all(batch)), cursor, shard=shard)
+
+
+class _Prepared(NamedTuple):
+    """A batch, and what is left to do for it: the work of the database."""
+
+    batch: Batch
+    writes: list[projections.Write]
+
+
+def _write(prepared: _Prepared, cursor: Any, *, shard: int) -> None:
+    move_offset(prepared.batch, cursor, shard=shard)
+    for write in prepared.writes:
+        write(cursor)
 
 
 def move_offset(batch: Batch, cursor: AnyCursor, *, shard: int) -> None:
@@ -100,8 +116,13 @@ class Projector:
         self._shard = settings.MATCHING_SHARD
         self._place = _Place(self._shard)
         self._last_seq = 0
-        self._last_hash = GENESIS_HASH
+        # Up to where the journal has been read; what of it is not prepared yet; what is.
+        self._read_seq = 0
+        self._read_hash = GENESIS_HASH
         self._ahead: deque[Row] = deque()
+        self._preparing: Future[_Prepared] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
+        sys.setswitchinterval(SWITCH_SECONDS)
 
     def run(self) -> None:
         """Project until told to stop; wait where PostgreSQL is away."""
@@ -133,34 +154,61 @@ class Projector:
     def find_place(self, connection: Connection) -> None:
         """Take up where the last projector stopped."""
         self._ahead.clear()
+        if self._preparing is not None:
+            # It prepares what may not come next; nothing else may be prepared meanwhile.
+            wait([self._preparing])
+            self._preparing = None
         cursor = connection.cursor()
-        self._last_seq = offset(cursor, shard=self._shard)
-        self._last_hash = GENESIS_HASH
+        self._last_seq = self._read_seq = offset(cursor, shard=self._shard)
+        self._read_hash = GENESIS_HASH
         if self._last_seq:
             row = row_of(cursor, self._last_seq, shard=self._shard)
             if row is None or row.last_seq != self._last_seq:
                 raise OffsetMoved(
                     f"The projections are at seq {self._last_seq}, where no journal row ends."
                 )
-            self._last_hash = row.hash
+            self._read_hash = row.hash
 
     def step(self, connection: Connection) -> bool:
-        """Project what comes next in one transaction; return whether there was anything."""
-        rows = self._next_rows(connection)
-        if not rows:
+        """Project what comes next in one transaction; return whether there was anything.
+
+        While the database writes it, the batch behind it is prepared, if it has been read.
+        """
+        prepared = self._next_prepared(connection)
+        if prepared is None:
             return False
-        batch = _merged(rows)
+        batch = prepared.batch
+        self._prepare_ahead()
         with connection.transaction(), connection.cursor() as cursor:
-            project(batch, cursor, shard=self._shard)
-        self._last_seq, self._last_hash = rows[-1].last_seq, rows[-1].hash
+            _write(prepared, cursor, shard=self._shard)
+        self._last_seq = batch.last_seq
         if self._tells:
             self._place.say(self._last_seq, batch.entries[-1].at_ns, now=True)
             tell(batch)
         return True
 
-    def _next_rows(self, connection: Connection) -> list[Row]:
-        if not self._ahead:
+    def _next_prepared(self, connection: Connection) -> _Prepared | None:
+        if self._preparing is not None:
+            prepared = self._preparing.result()
+            self._preparing = None
+        else:
+            if not self._ahead:
+                self._read_ahead(_binary_cursor(connection))
+            rows = self._next_rows()
+            if not rows:
+                return None
+            prepared = _prepare(rows)
+        if not self._ahead and len(prepared.batch.entries) >= COMMANDS_PER_TRANSACTION // 2:
+            # More is sure to follow: have it read, so that it can be prepared.
             self._read_ahead(_binary_cursor(connection))
+        return prepared
+
+    def _prepare_ahead(self) -> None:
+        rows = self._next_rows()
+        if rows:
+            self._preparing = self._thread.submit(_prepare, rows)
+
+    def _next_rows(self) -> list[Row]:
         rows: list[Row] = []
         while self._ahead:
             first_seq = rows[0].first_seq if rows else self._ahead[0].first_seq
@@ -170,11 +218,15 @@ class Projector:
         return rows
 
     def _read_ahead(self, cursor: AnyCursor) -> None:
-        last_seq, last_hash = self._last_seq, self._last_hash
-        for row in read_rows(cursor, last_seq, shard=self._shard, limit=ROWS_READ):
-            check_follows(row, last_seq=last_seq, last_hash=last_hash)
-            last_seq, last_hash = row.last_seq, row.hash
+        for row in read_rows(cursor, self._read_seq, shard=self._shard, limit=ROWS_READ):
+            check_follows(row, last_seq=self._read_seq, last_hash=self._read_hash)
+            self._read_seq, self._read_hash = row.last_seq, row.hash
             self._ahead.append(row)
+
+
+def _prepare(rows: list[Row]) -> _Prepared:
+    batch = _merged(rows)
+    return _Prepared(batch, projections.prepare_all(batch))
 
 
 class _Place:

@@ -7,6 +7,7 @@ statement per batch. Refuses nothing: what the constraints refuse is a bug in th
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from django.db import connection
 
 from apps.core import bulk
 from apps.matching.journal import Batch
-from apps.matching.projections import EngineView
+from apps.matching.projections import EngineView, Write
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side, fold
 
 DIFFERENCES_SHOWN: Final = 20
@@ -70,25 +71,35 @@ class TradesProjection:
 
     def __init__(self, tell: Callable[[Batch, Folded], None]) -> None:
         self._tell = tell
-        # What the last batch came to, so that it is not added up again to tell of it.
-        self._last: tuple[Batch, Folded] | None = None
+        # What the last batches came to, so that they are not added up again to tell of them.
+        # There are two: one is being prepared while the other is written.
+        self._last: deque[tuple[Batch, Folded]] = deque(maxlen=2)
 
     def apply(self, batch: Batch, cursor: Any) -> None:
+        self.prepare(batch)(cursor)
+
+    def prepare(self, batch: Batch) -> Write:
         folded = Folded()
-        self._last = (batch, folded)
-        # Orders are added up while the fills are copied; at their end all is known.
-        bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, _fill_rows(batch, folded))
+        fills = bulk.packed(_fill_rows(batch, folded))
         changes = folded.changes.values()
-        bulk.copy(cursor, "trades_order", _ORDER_COLUMNS, _order_rows(changes))
+        orders = bulk.packed(_order_rows(changes))
         old = [change for change in changes if change.accepted is None]
-        if old:
-            _update_orders(cursor, old)
+        update = _update_values(old)
+        self._last.append((batch, folded))
+
+        def write(cursor: Any) -> None:
+            bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, fills)
+            bulk.copy(cursor, "trades_order", _ORDER_COLUMNS, orders)
+            if old:
+                _update_orders(cursor, old, update)
+
+        return write
 
     def committed(self, batch: Batch) -> None:
-        if self._last is None or self._last[0] is not batch:
-            self._tell(batch, fold(batch.entries))
-        else:
-            self._tell(*self._last)
+        for each, folded in self._last:
+            if each is batch:
+                return self._tell(batch, folded)
+        return self._tell(batch, fold(batch.entries))
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:
@@ -123,24 +134,25 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
         )
 
 
-def _update_orders(cursor: Any, changes: list[Change]) -> None:
-    cursor.execute(_BY_INDEX)
-    cursor.execute(
-        _UPDATE_ORDERS,
-        (
-            bulk.int_array(change.account_id for change in changes),
-            bulk.int_array(change.order_id for change in changes),
-            bulk.int_array(change.filled_lots for change in changes),
-            bulk.int_array(change.filled_quote_minor for change in changes),
-            bulk.int_array(change.fee_minor for change in changes),
-            bulk.int_array(change.held_minor for change in changes),
-            bulk.int_array(int(change.triggered) for change in changes),
-            bulk.word_array(change.status for change in changes),
-            bulk.word_array(change.reason for change in changes),
-            bulk.int_array(change.last_seq for change in changes),
-            bulk.int_array(change.updated_ns // 1_000 for change in changes),
-        ),
+def _update_values(changes: list[Change]) -> tuple[str, ...]:
+    return (
+        bulk.int_array(change.account_id for change in changes),
+        bulk.int_array(change.order_id for change in changes),
+        bulk.int_array(change.filled_lots for change in changes),
+        bulk.int_array(change.filled_quote_minor for change in changes),
+        bulk.int_array(change.fee_minor for change in changes),
+        bulk.int_array(change.held_minor for change in changes),
+        bulk.int_array(int(change.triggered) for change in changes),
+        bulk.word_array(change.status for change in changes),
+        bulk.word_array(change.reason for change in changes),
+        bulk.int_array(change.last_seq for change in changes),
+        bulk.int_array(change.updated_ns // 1_000 for change in changes),
     )
+
+
+def _update_orders(cursor: Any, changes: list[Change], values: tuple[str, ...]) -> None:
+    cursor.execute(_BY_INDEX)
+    cursor.execute(_UPDATE_ORDERS, values)
     if cursor.rowcount != len(changes):
         raise OrderMissing(
             f"{len(changes) - cursor.rowcount} of {len(changes)} orders that changed up to seq"

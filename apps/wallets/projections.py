@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection
 
 from apps.core import bulk
 from apps.engine.messages import (
+    AnyEvent,
     Deposited,
     Duplicate,
     HoldSettled,
@@ -28,7 +30,7 @@ from apps.engine.messages import (
     postings,
 )
 from apps.matching.journal import Batch
-from apps.matching.projections import EngineView
+from apps.matching.projections import EngineView, Write
 from apps.wallets.rules import (
     DEPOSIT,
     FEE,
@@ -85,7 +87,7 @@ class _Change:
         self.seq = 0
 
 
-Changes = dict[tuple[int, int], _Change]
+Balances = dict[tuple[int, int], _Change]
 
 
 class WalletsProjection:
@@ -94,16 +96,30 @@ class WalletsProjection:
 
     def __init__(self) -> None:
         # Which assets a market trades never changes, so what has been seen once is kept.
-        self._instruments: dict[int, Instrument] | None = None
+        self._instruments: dict[int, Instrument] = {}
+        self._knows_all = False
 
     def apply(self, batch: Batch, cursor: Any) -> None:
-        if self._instruments is None:
-            self._instruments = _listed_so_far(cursor)
-        changes: Changes = {}
-        rows = _rows(batch, changes, self._instruments)
-        bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, rows)
-        if changes:
-            _merge_balances(cursor, changes)
+        self.prepare(batch)(cursor)
+
+    def prepare(self, batch: Batch) -> Write:
+        if self._knows_all:
+            return _Changes(batch, self._instruments).write
+        # What was listed before this process began is in the database, and here is none.
+        self._learn(batch)
+        return partial(self._write_first, batch)
+
+    def _learn(self, batch: Batch) -> None:
+        for entry in batch.entries:
+            for event in entry.events:
+                if isinstance(event, InstrumentListed):
+                    self._instruments[event.instrument.market_id] = event.instrument
+
+    def _write_first(self, batch: Batch, cursor: Any) -> None:
+        for market_id, instrument in _listed_so_far(cursor).items():
+            self._instruments.setdefault(market_id, instrument)
+        self._knows_all = True
+        _Changes(batch, self._instruments).write(cursor)
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:
@@ -121,39 +137,57 @@ def _listed_so_far(cursor: Any) -> dict[int, Instrument]:
     }
 
 
-def _rows(batch: Batch, changes: Changes, instruments: dict[int, Instrument]) -> Iterator[bytes]:
-    """Yield the ledger's rows, and sum up in ``changes`` what the batch does to each balance.
+class _Changes:
+    """What a batch does to balances and ledger, added up and packed."""
 
-    Both are one pass, so that Python adds up while the database stores.
-    """
-    for entry in batch.entries:
-        seq = entry.seq
-        number = 0
-        for index, event in enumerate(entry.events):
-            kind = type(event)
-            if kind in _MOVES_NOTHING:
-                continue
-            if isinstance(event, InstrumentListed):
-                instruments[event.instrument.market_id] = event.instrument
-            for posting in postings(event, instruments):
-                key = (posting.account_id, posting.asset_id)
-                change = changes.get(key)
-                if change is None:
-                    change = changes[key] = _Change()
-                change.available_minor += posting.available_minor
-                change.held_minor += posting.held_minor
-                change.seq = seq
-            if kind in _MOVES_BETWEEN_ACCOUNTS:
-                tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(entry.at_ns))
-                for account_id, asset_id, amount_minor, word in legs_of(event, instruments):
-                    yield _LEDGER_ROW.pack(
-                        9, 8, entry_id(seq, number), 8, seq, 4, index, 8, account_id,
-                        2, asset_id, 8, amount_minor,
-                    ) + _KINDS[word] + tail  # fmt: skip
-                    number += 1
+    def __init__(self, batch: Batch, instruments: dict[int, Instrument]) -> None:
+        self._balances: Balances = {}
+        self._entries = bulk.packed(self._rows(batch, instruments))
+
+    def write(self, cursor: Any) -> None:
+        bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, self._entries)
+        if self._balances:
+            _merge_balances(cursor, self._balances)
+
+    def _rows(self, batch: Batch, instruments: dict[int, Instrument]) -> Iterator[bytes]:
+        """Yield the ledger's rows, and add up the balances in the same pass."""
+        for entry in batch.entries:
+            seq = entry.seq
+            number = 0
+            for index, event in enumerate(entry.events):
+                kind = type(event)
+                if kind in _MOVES_NOTHING:
+                    continue
+                if isinstance(event, InstrumentListed):
+                    instruments[event.instrument.market_id] = event.instrument
+                self._add(event, seq, instruments)
+                if kind in _MOVES_BETWEEN_ACCOUNTS:
+                    tail = _tail(event, entry.at_ns)
+                    for account_id, asset_id, amount_minor, word in legs_of(event, instruments):
+                        yield _LEDGER_ROW.pack(
+                            9, 8, entry_id(seq, number), 8, seq, 4, index, 8, account_id,
+                            2, asset_id, 8, amount_minor,
+                        ) + _KINDS[word] + tail  # fmt: skip
+                        number += 1
+
+    def _add(self, event: AnyEvent, seq: int, instruments: dict[int, Instrument]) -> None:
+        balances = self._balances
+        for posting in postings(event, instruments):
+            key = (posting.account_id, posting.asset_id)
+            change = balances.get(key)
+            if change is None:
+                change = balances[key] = _Change()
+            change.available_minor += posting.available_minor
+            change.held_minor += posting.held_minor
+            change.seq = seq
 
 
-def _merge_balances(cursor: Any, changes: Changes) -> None:
+def _tail(event: AnyEvent, at_ns: int) -> bytes:
+    """Return the last fields of an entry, which all legs of an event share."""
+    return bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(at_ns))
+
+
+def _merge_balances(cursor: Any, changes: Balances) -> None:
     values = changes.values()
     cursor.execute(
         _MERGE_BALANCES,

@@ -27,7 +27,7 @@ def test_rows_come_out_as_they_went_in() -> None:
             wrapper.cursor,
             "bulk_rows",
             ("id", "at", "gone", "word"),
-            (
+            bulk.packed(
                 row(4, 8, number, 8, bulk.micros(at_ns + number * 1_000))
                 + bulk.NULL
                 + bulk.packed_text(text)
@@ -46,6 +46,7 @@ def test_rows_come_out_as_they_went_in() -> None:
 def test_nothing_can_be_copied() -> None:
     with connection.cursor() as wrapper:
         wrapper.execute("CREATE TEMP TABLE bulk_none (id bigint) ON COMMIT DROP")
+        assert bulk.packed([]) == []
         bulk.copy(wrapper.cursor, "bulk_none", ("id",), [])
         wrapper.execute("SELECT count(*) FROM bulk_none")
         assert wrapper.fetchone() == (0,)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import psycopg
 import pytest
 import redis
 from django.db import connection
 
-from apps.matching import projector, queries, servers, wire
+from apps.matching import projections, projector, queries, servers, wire
 from apps.matching.gateway import Gateway
 from apps.matching.journal import Batch, CorruptJournal, Entry
 from apps.matching.projector import OffsetMoved, Projector
@@ -70,6 +71,76 @@ def test_a_transaction_holds_only_so_much(
 
     assert tape.told == [(1, 8), (9, 10)]
     assert tape_rows() == EVENTS
+
+
+def test_the_next_batch_is_prepared_while_one_is_written(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    steps: list[tuple[str, int, bool]] = []
+    main_thread = threading.current_thread()
+
+    def note(what: str, batch: Batch) -> None:
+        steps.append((what, batch.last_seq, threading.current_thread() is main_thread))
+
+    def prepare(batch: Batch) -> projections.Write:
+        note("prepared", batch)
+
+        def write(cursor: psycopg.Cursor) -> None:
+            note("written", batch)
+            tape.apply(batch, cursor)
+
+        return write
+
+    monkeypatch.setattr(tape, "prepare", prepare, raising=False)
+
+    project_all(link)
+
+    assert tape_rows() == EVENTS
+    assert [seq for what, seq, _ in steps if what == "written"] == [7, 8, 9, 10]
+    assert [seq for what, seq, _ in steps if what == "prepared"] == [7, 8, 9, 10]
+    assert [where for what, _, where in steps if what == "written"] == [True] * 4
+    # Only the first had nothing to be prepared beside.
+    assert [where for what, _, where in steps if what == "prepared"] == [True, False, False, False]
+
+
+def test_what_was_prepared_in_vain_is_prepared_again(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    made = Projector(threading.Event())
+    made.find_place(link)
+    assert made.step(link)
+    tape.fail_at_seq = 8
+    with pytest.raises(RuntimeError, match="told to fail"):
+        made.step(link)
+    tape.fail_at_seq = None
+
+    made.find_place(link)
+    while made.step(link):
+        continue
+
+    assert tape_rows() == EVENTS
+    assert tape.told == [(1, 7), (8, 8), (9, 9), (10, 10)]
+
+
+def test_a_batch_that_cannot_be_prepared_stops_after_the_one_before(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+
+    def prepare(batch: Batch) -> projections.Write:
+        if batch.last_seq == 8:
+            raise RuntimeError("told to fail")
+        return partial(tape.apply, batch)
+
+    monkeypatch.setattr(tape, "prepare", prepare, raising=False)
+
+    with pytest.raises(RuntimeError, match="told to fail"):
+        project_all(link)
+
+    assert tape_rows() == EVENTS[:7]
+    assert queries.projected_seq() == 7
 
 
 def test_a_batch_that_fails_leaves_nothing_behind_and_comes_again(
