@@ -52,28 +52,29 @@ def test_what_was_issued_is_read() -> None:
     assert access.read(_signed()) == claims
 
 
+CHANGES: list[dict[str, Any]] = [
+    {"exp": int(time.time()) - 31},
+    {"exp": None},
+    {"nbf": int(time.time()) + 3600},
+    {"iat": int(time.time()) + 3600},
+    {"aud": "other"},
+    {"aud": None},
+    {"iss": "other"},
+    {"iss": None},
+    {"token_type": "refresh"},
+    {"token_type": None},
+    {"jti": None},
+    {"sub": None},
+    {"sid": None},
+    {"sub": "1"},
+    {"sid": "1' OR 1=1"},
+    {"exp": "never"},
+]
+
+
+# Named by claim and place: times differ between the processes that collect the tests.
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"exp": int(time.time()) - 31},
-        {"exp": None},
-        {"nbf": int(time.time()) + 3600},
-        {"iat": int(time.time()) + 3600},
-        {"aud": "other"},
-        {"aud": None},
-        {"iss": "other"},
-        {"iss": None},
-        {"token_type": "refresh"},
-        {"token_type": None},
-        {"jti": None},
-        {"sub": None},
-        {"sid": None},
-        {"sub": "1"},
-        {"sid": "1' OR 1=1"},
-        {"exp": "never"},
-    ],
-    # Named by the claim alone: times differ between the processes that collect the tests.
-    ids=lambda changes: next(iter(changes)),
+    "changes", CHANGES, ids=[f"{next(iter(each))}-{place}" for place, each in enumerate(CHANGES)]
 )
 def test_a_signature_alone_is_not_enough(changes: dict[str, Any]) -> None:
     assert _refused(_signed(**changes))
