@@ -17,23 +17,7 @@ from apps.trades.rules import CLIENT_ORDER_ID
 TEXT_MAX: Final = 40
 # The places of the form where a refusal can be said; "form" is for what fits none of them.
 FIELDS: Final = {"price", "stop_price", "quantity", "expires_at"}
-_SAME_FIELD: Final = {"quote_amount": "quantity", "amount": "quantity"}
-# At which field of the form a refusal shows that does not name one.
-_FIELD_OF_CODE: Final = {
-    "tick_size": "price",
-    "invalid_price": "price",
-    "price_band": "price",
-    "post_only_would_take": "price",
-    "would_trigger": "stop_price",
-    "lot_size": "quantity",
-    "invalid_quantity": "quantity",
-    "min_quantity": "quantity",
-    "max_quantity": "quantity",
-    "min_notional": "quantity",
-    "max_notional": "quantity",
-    "insufficient_balance": "quantity",
-    "invalid_time": "expires_at",
-}
+_SAME_FIELD: Final = {"quote_amount": "quantity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +99,7 @@ def entry_of(posted: Mapping[str, str]) -> Entry:
 
 def field_of(error: DomainError) -> str:
     """Return where in the form a refusal belongs."""
-    named = str(error.data.get("field", "")) or _FIELD_OF_CODE.get(error.code, "")
+    named = str(error.data.get("field", ""))
     named = _SAME_FIELD.get(named, named)
     return named if named in FIELDS else "form"
 

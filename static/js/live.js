@@ -181,7 +181,7 @@ function receiveTopic(message) {
 }
 
 function receiveError(message) {
-  const error = new LiveError(message.code, message.message, message.data);
+  const error = new LiveError(message.code, message.message, message);
   if (message.id !== undefined && calls.has(message.id)) {
     settle(message.id, (waiting) => waiting.reject(error));
   } else if (topics.has(message.topic)) {

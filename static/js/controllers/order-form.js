@@ -12,22 +12,8 @@ import { newIntent, place } from "orders";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { toast } from "toast";
 
-const FIELD_OF_CODE = {
-  tick_size: "price",
-  invalid_price: "price",
-  price_band: "price",
-  post_only_would_take: "price",
-  would_trigger: "stop_price",
-  lot_size: "quantity",
-  invalid_quantity: "quantity",
-  min_quantity: "quantity",
-  max_quantity: "quantity",
-  min_notional: "quantity",
-  max_notional: "quantity",
-  insufficient_balance: "quantity",
-  quote_amount: "quantity",
-  invalid_time: "expires_at",
-};
+// What the exchange calls otherwise than the form does.
+const SAME_FIELD = { quote_amount: "quantity" };
 const NUMBERS = ["price", "stop_price", "quantity"];
 const DIGITS = /^\d*\.?\d*$/;
 const QUOTE_SHOWN = 2;
@@ -153,7 +139,7 @@ export default function orderForm(form) {
   }
 
   function refuse(error) {
-    const name = FIELD_OF_CODE[error.field] ?? (error.field || FIELD_OF_CODE[error.code]);
+    const name = SAME_FIELD[error.field] ?? error.field;
     if (!name || !box(name) || !box(name).offsetParent) {
       message(error.message);
       return;
