@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, Final
 
 from django.db import connection
@@ -33,6 +34,7 @@ _FILL_COLUMNS: Final = (
 )  # fmt: skip
 _FILL_ROW: Final = struct.Struct("!h" + "iq" * 4 + "iiihi?" + "iq" * 6)
 _MOMENT: Final = struct.Struct("!iq")
+_account_id: Final = attrgetter("account_id")
 
 _UPDATE_ORDERS: Final = """
     UPDATE trades_order AS old SET
@@ -79,9 +81,10 @@ class TradesProjection:
         self.prepare(batch)(cursor)
 
     def prepare(self, batch: Batch) -> Write:
-        folded = Folded()
-        fills = bulk.packed(_fill_rows(batch, folded))
-        changes = folded.changes.values()
+        folded = fold(batch.entries)
+        # Account by account, because every index begins with it: neighbours cost a third less.
+        fills = bulk.packed(map(_fill_row, sorted(folded.sides, key=_account_id)))
+        changes = sorted(folded.changes.values(), key=_account_id)
         orders = bulk.packed(_order_rows(changes))
         old = [change for change in changes if change.accepted is None]
         update = _update_values(old)
@@ -158,17 +161,6 @@ def _update_orders(cursor: Any, changes: list[Change], values: tuple[str, ...]) 
             f"{len(changes) - cursor.rowcount} of {len(changes)} orders that changed up to seq"
             f" {max(change.last_seq for change in changes)} are not in the table."
         )
-
-
-def _fill_rows(batch: Batch, folded: Folded) -> Iterator[bytes]:
-    """Yield the rows of fills while taking the batch in."""
-    sides = folded.sides
-    written = 0
-    for entry in batch.entries:
-        folded.add(entry)
-        while written < len(sides):
-            yield _fill_row(sides[written])
-            written += 1
 
 
 def _fill_row(side: Side) -> bytes:
