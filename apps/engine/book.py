@@ -28,7 +28,8 @@ class Order:
     """A live order. ``price_ticks`` is the worst price it may trade at, also for market and stop.
 
     ``instrument`` is the market as it was at entry, which freezes the fee rates. ``hold_minor`` is
-    what is still reserved of ``spends``. ``*_notional_minor`` add up what it traded in each role.
+    what is still reserved of ``spends``. ``traded_minor`` is the notional it has traded in its
+    present role: an order takes first and makes ever after, so coming to rest starts it over.
     """
 
     __slots__ = (
@@ -37,15 +38,14 @@ class Order:
         "gains",
         "hold_minor",
         "instrument",
-        "maker_notional_minor",
         "order_id",
         "place",
         "price_ticks",
         "remaining_lots",
         "side",
         "spends",
-        "taker_notional_minor",
         "terms",
+        "traded_minor",
     )
 
     def __init__(
@@ -71,8 +71,7 @@ class Order:
         self.hold_minor = hold_minor
         self.spends = spends
         self.gains = gains
-        self.maker_notional_minor = 0
-        self.taker_notional_minor = 0
+        self.traded_minor = 0
         self.place = NOWHERE
 
 

@@ -164,7 +164,7 @@ class Matcher:
                 self.close(order, book, CANCELLED, "ioc", events)
         elif stopped == SELF_TRADE:
             self.close(order, book, EXPIRED, SELF_TRADE, events)
-        elif stopped == BUDGET and terms.quote_minor and order.taker_notional_minor:
+        elif stopped == BUDGET and terms.quote_minor and order.traded_minor:
             self.close(order, book, FILLED, BUDGET, events)
         else:
             reason = stopped or (BAND if keys else NO_LIQUIDITY)
@@ -172,6 +172,7 @@ class Matcher:
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
         order.place = RESTING
+        order.traded_minor = 0
         price_ticks = order.price_ticks
         own.add(order, price_ticks)
         events.append(
@@ -205,7 +206,7 @@ class Matcher:
             lots = maker.remaining_lots
             if cap_minor != NO_CAP:
                 lot_value = level.price_ticks * book.instrument.tick_lot_minor
-                lots = min(lots, (cap_minor - taker.taker_notional_minor) // lot_value)
+                lots = min(lots, (cap_minor - taker.traded_minor) // lot_value)
                 if not lots:
                     return BUDGET
             if not by_quote:
@@ -219,7 +220,7 @@ class Matcher:
                 opposite.take_first(level, maker.order_id)
                 self._forget(maker)
             if by_quote:
-                if cap_minor - taker.taker_notional_minor < lot_value:
+                if cap_minor - taker.traded_minor < lot_value:
                     return BUDGET
             elif not taker.remaining_lots:
                 return ""
@@ -248,13 +249,13 @@ class Matcher:
         # A fee is the rounded-up charge on all that the order has traded in this role, less the
         # charge before: many small fills cost no more than one large one.
         ppm = maker.instrument.maker_fee_ppm
-        before = maker.maker_notional_minor * ppm + 999_999
+        before = maker.traded_minor * ppm + 999_999
         maker_fee = (before + quote * ppm) // PPM - before // PPM
-        maker.maker_notional_minor += quote
+        maker.traded_minor += quote
         ppm = taker.instrument.taker_fee_ppm
-        before = taker.taker_notional_minor * ppm + 999_999
+        before = taker.traded_minor * ppm + 999_999
         taker_fee = (before + quote * ppm) // PPM - before // PPM
-        taker.taker_notional_minor += quote
+        taker.traded_minor += quote
         if taker.side == BUY:
             taker_used = self._pay(taker, quote + taker_fee, base)
             maker_used = self._deliver(maker, base, quote - maker_fee)

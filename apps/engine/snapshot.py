@@ -43,8 +43,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hold_minor: int
     maker_fee_ppm: int
     taker_fee_ppm: int
-    maker_notional_minor: Wide
-    taker_notional_minor: Wide
+    traded_minor: Wide
     entered_seq: int
 
 
@@ -209,8 +208,7 @@ def _order(order: Order) -> OrderState:
         order.hold_minor,
         order.instrument.maker_fee_ppm,
         order.instrument.taker_fee_ppm,
-        _wide(order.maker_notional_minor),
-        _wide(order.taker_notional_minor),
+        _wide(order.traded_minor),
         order.account.client_ids[order.client_order_id][1],
     )
 
@@ -269,8 +267,7 @@ def _load_order(state: State, found: OrderState) -> None:
         account.balance(gains),
     )
     order.remaining_lots = found.remaining_lots
-    order.maker_notional_minor = int(found.maker_notional_minor)
-    order.taker_notional_minor = int(found.taker_notional_minor)
+    order.traded_minor = int(found.traded_minor)
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
     if terms.time_in_force == GTD:

@@ -22,8 +22,8 @@ COMMANDS = 400
 BUGS = {
     "maker's fee rounded down": (
         matching,
-        "before = maker.maker_notional_minor * ppm + 999_999",
-        "before = maker.maker_notional_minor * ppm",
+        "before = maker.traded_minor * ppm + 999_999",
+        "before = maker.traded_minor * ppm",
     ),
     "taker charged at the maker's rate": (
         matching,
