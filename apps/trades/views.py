@@ -53,7 +53,6 @@ KINDS: Final = (
 SHARES: Final = (25, 50, 75, 100)
 TAPE_ROWS: Final = 40
 BOOK_ROWS: Final = 10
-ROWS: Final = 20
 PAGE_ROWS: Final = 50
 GROUPING_STEPS: Final = (1, 10, 100, 1000)
 
@@ -182,7 +181,8 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
     interval = request.GET.get("interval", DEFAULT_INTERVAL)
     if interval not in INTERVALS:
         raise Invalid("invalid_interval", f"An interval is one of {', '.join(INTERVALS)}.")
-    tab = request.GET.get("tab", "open")
+    tab = request.GET.get("tab", "")
+    tab = tab if any(each["key"] == tab for each in TABS) else TABS[0]["key"]
     found = tickers()
     described = instrument_json(instrument)
     return {
@@ -214,8 +214,8 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
         "advanced_open": entry.advanced,
         "client_order_id": uuid.uuid4().hex,
         "tabs": TABS,
-        "tab": tab if any(each["key"] == tab for each in TABS) else "open",
-        **_mine(request),
+        "tab": tab,
+        **_mine(request, tab),
     }  # fmt: skip
 
 
@@ -232,23 +232,26 @@ def _first_book(symbol: str) -> dict[str, list[list[str]]]:
     return {"bids": data["bids"][:BOOK_ROWS], "asks": data["asks"][:BOOK_ROWS][::-1]}
 
 
-def _mine(request: HttpRequest) -> dict[str, Any]:
-    """Return what the trading page shows of its viewer: nothing to who is not signed in."""
-    empty: dict[str, Any] = {"open_orders": [], "history": [], "fills": []}
+def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
+    """Return the viewer's rows of the open tab; a script fetches those of the others when asked."""
+    rows: dict[str, Any] = {"open_orders": [], "history": [], "fills": []}
     if not request.user.is_authenticated:
-        return empty
+        return rows
     try:
         account = main_account(viewer=_person(request))
     except NotFound:
-        return empty
+        return rows
     viewer: dict[str, Any] = {"viewer": request.user, "account": account}
-    recent = orders_page(**viewer, limit=3 * ROWS).items
-    ended = [order_json(order) for order in recent if order.status not in OPEN_STATUSES]
-    return {
-        "open_orders": [order_json(order) for order in open_orders(**viewer)],
-        "history": ended[:ROWS],
-        "fills": [fill_json(fill) for fill in fills_page(**viewer, limit=ROWS).items],
-    }
+    rows["open_orders"] = [order_json(order) for order in open_orders(**viewer)]
+    if tab == "history":
+        recent = orders_page(**viewer, limit=PAGE_ROWS).items
+        rows["history"] = [
+            order_json(order) for order in recent if order.status not in OPEN_STATUSES
+        ]
+    elif tab == "fills":
+        page = fills_page(**viewer, limit=PAGE_ROWS)
+        rows["fills"] = [fill_json(fill) for fill in page.items]
+    return rows
 
 
 def _person(request: HttpRequest) -> User:

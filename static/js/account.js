@@ -5,11 +5,10 @@ import { followTopic } from "topics";
 const id = document.documentElement.dataset.account || "";
 const ENDED = new Set(["filled", "cancelled", "rejected", "expired"]);
 const FILLS_KEPT = 50;
-const LOST_MARGIN_MS = 10_000;
 const ENDED_KEPT = 50;
 const listeners = new Set();
 
-/** `orders`: open ones by id. `ended`: those that ended while this page was open, newest first. */
+/** `orders`: open ones by id. `ended`: as many of those that ended as are known, last one first. */
 export const account = {
   id,
   ready: false,
@@ -19,10 +18,6 @@ export const account = {
   balances: new Map(),
   fills: [],
 };
-
-export function signedIn() {
-  return Boolean(id);
-}
 
 /** Hear of every change: listener(kind, data), kind is "snapshot", "delta", "local" or "stale". */
 export function follow(listener) {
@@ -45,6 +40,10 @@ function fold(data) {
   account.fills = [...fills.values()].sort(newestFirst).slice(0, FILLS_KEPT);
 }
 
+function lastEndedFirst(a, b) {
+  return b.seq - a.seq || newestFirst(a, b);
+}
+
 /** Ids count up, so that they tell the order in which things happened. */
 function newestFirst(a, b) {
   return BigInt(a.id) < BigInt(b.id) ? 1 : -1;
@@ -58,8 +57,8 @@ function foldOrder(order) {
     return;
   }
   account.orders.delete(order.id);
-  account.ended = [order, ...account.ended.filter((other) => other.id !== order.id)];
-  account.ended.length = Math.min(account.ended.length, ENDED_KEPT);
+  const others = account.ended.filter((other) => other.id !== order.id);
+  account.ended = [order, ...others].sort(lastEndedFirst).slice(0, ENDED_KEPT);
 }
 
 function foldBalance(balance) {
@@ -73,22 +72,22 @@ export function noteOrder(order) {
   tell("local", { orders: [order] });
 }
 
-/** Orders that ended while the connection was down are in no snapshot: they are asked for. */
-async function catchUp() {
-  const response = await fetch("/api/v1/orders?limit=50", { headers: { Accept: "application/json" } });
-  if (!response.ok) return;
-  const { items } = await response.json();
-  const ended = items.filter((order) => ENDED.has(order.status) && order.updated_at > lostAt);
-  for (const order of ended.reverse()) foldOrder(order);
-  if (ended.length) tell("local", { orders: ended });
-}
+// Whether orders may have ended without a word while the connection was down.
+let missed = false;
 
-let lostAt = "";
+/** Orders that have ended are in no snapshot: they are asked for when they are wanted. */
+export async function loadEnded() {
+  const response = await fetch("/api/v1/orders?limit=50", { headers: { Accept: "application/json" } });
+  if (!response.ok) throw new Error(`Orders did not come: ${response.status}`);
+  const { items } = await response.json();
+  for (const order of items) if (ENDED.has(order.status)) foldOrder(order);
+  tell("local", {});
+}
 
 function start() {
   followTopic(`account.${id}`, {
     snapshot(data) {
-      if (lostAt) catchUp().finally(() => (lostAt = ""));
+      if (missed) loadEnded().then(() => (missed = false), console.warn);
       account.orders.clear();
       account.balances.clear();
       account.fills = [];
@@ -101,8 +100,7 @@ function start() {
       tell("delta", data);
     },
     stale() {
-      // A little before now: what ended in the last moments may not have been told either.
-      lostAt ||= new Date(Date.now() - LOST_MARGIN_MS).toISOString();
+      missed = account.ready;
       tell("stale", {});
     },
   });

@@ -17,7 +17,7 @@ export const SECONDS = {
 // A Monday, so that weeks begin where the server lets them begin.
 const ORIGIN = Date.UTC(2001, 0, 1) / 1000;
 
-export function bucketOf(seconds, interval) {
+function bucketOf(seconds, interval) {
   const width = SECONDS[interval];
   return ORIGIN + Math.floor((seconds - ORIGIN) / width) * width;
 }

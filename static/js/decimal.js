@@ -1,7 +1,7 @@
 // Exact decimal arithmetic. An amount is a BigInt counted in units of 10^-18; text comes in and
 // goes out, and nothing here or in those who use it turns money into a floating-point number.
 
-export const PLACES = 18;
+const PLACES = 18;
 export const ONE = 10n ** 18n;
 export const ZERO = 0n;
 

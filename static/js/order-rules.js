@@ -11,7 +11,7 @@ const BASIS = 10_000n;
  * Takes from levels (best first) until the quantity or the money is used up or the limit is worse.
  * `budget` is without the fee. Gives {filled, spent}.
  */
-export function walk(levels, { quantity = null, budget = null, limit = null, buying, lot }) {
+function walk(levels, { quantity = null, budget = null, limit = null, buying, lot }) {
   let filled = decimal.ZERO;
   let spent = decimal.ZERO;
   for (const [price, available] of levels) {
@@ -33,7 +33,7 @@ export function feeOf(notional, rate) {
 }
 
 /** The part of a budget that buys, when the fee comes out of the budget too. */
-export function withoutFee(budget, rate) {
+function withoutFee(budget, rate) {
   return decimal.divide(budget, decimal.ONE + rate);
 }
 

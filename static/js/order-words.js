@@ -30,7 +30,7 @@ const REASONS = {
 const isZero = (text) => decimal.parse(text) === decimal.ZERO;
 const side = (name) => (name === "sell" ? "Sell" : "Buy");
 
-export function typeWords(order) {
+function typeWords(order) {
   const parts = [TYPES[order.type] ?? order.type];
   if (order.stop_price) parts.push(`stop ${amount(order.stop_price)}`);
   if (order.post_only) parts.push("post-only");
@@ -40,7 +40,7 @@ export function typeWords(order) {
   return parts.join(" · ");
 }
 
-export function filledShare(order) {
+function filledShare(order) {
   const [part, whole] = order.quantity
     ? [order.filled_quantity, order.quantity]
     : [order.filled_quote, order.quote_amount];

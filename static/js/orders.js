@@ -9,7 +9,7 @@ const ASK_TIMES = 6;
 const ASK_GAP_MS = 1500;
 
 /** A refusal in words. `field` names the input it is about, where the refusal names one. */
-export class OrderError extends Error {
+class OrderError extends Error {
   constructor({ code, message, field = "", data = {} }) {
     super(message);
     this.code = code;

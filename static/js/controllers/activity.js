@@ -1,6 +1,6 @@
 // The person's orders, fills and balances under the chart, live. The first rows are the server's.
 
-import { account, follow, noteOrder } from "account";
+import { account, follow, loadEnded, noteOrder } from "account";
 import { moment } from "format";
 import { instrument } from "market";
 import { cancel, cancelAll } from "orders";
@@ -11,7 +11,6 @@ import { fill, sync } from "rows";
 import { toast } from "toast";
 
 const ONLY_KEY = "onlyMarket";
-const ROWS_MOST = 50;
 
 export default function activity(root) {
   const part = (name) => root.querySelector(`[data-${name}]`);
@@ -23,6 +22,7 @@ export default function activity(root) {
   const known = new Map();
   const asked = new Set();
   let told = false;
+  let history = "unread";
 
   for (const time of root.querySelectorAll("time[datetime]")) {
     if (time.getAttribute("datetime")) time.textContent = moment(time.getAttribute("datetime"));
@@ -52,26 +52,29 @@ export default function activity(root) {
     if (count.textContent !== text) count.textContent = text;
   }
 
-  /** Rows that the server drew stay below those that ended since. */
   function drawEnded() {
-    const body = part("history-rows");
-    const shown = new Set([...body.rows].map((row) => row.dataset.id));
-    for (const order of [...account.ended].reverse()) {
-      if (shown.has(order.id)) continue;
-      const row = part("history-template").content.firstElementChild.cloneNode(true);
-      row.dataset.id = order.id;
-      row.dataset.market = order.market;
+    const ended = account.ended.filter(here);
+    sync(part("history-rows"), part("history-template"), ended, (row, order) => {
       fill(row, orderCells(order, order.updated_at));
       sideClass(row, order.side);
-      body.prepend(row);
+    });
+    part("history-empty").hidden = ended.length > 0 || history !== "loaded";
+    part("history-loading").hidden = history !== "loading" || ended.length > 0;
+    part("history-failed").hidden = history !== "failed";
+  }
+
+  /** The history is read when it is first looked at. */
+  async function showHistory() {
+    if (history === "loading" || history === "loaded") return;
+    history = "loading";
+    paint();
+    try {
+      await loadEnded();
+      history = "loaded";
+    } catch {
+      history = "failed";
     }
-    while (body.rows.length > ROWS_MOST) body.rows[body.rows.length - 1].remove();
-    let left = 0;
-    for (const row of body.rows) {
-      row.hidden = only.checked && row.dataset.market !== instrument.symbol;
-      if (!row.hidden) left += 1;
-    }
-    part("history-empty").hidden = left > 0;
+    paint();
   }
 
   function drawFills() {
@@ -101,7 +104,8 @@ export default function activity(root) {
   const paint = painter(() => {
     if (!account.ready) return;
     drawOpen();
-    drawEnded();
+    // Until it is read, the rows that the server drew stand.
+    if (history !== "unread") drawEnded();
     drawFills();
     drawBalances();
   }, TEXT_PER_SECOND);
@@ -162,6 +166,12 @@ export default function activity(root) {
     remember(ONLY_KEY, only.checked ? "yes" : "no");
     paint();
   });
+
+  root.addEventListener("tab", (event) => {
+    if (event.detail.tab.id === "tab-history") showHistory();
+  });
+  part("history-retry").addEventListener("click", showHistory);
+  if (!document.getElementById("panel-history").hidden) showHistory();
 
   follow((kind, data) => {
     announce(kind, data);
