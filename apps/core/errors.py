@@ -46,3 +46,7 @@ class TooMany(DomainError):
 
 class Unavailable(DomainError):
     """A part that is needed is down; ``data['retry_after_seconds']`` says when to come back."""
+
+
+class Paused(Unavailable):
+    """Closed on purpose for now. Nothing is broken, so nothing is noted in the log."""

@@ -204,7 +204,9 @@ def _headers_of(failure: BaseException) -> dict[str, str]:
 def _log(problem: Problem, failure: BaseException | None) -> None:
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("An unforeseen failure", exc_info=failure)
-    elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(
+        failure, errors.Paused
+    ):
         logger.warning("Unavailable: %s (%s)", problem.code, type(failure).__name__)
 
 

@@ -187,7 +187,7 @@ class OrdersView(Endpoint):
         example=_ORDER, idempotent=True,
         refusals={
             400: "invalid_amount", 403: "csrf_failed", 404: "unknown_market",
-            422: "insufficient_balance", 503: "engine_unavailable",
+            422: "insufficient_funds", 503: "trading_halted",
         },
         operation_id="place_order",
     )  # fmt: skip

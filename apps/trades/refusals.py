@@ -1,14 +1,25 @@
 """What a refusal of the engine says to people: what happened, that nothing was ordered, what to do.
 
-One sentence for every reason that the engine has. A reason without one is shown by its code, so a
-new reason is never hidden, and a test asks for its sentence.
+One table from every reason that the engine and its gateway have to the one answer that API, socket
+and site give: family (and so the status), stable code, words, field. A reason without a row is
+shown by its name, so a new one is never hidden, and a test asks for its row.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from apps.core.errors import Conflict, DomainError, NotFound, Refused, TooMany, Unavailable
+from apps.core.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotFound,
+    Paused,
+    Refused,
+    TooMany,
+    Unavailable,
+)
 from apps.engine.messages import BUY, Terms
 from apps.markets.models import Asset, Instrument
 from apps.markets.rules import format_amount, format_price, format_quantity
@@ -17,76 +28,163 @@ from apps.wallets.models import Balance, TradingAccount
 
 NOTHING: Final = "Nothing was ordered."
 
-# At which field of an order a refusal is shown; the rest is about the order as a whole.
-FIELDS: Final = {
-    "invalid_quantity": "quantity",
-    "min_quantity": "quantity",
-    "max_quantity": "quantity",
-    "min_notional": "quantity",
-    "max_notional": "quantity",
-    "max_position": "quantity",
-    "insufficient_balance": "quantity",
-    "amount_out_of_range": "quantity",
-    "invalid_price": "price",
-    "price_band": "price",
-    "post_only_would_take": "price",
-    "would_trigger": "stop_price",
-    "unknown_market": "market",
-    "id_reused": "client_order_id",
-    "client_order_id_required": "client_order_id",
-}
 
-# ``{about}`` is an ``About``: only the numbers that a sentence names are looked up.
-SENTENCES: Final = {
-    "account_blocked": "Your account is blocked for trading. Ask support why.",
-    "amount_out_of_range": "The amount is larger than anything that can be held here.",
-    "cancel_only": "{about.market} takes only cancellations at the moment. Try again later.",
-    "client_order_id_required": "The order has no client order id. Send one of your own.",
-    "expired_command": "The exchange could not take your order in time. Send it again.",
-    "id_reused": "You have used this client order id for another order. Choose a new one.",
-    "insufficient_balance": "Your balance is too small: {about.needed}{about.available} available."
-    " Order less, or deposit more.",
-    "invalid_command": "The order could not be read. Send it again.",
-    "invalid_order": "The parts of this order do not go together. Check its type and its terms.",
-    "invalid_price": "The price is not possible. Give one of more than zero.",
-    "invalid_quantity": "The quantity is not possible. Give one of more than zero.",
-    "market_halted": "Trading in {about.market} is halted. Your open orders rest; try again later.",
-    "max_notional": "An order in {about.market} is worth at most {about.max_notional}."
-    " Split yours.",
-    "max_open_orders": "You have as many open orders as an account may have. Cancel one first.",
-    "max_position": "You would hold more than the {about.max_position} that {about.market} allows."
-    " Order less.",
-    "max_quantity": "An order in {about.market} is at most {about.max_quantity}. Split yours.",
-    "min_notional": "An order in {about.market} must be worth at least {about.min_notional}."
-    " Order more.",
-    "min_quantity": "An order in {about.market} is at least {about.min_quantity}. Order more.",
-    "no_reference": "{about.market} has no price yet for a market order to go by."
-    " Place a limit order.",
-    "order_not_found": "You have no such open order.",
-    "post_only_would_take": "Your price would trade at once, and a post-only order may not."
-    " Move the price away from the market, or drop post-only.",
-    "price_band": "Your price is more than {about.band} away from the market's."
-    " Move it closer.",
-    "rate_limit": "You are sending orders faster than your account may. Wait a second.",
-    "reduce_only": "Your account may only sell what it has. Ask support why.",
-    "repeated_order": "You have sent this same order too often in one second. Wait a second, and"
-    " check that nothing sends it by mistake.",
-    "unknown_account": "This trading account is not open yet. Try again in a moment.",
-    "unknown_market": "There is no such market here.",
-    "venue_halted": "All trading is halted. Your open orders rest; try again later.",
-    "would_trigger": "The market has passed your stop price of {about.stop_price} already."
-    " Choose a stop that it has yet to reach, or place a market order.",
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer to one reason. ``field`` is where an order form shows it, "" the whole order.
+
+    ``{about}`` in the words is an ``About``: only the numbers that they name are looked up.
+    """
+
+    family: type[DomainError]
+    code: str
+    words: str
+    field: str = ""
+    retry_after_seconds: int | None = None
+
+
+# A halt is lifted by people: whoever asks more often than this learns nothing new.
+HALT_RETRY_SECONDS: Final = 10
+
+REFUSALS: Final = {
+    "account_blocked": Refusal(
+        Refused, "account_blocked", "Your account is blocked for trading. Ask support why."
+    ),
+    "amount_out_of_range": Refusal(
+        Invalid, "notional",
+        "The amount is larger than anything that can be held here. Order less.", "quantity",
+    ),
+    "cancel_only": Refusal(
+        Paused, "trading_halted",
+        "{about.market} takes only cancellations at the moment. Try again later.",
+        retry_after_seconds=HALT_RETRY_SECONDS,
+    ),
+    "client_order_id_required": Refusal(
+        Invalid, "client_order_id_required",
+        "The order has no client order id. Send one of your own.", "client_order_id",
+    ),
+    "expired_command": Refusal(
+        Unavailable, "expired_command",
+        "The exchange could not take your order in time. Send it again.", retry_after_seconds=1,
+    ),
+    "id_reused": Refusal(
+        Conflict, "id_reused",
+        "You have used this client order id for another order. Choose a new one.",
+        "client_order_id",
+    ),
+    "insufficient_balance": Refusal(
+        Refused, "insufficient_funds",
+        "Your balance is too small: {about.needed}{about.available} available."
+        " Order less, or deposit more.",
+        "quantity",
+    ),
+    "invalid_command": Refusal(
+        Invalid, "invalid_command", "The order could not be read. Send it again."
+    ),
+    "invalid_order": Refusal(
+        Invalid, "invalid_order",
+        "The parts of this order do not go together. Check its type and its terms.",
+    ),
+    "invalid_price": Refusal(
+        Invalid, "invalid_amount", "The price is not possible. Give one of more than zero.", "price"
+    ),
+    "invalid_quantity": Refusal(
+        Invalid, "invalid_amount", "The quantity is not possible. Give one of more than zero.",
+        "quantity",
+    ),
+    "malformed": Refusal(
+        Unavailable, "malformed",
+        "The exchange could not read your order. The mistake is ours, and it has been noted."
+        " Try again in a minute; if it stays like this, ask support.",
+        retry_after_seconds=60,
+    ),
+    "market_halted": Refusal(
+        Paused, "trading_halted",
+        "Trading in {about.market} is halted. Your open orders rest; try again later.",
+        retry_after_seconds=HALT_RETRY_SECONDS,
+    ),
+    "max_notional": Refusal(
+        Refused, "max_notional",
+        "An order in {about.market} is worth at most {about.max_notional}. Split yours.",
+        "quantity",
+    ),
+    "max_open_orders": Refusal(
+        Refused, "max_open_orders",
+        "You have as many open orders as an account may have. Cancel one first.",
+    ),
+    "max_position": Refusal(
+        Refused, "max_position",
+        "You would hold more than the {about.max_position} that {about.market} allows."
+        " Order less.",
+        "quantity",
+    ),
+    "max_quantity": Refusal(
+        Refused, "max_quantity",
+        "An order in {about.market} is at most {about.max_quantity}. Split yours.", "quantity",
+    ),
+    "min_notional": Refusal(
+        Invalid, "notional",
+        "An order in {about.market} must be worth at least {about.min_notional}. Order more.",
+        "quantity",
+    ),
+    "min_quantity": Refusal(
+        Invalid, "min_quantity",
+        "An order in {about.market} is at least {about.min_quantity}. Order more.", "quantity",
+    ),
+    "no_reference": Refusal(
+        Refused, "no_reference",
+        "{about.market} has no price yet for a market order to go by. Place a limit order.",
+    ),
+    "order_not_found": Refusal(NotFound, "order_not_found", "You have no such open order."),
+    "post_only_would_take": Refusal(
+        Refused, "post_only_would_take",
+        "Your price would trade at once, and a post-only order may not."
+        " Move the price away from the market, or drop post-only.",
+        "price",
+    ),
+    "price_band": Refusal(
+        Refused, "price_collar",
+        "Your price is more than {about.band} away from the market's. Move it closer.", "price",
+    ),
+    "quarantined": Refusal(
+        Unavailable, "quarantined",
+        "Your order set off an alarm and was put aside, and the exchange takes only cancellations"
+        " until its staff have looked. Try again later; your open orders can be cancelled.",
+        retry_after_seconds=60,
+    ),
+    "rate_limit": Refusal(
+        TooMany, "rate_limited",
+        "You are sending orders faster than your account may. Wait a second.",
+        retry_after_seconds=1,
+    ),
+    "reduce_only": Refusal(
+        Refused, "reduce_only", "Your account may only sell what it has. Ask support why."
+    ),
+    "repeated_order": Refusal(
+        TooMany, "repeated_order",
+        "You have sent this same order too often in one second. Wait a second, and"
+        " check that nothing sends it by mistake.",
+        retry_after_seconds=1,
+    ),
+    "unknown_account": Refusal(
+        Unavailable, "account_not_open",
+        "This trading account is not open yet. Try again in a moment.", retry_after_seconds=1,
+    ),
+    "unknown_market": Refusal(
+        NotFound, "unknown_market", "There is no such market here.", "market"
+    ),
+    "venue_halted": Refusal(
+        Paused, "trading_halted",
+        "All trading is halted. Your open orders rest; try again later.",
+        retry_after_seconds=HALT_RETRY_SECONDS,
+    ),
+    "would_trigger": Refusal(
+        Refused, "would_trigger",
+        "The market has passed your stop price of {about.stop_price} already."
+        " Choose a stop that it has yet to reach, or place a market order.",
+        "stop_price",
+    ),
 }  # fmt: skip
-
-_FAMILIES: Final[dict[str, type[DomainError]]] = {
-    "id_reused": Conflict,
-    "order_not_found": NotFound,
-    "unknown_market": NotFound,
-    "rate_limit": TooMany,
-    "repeated_order": TooMany,
-    # The order waited too long for the engine: the same order may well work now.
-    "expired_command": Unavailable,
-}
 
 
 class About:
@@ -153,19 +251,17 @@ def refusal(
     reason: str, *, terms: Terms, instrument: Instrument, account: TradingAccount
 ) -> DomainError:
     """Return the error that tells a person why an order was refused."""
-    sentence = SENTENCES.get(reason, "The exchange refused this order ({reason}).")
-    words = sentence.format(about=About(terms, instrument, account), reason=reason)
+    row = REFUSALS.get(reason)
+    if row is None:
+        return Refused(reason, f"The exchange refused this order ({reason}). {NOTHING}")
+    words = row.words.format(about=About(terms, instrument, account))
     data: dict[str, object] = {}
-    if reason in FIELDS:
-        data["field"] = "quote_amount" if _is_budget(reason, terms) else FIELDS[reason]
-    family = _FAMILIES.get(reason, Refused)
-    if issubclass(family, TooMany | Unavailable):
-        data["retry_after_seconds"] = 1
-    return family(reason, f"{words} {NOTHING}", **data)
-
-
-def _is_budget(reason: str, terms: Terms) -> bool:
-    return FIELDS[reason] == "quantity" and terms.quote_minor > 0
+    if row.field:
+        by_budget = row.field == "quantity" and terms.quote_minor > 0
+        data["field"] = "quote_amount" if by_budget else row.field
+    if row.retry_after_seconds is not None:
+        data["retry_after_seconds"] = row.retry_after_seconds
+    return row.family(row.code, f"{words} {NOTHING}", **data)
 
 
 def _amount(minor: int, asset: Asset) -> str:

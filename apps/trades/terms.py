@@ -14,7 +14,18 @@ from typing import Any, Final, TypeVar
 from apps.core import clock
 from apps.core.errors import DomainError, Invalid
 from apps.core.money import parse_positive
-from apps.engine.messages import BUY, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT, Terms
+from apps.engine.messages import (
+    AMOUNT_MAX,
+    BUY,
+    GTC,
+    GTD,
+    IOC,
+    LIMIT,
+    MARKET,
+    STOP,
+    STOP_LIMIT,
+    Terms,
+)
 from apps.markets.models import Instrument
 from apps.markets.rules import parse_price, parse_quantity
 from apps.trades.rules import (
@@ -93,6 +104,7 @@ def terms_of(asked: Asked, instrument: Instrument, now: datetime) -> Terms:
     time_in_force = _time_in_force(asked, order_type)
     quantity_lots, quote_minor = _size(asked, instrument, order_type, side, time_in_force)
     price_ticks, stop_ticks = _prices(asked, instrument, order_type)
+    _check_notional(quantity_lots * (price_ticks or stop_ticks) * instrument.tick_lot_minor)
     return Terms(
         market_id=instrument.id,
         side=side,
@@ -174,6 +186,14 @@ def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int,
         with _About(name):
             found.append(parse_price(text, instrument))
     return found[0], found[1]
+
+
+def _check_notional(notional_minor: int) -> None:
+    """Refuse what no balance could ever pay; the market's own maximum is the engine's to check."""
+    if notional_minor > AMOUNT_MAX:
+        raise _invalid(
+            "notional", "quantity", "Price times quantity is larger than anything here. Order less."
+        )
 
 
 def _expiry_ns(asked: Asked, time_in_force: int, now: datetime) -> int:

@@ -18,6 +18,7 @@ from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import DomainError, Invalid, NotFound
 from apps.core.money import format_minor
+from apps.core.web import describe
 from apps.markets.books import stored_books
 from apps.markets.models import Instrument
 from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
@@ -93,7 +94,11 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
         )  # fmt: skip
     except DomainError as error:
         context = _desk(request, instrument, entry) | {"errors": {field_of(error): error.message}}
-        return render(request, "trades/market.html", context, status=422)
+        problem = describe(error)
+        page = render(request, "trades/market.html", context, status=problem.status)
+        for name, value in problem.headers.items():
+            page[name] = value
+        return page
     messages.success(request, f"Your order {placed.id} is in. Its state is below.")
     return redirect("trades:market", instrument.symbol)
 

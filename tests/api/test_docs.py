@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import get_resolver
 
 from apps.core import web
-from apps.trades.refusals import SENTENCES
+from apps.trades.refusals import REFUSALS
 from tests.api.test_schema import UNDESCRIBED, _routes
 
 PAGE = Path(settings.BASE_DIR, "docs", "api.md").read_text()
@@ -25,7 +25,7 @@ def test_every_address_is_named() -> None:
 
 def test_every_code_is_named() -> None:
     named = set(re.findall(r"`([a-z_]+)`", PAGE))
-    known = {code for _, _, code, _ in web._KNOWN} | set(SENTENCES)
+    known = {code for _, _, code, _ in web._KNOWN} | {row.code for row in REFUSALS.values()}
 
     assert known - named == set()
 
@@ -34,5 +34,6 @@ def test_a_code_of_the_engine_stands_beside_its_status() -> None:
     rows = dict(re.findall(r"^\| (\d{3}) \| (.*) \|$", PAGE, re.M))
 
     assert set(rows) >= {"400", "401", "403", "404", "409", "422", "429", "500", "503"}
-    assert "`insufficient_balance`" in rows["422"]
-    assert "`id_reused`" in rows["409"]
+    for row in REFUSALS.values():
+        status = web.describe(row.family(row.code, "")).status
+        assert f"`{row.code}`" in rows[str(status)], row.code

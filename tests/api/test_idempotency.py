@@ -172,7 +172,7 @@ def test_thirty_at_once_with_the_whole_balance_hold_it_once(ada: Person, markets
 
     outcomes = _at_once(30, post)
 
-    assert outcomes == {"placed": 1, "(422, 'insufficient_balance')": 29}
+    assert outcomes == {"placed": 1, "(422, 'insufficient_funds')": 29}
     (btc,) = [
         row for row in ada.client.get("/api/v1/balances").json()["items"] if row["asset"] == "BTC"
     ]

@@ -72,14 +72,14 @@ def test_a_key_belongs_to_one_person() -> None:
 
 @pytest.mark.django_db
 def test_a_refusal_is_an_answer_too() -> None:
-    work = Work(Refused("insufficient_balance", "Too little.", available="1"))
+    work = Work(Refused("insufficient_funds", "Too little.", available="1"))
     with pytest.raises(Refused):
         _run(work)
 
     again = _run(work)
 
     assert (again.status, again.replayed) == (422, True)
-    assert again.body["code"] == "insufficient_balance"
+    assert again.body["code"] == "insufficient_funds"
     assert again.body["available"] == "1"
     assert len(work.ids) == 1
 

@@ -78,7 +78,7 @@ def test_who_is_told_to_come_back_is_told_when() -> None:
     assert web.describe(drf.Throttled(wait=3)).headers == {"Retry-After": "3"}
     busy = errors.Unavailable("engine_busy", "Busy.", retry_after_seconds=5)
     assert web.describe(busy).headers == {"Retry-After": "5"}
-    many = errors.TooMany("rate_limit", "Slower.")
+    many = errors.TooMany("rate_limited", "Slower.")
     assert web.describe(many).headers == {"Retry-After": "1"}
 
 
@@ -114,6 +114,16 @@ def test_data_of_an_error_never_overrides_the_problem_itself() -> None:
 
 
 def test_a_socket_gets_code_message_and_data() -> None:
-    frame = web.socket_error(errors.Refused("price_band", "Too far.", low="1.00"))
+    frame = web.socket_error(errors.Refused("price_collar", "Too far.", low="1.00"))
 
-    assert frame == {"code": "price_band", "message": "Too far.", "low": "1.00"}
+    assert frame == {"code": "price_collar", "message": "Too far.", "low": "1.00"}
+
+
+def test_what_is_closed_on_purpose_is_answered_but_not_noted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    frame = web.socket_error(errors.Paused("trading_halted", "Halted.", retry_after_seconds=10))
+
+    assert frame == {"code": "trading_halted", "message": "Halted.", "retry_after_seconds": 10}
+    assert web.describe(errors.Paused("trading_halted", "Halted.")).status == 503
+    assert caplog.text == ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, Refused
+from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, Paused, Refused
 from apps.markets.actions import (
     as_engine_has_it,
     engine_instrument,
@@ -131,10 +131,10 @@ def test_a_halted_market_takes_no_orders_and_says_so() -> None:
     ada = trader(USDT="1000")
     set_instrument(actor=None, instrument=instrument, state=Instrument.State.HALTED)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Paused) as refused:
         ada.buy("0.01", "50000")
 
-    assert refused.value.code == "market_halted"
+    assert refused.value.code == "trading_halted"
     assert refused.value.message == (
         "Trading in BTC-USDT is halted. Your open orders rest; try again later."
         " Nothing was ordered."

@@ -208,14 +208,14 @@ async def test_a_call_is_answered_under_its_id(
 @pytest.mark.django_db(transaction=True)
 async def test_a_refused_call_names_its_code(signed_in: Peer, method: Callable[..., None]) -> None:
     def refuse(user: object, params: object) -> dict[str, Any]:
-        raise Refused("insufficient_balance", "Your balance is too small.", needed="120.00")
+        raise Refused("insufficient_funds", "Your balance is too small.", needed="120.00")
 
     method("test.refuse", refuse)
 
     await signed_in.say(op="call", id="x", method="test.refuse")
 
     assert await signed_in.hear() == {
-        "op": "error", "id": "x", "code": "insufficient_balance",
+        "op": "error", "id": "x", "code": "insufficient_funds",
         "message": "Your balance is too small.", "needed": "120.00",
     }  # fmt: skip
 

@@ -155,7 +155,7 @@ def test_a_balance_that_is_too_small_is_said_in_numbers(ada: Trader) -> None:
     with pytest.raises(Refused) as refused:
         ada.buy("0.02", "60000")
 
-    assert refused.value.code == "insufficient_balance"
+    assert refused.value.code == "insufficient_funds"
     assert refused.value.message == (
         "Your balance is too small: 1201.20000001 USDT needed, 1000.00 USDT available."
         " Order less, or deposit more. Nothing was ordered."
@@ -183,7 +183,7 @@ def test_a_batch_gives_each_order_its_own_outcome(ada: Trader) -> None:
     )
 
     assert [each.code if isinstance(each, DomainError) else each.id for each in outcomes] == [
-        1, "lot_size", "insufficient_balance", 1, "unknown_market", 2,
+        1, "lot_size", "insufficient_funds", 1, "unknown_market", 2,
     ]  # fmt: skip
     assert Order.objects.filter(account=ada.account).count() == 2
 

@@ -11,14 +11,22 @@ import pytest
 from django.conf import settings
 
 from apps.core import clock
-from apps.core.errors import DomainError, NotFound, Refused, TooMany, Unavailable
+from apps.core.errors import (
+    DomainError,
+    Invalid,
+    NotFound,
+    Paused,
+    Refused,
+    TooMany,
+    Unavailable,
+)
 from apps.engine.messages import BUY, IOC, LIMIT, MARKET, STOP_LIMIT, Limits, SetAccount, Terms
 from apps.markets.actions import set_instrument
 from apps.markets.models import Instrument
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.trades.actions import cancel_all, cancel_order, place_orders
 from apps.trades.models import Order
-from apps.trades.refusals import SENTENCES, refusal
+from apps.trades.refusals import REFUSALS, refusal
 from tests.factories import Trader, listed, trader
 
 MINOR = 10**8
@@ -30,9 +38,10 @@ def ada() -> Trader:
     return trader(USDT="1000", BTC="1")
 
 
-def test_every_reason_an_order_can_be_refused_for_has_its_sentence() -> None:
+def test_every_reason_an_order_can_be_refused_for_has_its_row() -> None:
     """The reasons are read from the engine's own source: what its order entry returns."""
-    found: set[str] = set()
+    # What the gateway answers for a command that the engine never decided on.
+    found = {"malformed", "quarantined"}
     for name in ("entry.py", "risk.py"):
         tree = ast.parse((Path(settings.BASE_DIR) / "apps" / "engine" / name).read_text())
         for node in ast.walk(tree):
@@ -48,7 +57,7 @@ def test_every_reason_an_order_can_be_refused_for_has_its_sentence() -> None:
     found -= {"invalid_instrument", "invalid_account"}
 
     assert len(found) > 20
-    assert found - SENTENCES.keys() == set()
+    assert found - REFUSALS.keys() == set()
 
 
 def test_every_sentence_can_be_said(ada: Trader) -> None:
@@ -59,15 +68,15 @@ def test_every_sentence_can_be_said(ada: Trader) -> None:
         Terms(1, BUY, MARKET, IOC, 100),
         Terms(1, BUY, STOP_LIMIT, IOC, 100, price_ticks=1, stop_ticks=1),
     ):
-        for reason in SENTENCES:
+        for reason, row in REFUSALS.items():
             said = refusal(reason, terms=terms, instrument=instrument, account=ada.account)
-            assert said.code == reason
+            assert (said.code, type(said)) == (row.code, row.family)
             assert said.message.endswith(" Nothing was ordered.")
             assert "{" not in said.message
             assert "None" not in said.message
 
 
-def test_a_reason_without_a_sentence_is_not_hidden(ada: Trader) -> None:
+def test_a_reason_without_a_row_is_not_hidden(ada: Trader) -> None:
     said = refusal(
         "brand_new", terms=Terms(1, BUY, LIMIT, IOC, 1, price_ticks=1),
         instrument=Instrument.objects.select_related("base", "quote").get(), account=ada.account,
@@ -106,11 +115,11 @@ def test_the_engine_refuses_in_words(ada: Trader) -> None:
     }
 
     assert said == {
-        "min_notional": "An order in BTC-USDT must be worth at least 5.00 USDT. Order more.",
+        "notional": "An order in BTC-USDT must be worth at least 5.00 USDT. Order more.",
         "max_quantity": "An order in BTC-USDT is at most 1000.00000 BTC. Split yours.",
         "max_notional": "An order in BTC-USDT is worth at most 20000000.00 USDT. Split yours.",
-        "price_band": "Your price is more than 10 % away from the market's. Move it closer.",
-        "insufficient_balance": "Your balance is too small: 2.00000000 BTC needed, 1.00000000 BTC"
+        "price_collar": "Your price is more than 10 % away from the market's. Move it closer.",
+        "insufficient_funds": "Your balance is too small: 2.00000000 BTC needed, 1.00000000 BTC"
         " available. Order less, or deposit more.",
         "would_trigger": "The market has passed your stop price of 49000.00 already. Choose a"
         " stop that it has yet to reach, or place a market order.",
@@ -167,7 +176,7 @@ def test_limits_and_states_of_an_account(ada: Trader) -> None:
     assert (blocked.code, reduce_only.code, open_orders.code) == (
         "account_blocked", "reduce_only", "max_open_orders",
     )  # fmt: skip
-    assert (too_fast, repeated, different) == ("rate_limit", "repeated_order", None)
+    assert (too_fast, repeated, different) == ("rate_limited", "repeated_order", None)
 
 
 def test_refusals_have_families(ada: Trader) -> None:
@@ -182,6 +191,9 @@ def test_refusals_have_families(ada: Trader) -> None:
     assert family("expired_command") == (Unavailable, 1)
     assert family("unknown_market") == (NotFound, None)
     assert family("insufficient_balance") == (Refused, None)
+    assert family("min_notional") == (Invalid, None)
+    assert family("market_halted") == (Paused, 10)
+    assert family("malformed") == (Unavailable, 60)
 
 
 def test_an_order_that_came_too_late_is_not_carried_out(
@@ -217,7 +229,7 @@ def test_a_market_that_takes_cancellations_only(ada: Trader) -> None:
 
     said = refused_with(ada, expires_at=clock.now() + timedelta(days=1), time_in_force="gtd")
 
-    assert said.code == "cancel_only"
+    assert (said.code, said.data) == ("trading_halted", {"retry_after_seconds": 10})
     assert said.message == (
         "BTC-USDT takes only cancellations at the moment. Try again later. Nothing was ordered."
     )
