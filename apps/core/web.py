@@ -18,8 +18,15 @@ from django import db
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core import exceptions as django_errors
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    JsonResponse,
+)
 from django.template.loader import render_to_string
+from django.urls import is_valid_path
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -289,7 +296,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's handler404."""
+    """Django's handler404. A page asked for with a slash too many is where it is without it."""
+    path = request.path_info.removesuffix("/")
+    if request.method in ("GET", "HEAD") and path != request.path_info and is_valid_path(path):
+        query = request.META.get("QUERY_STRING", "")
+        return HttpResponsePermanentRedirect(f"{path}?{query}" if query else path)
     return answer(request, describe(exception or Http404()))
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from apps.core.clock import iso
-from apps.pages.queries import History, Holdings, value_text
+from apps.pages.queries import History, Holdings, cents_text, value_cents, value_text
 
 CHART_WIDTH: Final = 600
 CHART_HEIGHT: Final = 200
@@ -62,13 +62,20 @@ class Part:
 
 
 def summary_of(history: History, holdings: Holdings) -> Summary:
-    before = history.points[0][1] if history.points else holdings.total_minor
+    """Sums as they are read: what prices and trading made is what makes them add up to the cent."""
+    before_minor = history.points[0][1] if history.points else holdings.total_minor
+    before, now, paid_in, fees = (
+        value_cents(minor)
+        for minor in (
+            before_minor, holdings.total_minor, history.paid_in_minor, history.fees_minor
+        )
+    )  # fmt: skip
     return Summary(
-        before_text=value_text(before),
-        now_text=holdings.total,
-        paid_in_text=value_text(history.paid_in_minor),
-        fees_text=value_text(history.fees_minor),
-        result_text=value_text(history.result_minor),
+        before_text=cents_text(before),
+        now_text=cents_text(now),
+        paid_in_text=cents_text(paid_in),
+        fees_text=cents_text(fees),
+        result_text=cents_text(now - before - paid_in - fees),
         from_opening=len(history.points) < history.range.steps,
     )
 

@@ -105,21 +105,20 @@ class History:
     paid_in_minor: int
     fees_minor: int
 
-    @property
-    def change_minor(self) -> int:
-        return self.points[-1][1] - self.points[0][1] if self.points else 0
 
-    @property
-    def result_minor(self) -> int:
-        """What moving prices and trading made of it: change less deposits and fees."""
-        return self.change_minor - self.paid_in_minor - self.fees_minor
+def value_cents(minor: int) -> int:
+    """Return an amount of the value asset in hundredths, rounded towards zero."""
+    cent: int = 10 ** (VALUE_SCALE - 2)
+    return minor // cent if minor >= 0 else -(-minor // cent)
+
+
+def cents_text(cents: int) -> str:
+    return format_minor(cents, 2, strip=False)
 
 
 def value_text(minor: int) -> str:
     """Return an amount of the value asset with the two decimals that people read."""
-    cents = 10 ** (VALUE_SCALE - 2)
-    whole = minor // cents if minor >= 0 else -(-minor // cents)
-    return format_minor(whole, 2, strip=False)
+    return cents_text(value_cents(minor))
 
 
 def holdings_for(*, viewer: User, found: Sequence[Ticker24h] | None = None) -> Holdings:

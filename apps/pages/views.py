@@ -100,7 +100,7 @@ def _dashboard(request: HttpRequest, rows: list[Row]) -> dict[str, Any]:
         # The account is opened by a command to the engine; until it is there, there is nothing.
         return context
     history = value_history(viewer=viewer, holdings=holdings, name=_day_range(holdings))
-    return context | {"day": summary_of(history, holdings)}
+    return context | {"day": summary_of(history, holdings), "span_words": span_words(history)}
 
 
 def _day_range(holdings: Holdings) -> str:

@@ -204,3 +204,23 @@ def test_the_trading_page_of_an_owner_asks_the_database_a_fixed_number_of_times(
 
     with django_assert_max_num_queries(18):  # type: ignore[operator]
         signed_in.get("/trade/BTC-USDT")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("/markets/", "/markets"),
+        ("/trade/BTC-USDT/?tab=fills", "/trade/BTC-USDT?tab=fills"),
+        ("/api/v1/markets/", "/api/v1/markets"),
+    ],
+)
+def test_a_slash_too_many_leads_to_the_page(client: Client, asked: str, found: str) -> None:
+    response = client.get(asked)
+
+    assert (response.status_code, response["Location"]) == (301, found)
+    assert client.post(asked).status_code in (403, 404)
+
+
+@pytest.mark.parametrize("asked", ["//evil.example/", "/nowhere/", "/markets//"])
+def test_a_slash_leads_nowhere_else(client: Client, asked: str) -> None:
+    assert client.get("/", PATH_INFO=asked).status_code == 404

@@ -9,7 +9,15 @@ import pytest
 from apps.core import clock
 from apps.core.errors import NotFound
 from apps.pages.presentation import chart_of, parts_of, summary_of
-from apps.pages.queries import fitting_range, holdings_for, value_history, value_text
+from apps.pages.queries import (
+    RANGES,
+    History,
+    Holdings,
+    fitting_range,
+    holdings_for,
+    value_history,
+    value_text,
+)
 from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps, worth_minor
 from apps.wallets.queries import flows
 from tests.factories import Trader, fund, person, trader
@@ -80,8 +88,9 @@ class TestHoldings:
 
         assert len(history.points) == 4
         assert history.points[-1][1] == holdings.total_minor
-        assert history.change_minor == 0
-        assert history.paid_in_minor + history.fees_minor + history.result_minor == 0
+        assert history.points[0][1] == holdings.total_minor
+        assert (history.paid_in_minor, history.fees_minor) == (0, 0)
+        assert summary.result_text == "0.00"
         assert summary.from_opening
         chart = chart_of(history)
         assert chart.points.startswith("0,100 ")
@@ -106,7 +115,7 @@ class TestHoldings:
         assert history.paid_in_minor == (100_500 + 60_000) * UNIT
         # 30 USDT of fees, and 0.0001 BTC.
         assert history.fees_minor == -36 * UNIT
-        assert history.change_minor == holdings.total_minor
+        assert history.points[-1][1] == holdings.total_minor
 
     def test_who_has_no_account_yet_holds_nothing(self) -> None:
         found = holdings_for(viewer=person())
@@ -114,6 +123,20 @@ class TestHoldings:
         if not found.account:
             assert (found.rows, found.total_minor) == ((), 0)
         assert found.total_minor == 0
+
+
+def test_the_sums_of_the_last_day_add_up_to_the_cent() -> None:
+    # Given parts of a cent everywhere: cut off one by one they would miss a cent or two.
+    history = History(
+        RANGES["24h"], ((clock.now(), 10_009_999_999), (clock.now(), 9_990_000_001)),
+        paid_in_minor=1_999_999, fees_minor=-999_999,
+    )  # fmt: skip
+
+    summary = summary_of(history, Holdings("", None, (), 9_990_000_001))
+
+    assert (summary.before_text, summary.now_text) == ("100.09", "99.90")
+    assert (summary.paid_in_text, summary.fees_text) == ("0.01", "0.00")
+    assert summary.result_text == "-0.20"
 
 
 def test_the_range_fits_the_age_of_the_account() -> None:
