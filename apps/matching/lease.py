@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS: Final = 1.5
 RENEW_SECONDS: Final = 0.5
-# A holder of the lock that has not put its name into the lease yet is given this much longer.
+# A holder of the lock that has not put its name into the lease yet is left alone this long.
 UNNAMED_SECONDS: Final = 5.0
 CLOCK_OFFSET_SECONDS_MAX: Final = 1.0
 COMMIT_SECONDS_MAX: Final = 10.0
@@ -79,9 +79,11 @@ RENEW: Final = (
 )
 
 HOLDER: Final = (
-    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND classid = %s AND objid = %s"
+    "SELECT held.pid, extract(epoch FROM clock_timestamp() - session.state_change)::float8"
+    " FROM pg_locks AS held JOIN pg_stat_activity AS session USING (pid)"
+    " WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 2"
+    " AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND held.classid = %s AND held.objid = %s"
 )
 
 JOURNAL: Final = """
@@ -162,13 +164,16 @@ def _end_holder(cursor: AnyCursor, state: LeaseState, shard: int) -> bool:
     found = cursor.fetchone()
     if found is None:
         return True
-    if found[0] != state.backend_pid and state.age_seconds < UNNAMED_SECONDS:
+    pid, idle_seconds = found
+    if pid != state.backend_pid and idle_seconds < UNNAMED_SECONDS:
+        # It has just taken the lock; the lease still tells of the writer before it, which after
+        # a long stop is old.
         return False
     logger.warning(
         "The writer of shard %d (epoch %d) has been silent for %.1f s: ending its session.",
         shard, state.epoch, state.age_seconds,
     )  # fmt: skip
-    cursor.execute("SELECT pg_terminate_backend(%s)", (found[0],))
+    cursor.execute("SELECT pg_terminate_backend(%s)", (pid,))
     return True
 
 

@@ -13,6 +13,9 @@ from .base import *  # noqa: E402, F403
 DEBUG = env.flag("DEBUG")
 DEMO = env.flag("DEMO", default=True)
 SECRET_KEY = env.text("SECRET_KEY", "development-only-key-that-is-never-used-in-production")
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "apps.local.statics.LocalStaticFilesStorage"},
+}
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 
 # What `manage.py up` was told; an address that is not given means: start that server yourself.

@@ -177,17 +177,22 @@ def test_r3_renewing_keeps_the_lease(connect: Callable[[], Connection]) -> None:
     assert lease.try_take(connect(), shard=0) is None
 
 
-def test_r3_a_holder_not_yet_named_is_given_time(connect: Callable[[], Connection]) -> None:
-    # Somebody has taken the lock this moment, and has not raised the epoch yet.
+@pytest.mark.parametrize("stopped_seconds", [2, 86_400])
+def test_r3_a_holder_not_yet_named_is_given_time(
+    connect: Callable[[], Connection], stopped_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Somebody has taken the lock this moment, after the shard stood for a while, and has not
+    # raised the epoch yet.
     newcomer = connect()
     newcomer.execute("SELECT pg_advisory_lock(%s, %s)", (lease.LOCK_CLASS, 0))
     lease.ensure_row(newcomer.cursor(), shard=0)
-    make_silent(lease.TIMEOUT_SECONDS + 0.1)
+    make_silent(stopped_seconds)
 
     assert lease.try_take(connect(), shard=0) is None
     assert newcomer.execute("SELECT 1").fetchone() == (1,)
 
-    make_silent(lease.UNNAMED_SECONDS + 0.1)
+    # It goes no further.
+    monkeypatch.setattr(lease, "UNNAMED_SECONDS", 0.0)
     assert lease.try_take(connect(), shard=0) is not None
 
 
