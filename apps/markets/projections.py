@@ -97,6 +97,7 @@ Minutes = dict[tuple[int, int], _Minute]
 
 class MarketsProjection:
     name: str = "markets"
+    version: int = 1
     tables: tuple[str, ...] = ("markets_instrument", "markets_trade", "markets_candle")
 
     def apply(self, batch: Batch, cursor: Any) -> None:

@@ -86,6 +86,7 @@ class ProjectionOffset(models.Model):
     shard = models.SmallIntegerField(primary_key=True)
     seq = models.BigIntegerField(default=0)
     at_ns = models.BigIntegerField(default=0)
+    versions = models.JSONField(db_default={}, help_text="Version of each projection, by its name.")
 
     class Meta:
         db_table = "matching_projection_offset"

@@ -42,6 +42,8 @@ class Projection(Protocol):
     """Tables that are written from events alone, so that they can be rebuilt at any time."""
 
     name: str
+    # Raised when events are to make other rows than before: the tables are then written again.
+    version: int
     tables: tuple[str, ...]
 
     def apply(self, batch: Batch, cursor: Any) -> None:
@@ -104,6 +106,11 @@ def register(projection: Projection) -> None:
 def registered() -> tuple[Projection, ...]:
     """Return all projections in the order in which they were registered."""
     return tuple(_registered.values())
+
+
+def versions() -> dict[str, int]:
+    """Return the version of every projection, by its name."""
+    return {projection.name: projection.version for projection in registered()}
 
 
 def prepare_all(batch: Batch) -> list[Write]:

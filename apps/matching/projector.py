@@ -6,6 +6,7 @@ it was left, stops the projector: projections that are behind are better than wr
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -76,10 +77,11 @@ def move_offset(batch: Batch, cursor: AnyCursor, *, shard: int) -> None:
     at_ns = batch.entries[-1].at_ns
     if batch.first_seq == 1:
         cursor.execute(
-            "INSERT INTO matching_projection_offset (shard, seq, at_ns) VALUES (%s, %s, %s)"
-            " ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq, at_ns = excluded.at_ns"
+            "INSERT INTO matching_projection_offset (shard, seq, at_ns, versions)"
+            " VALUES (%s, %s, %s, %s::jsonb) ON CONFLICT (shard) DO UPDATE SET"
+            " seq = excluded.seq, at_ns = excluded.at_ns, versions = excluded.versions"
             " WHERE matching_projection_offset.seq = 0",
-            (shard, batch.last_seq, at_ns),
+            (shard, batch.last_seq, at_ns, json.dumps(projections.versions())),
         )
     else:
         cursor.execute(
@@ -110,9 +112,8 @@ def tell(batch: Batch) -> None:
 class Projector:
     """The process that projects. There is one at a time; a second one waits for its turn."""
 
-    def __init__(self, stop: threading.Event, *, tells: bool = True) -> None:
+    def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._tells = tells
         self._shard = settings.MATCHING_SHARD
         self._place = _Place(self._shard)
         self._last_seq = 0
@@ -139,6 +140,13 @@ class Projector:
     def _project_from(self, connection: Connection, wakeups: Subscription) -> None:
         if not wait_for_turn(connection, self._shard, self._stop):
             return
+        changed = outdated(connection.cursor(), shard=self._shard)
+        if changed:
+            logger.warning(
+                "Projections have changed (%s): all tables are written again from the journal.",
+                ", ".join(changed),
+            )
+            self.rewrite(connection)
         self.find_place(connection)
         while not self._stop.is_set():
             if not self.step(connection):
@@ -169,7 +177,28 @@ class Projector:
                 )
             self._read_hash = row.hash
 
-    def step(self, connection: Connection) -> bool:
+    def rewrite(self, connection: Connection) -> None:
+        """Empty every projection and write it again up to where it was, telling nobody.
+
+        One transaction: in the end all is new, or, where it is stopped, all is as before. Readers
+        wait meanwhile.
+        """
+        with connection.transaction():
+            with connection.cursor() as cursor:
+                was_seq = offset(cursor, shard=self._shard)
+                cursor.execute("SET LOCAL statement_timeout = 0")
+                cursor.execute("SET LOCAL lock_timeout = '30s'")
+                projections.clear_all(cursor)
+                cursor.execute(
+                    "UPDATE matching_projection_offset SET seq = 0, at_ns = 0 WHERE shard = %s",
+                    (self._shard,),
+                )
+            self.find_place(connection)
+            while self._last_seq < was_seq and self.step(connection, tells=False):
+                if self._stop.is_set():
+                    raise psycopg.Rollback
+
+    def step(self, connection: Connection, *, tells: bool = True) -> bool:
         """Project what comes next in one transaction; return whether there was anything.
 
         While the database writes it, the batch behind it is prepared, if it has been read.
@@ -182,7 +211,7 @@ class Projector:
         with connection.transaction(), connection.cursor() as cursor:
             _write(prepared, cursor, shard=self._shard)
         self._last_seq = batch.last_seq
-        if self._tells:
+        if tells:
             self._place.say(self._last_seq, batch.entries[-1].at_ns, now=True)
             tell(batch)
         return True
@@ -278,30 +307,27 @@ def offset(cursor: AnyCursor, *, shard: int) -> int:
     return 0 if found is None else int(found[0])
 
 
-def rebuild(*, shard: int) -> int:
-    """Empty every projection and write it again from the journal; return the seq it ends at.
+def outdated(cursor: AnyCursor, *, shard: int) -> list[str]:
+    """Return the projections that have not written the tables, or wrote them as another version."""
+    cursor.execute(
+        "SELECT versions FROM matching_projection_offset WHERE shard = %s AND seq > 0", (shard,)
+    )
+    found = cursor.fetchone()
+    if found is None:
+        return []
+    now = projections.versions()
+    return [name for name, version in now.items() if found[0].get(name) != version]
 
-    One transaction: in the end all is new, or all is as before. Readers wait meanwhile.
-    """
-    stop = threading.Event()
+
+def rebuild(*, shard: int) -> int:
+    """Write every projection again from the journal; return the seq it ends at."""
     with closing(connect()) as connection:
-        connection.execute("SET statement_timeout = 0")
-        connection.execute("SET lock_timeout = '30s'")
         if not connection.execute(
             "SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, shard)
         ).fetchone() == (True,):
             raise OffsetMoved("A projector is at work: stop it first.")
-        projector = Projector(stop, tells=False)
-        with connection.transaction():
-            with connection.cursor() as cursor:
-                projections.clear_all(cursor)
-                cursor.execute(
-                    "UPDATE matching_projection_offset SET seq = 0, at_ns = 0 WHERE shard = %s",
-                    (shard,),
-                )
-            projector.find_place(connection)
-            while projector.step(connection):
-                continue
+        projector = Projector(threading.Event())
+        projector.rewrite(connection)
         return projector.projected_seq
 
 

@@ -69,6 +69,7 @@ class OrderMissing(Exception):
 
 class TradesProjection:
     name: str = "trades"
+    version: int = 1
     tables: tuple[str, ...] = ("trades_order", "trades_fill")
 
     def __init__(self, tell: Callable[[Batch, Folded], None]) -> None:

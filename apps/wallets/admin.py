@@ -67,7 +67,7 @@ class LedgerEntryAdmin(NarrowedAdmin):
 
     narrowed_by = ("account__id__exact", "q")
 
-    list_display = ("id", "at", "account", "asset", "amount", "kind", "reference", "seq")
+    list_display = ("id", "at", "account", "asset", "amount", "fee", "kind", "reference", "seq")
     list_filter = ("kind", "asset")
     search_fields = ("account__id",)
     search_help_text = "Number of a trading account"
@@ -76,6 +76,10 @@ class LedgerEntryAdmin(NarrowedAdmin):
     @admin.display(description="Amount")
     def amount(self, entry: LedgerEntry) -> str:
         return str(entry_json(entry)["amount"])
+
+    @admin.display(description="Of it fee")
+    def fee(self, entry: LedgerEntry) -> str:
+        return str(entry_json(entry)["fee"])
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[LedgerEntry], search_term: str

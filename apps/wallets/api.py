@@ -60,7 +60,8 @@ class BalancesOutput(serializers.Serializer[dict[str, object]]):
 class EntryOutput(serializers.Serializer[dict[str, object]]):
     id = serializers.CharField()
     asset = serializers.CharField()
-    amount = serializers.CharField(help_text="Negative where it left the account.")
+    amount = serializers.CharField(help_text="Negative where it left the account; fee included.")
+    fee = serializers.CharField(help_text="How much of it was a fee.")
     kind = serializers.ChoiceField(["deposit", "withdrawal", "transfer", "trade", "fee"])
     reference = serializers.CharField(allow_blank=True)
     at = serializers.DateTimeField()
@@ -144,8 +145,8 @@ class LedgerView(Endpoint):
         example={
             "items": [
                 {
-                    "id": "412", "asset": "USDT", "amount": "-0.60", "kind": "fee",
-                    "reference": "87", "at": "2026-11-21T12:00:00.5Z", "seq": 1042,
+                    "id": "412", "asset": "USDT", "amount": "-600.60", "fee": "0.60",
+                    "kind": "trade", "reference": "87", "at": "2026-11-21T12:00:00.5Z", "seq": 1042,
                 }
             ],
             "next": "412.VKPyQ8dX",

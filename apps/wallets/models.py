@@ -108,7 +108,10 @@ class LedgerEntry(models.Model):
         "markets.Asset", on_delete=models.PROTECT, related_name="+",
         db_constraint=False, db_index=False,
     )  # fmt: skip
-    amount_minor = models.BigIntegerField()
+    amount_minor = models.BigIntegerField(help_text="By how much available plus held changed.")
+    fee_minor = models.BigIntegerField(
+        db_default=0, help_text="How much of it was a fee that was paid."
+    )
     kind = models.CharField(max_length=12, choices=Kind)
     reference = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField()
@@ -118,7 +121,8 @@ class LedgerEntry(models.Model):
         verbose_name_plural = "ledger entries"
         constraints = [
             models.CheckConstraint(
-                condition=~Q(amount_minor=0), name="ledger_entry_moves_something"
+                condition=Q(fee_minor__gt=0) | (Q(fee_minor=0) & ~Q(amount_minor=0)),
+                name="ledger_entry_moves_something",
             )
         ]
 

@@ -34,6 +34,7 @@ def entry_json(entry: LedgerEntry) -> dict[str, object]:
         "id": str(entry.id),
         "asset": entry.asset.code,
         "amount": _amount(entry.amount_minor, entry.asset),
+        "fee": _amount(entry.fee_minor, entry.asset),
         "kind": entry.kind,
         "reference": entry.reference,
         "at": iso(entry.at),

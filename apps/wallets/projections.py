@@ -15,12 +15,14 @@ from django.db import connection
 
 from apps.core import bulk
 from apps.engine.messages import (
+    FEE_ACCOUNT_ID,
     AnyEvent,
     Deposited,
     Duplicate,
     HoldSettled,
     Instrument,
     InstrumentListed,
+    Posting,
     Prevented,
     Rejected,
     Rested,
@@ -29,7 +31,7 @@ from apps.engine.messages import (
     Triggered,
     postings,
 )
-from apps.matching.journal import Batch
+from apps.matching.journal import Batch, Entry
 from apps.matching.projections import EngineView, Write
 from apps.wallets.rules import (
     DEPOSIT,
@@ -38,16 +40,17 @@ from apps.wallets.rules import (
     TRANSFER,
     WITHDRAWAL,
     entry_id,
-    legs_of,
     reference_of,
+    wording_of,
 )
 
 DIFFERENCES_SHOWN: Final = 20
 
 _LEDGER_COLUMNS: Final = (
-    "id", "seq", "event_index", "account_id", "asset_id", "amount_minor", "kind", "reference", "at",
+    "id", "seq", "event_index", "account_id", "asset_id", "amount_minor", "fee_minor", "kind",
+    "reference", "at",
 )  # fmt: skip
-_LEDGER_ROW: Final = struct.Struct("!h iq iq ii iq ih iq".replace(" ", ""))
+_LEDGER_ROW: Final = struct.Struct("!hiqiqiiiqihiqiq")
 _AT: Final = struct.Struct("!iq")
 _KINDS: Final = {
     kind: bulk.packed_text(kind) for kind in (DEPOSIT, WITHDRAWAL, TRANSFER, TRADE, FEE)
@@ -92,6 +95,7 @@ Balances = dict[tuple[int, int], _Change]
 
 class WalletsProjection:
     name: str = "wallets"
+    version: int = 2
     tables: tuple[str, ...] = ("wallets_balance", "wallets_ledgerentry")
 
     def __init__(self) -> None:
@@ -160,19 +164,16 @@ class _Changes:
                     continue
                 if isinstance(event, InstrumentListed):
                     instruments[event.instrument.market_id] = event.instrument
-                self._add(event, seq, instruments)
+                posted = postings(event, instruments)
+                self._add(posted, seq)
                 if kind in _MOVES_BETWEEN_ACCOUNTS:
-                    tail = _tail(event, entry.at_ns)
-                    for account_id, asset_id, amount_minor, word in legs_of(event, instruments):
-                        yield _LEDGER_ROW.pack(
-                            9, 8, entry_id(seq, number), 8, seq, 4, index, 8, account_id,
-                            2, asset_id, 8, amount_minor,
-                        ) + _KINDS[word] + tail  # fmt: skip
+                    for row in _entry_rows(event, posted, entry, index, number):
+                        yield row
                         number += 1
 
-    def _add(self, event: AnyEvent, seq: int, instruments: dict[int, Instrument]) -> None:
+    def _add(self, posted: list[Posting], seq: int) -> None:
         balances = self._balances
-        for posting in postings(event, instruments):
+        for posting in posted:
             key = (posting.account_id, posting.asset_id)
             change = balances.get(key)
             if change is None:
@@ -182,9 +183,19 @@ class _Changes:
             change.seq = seq
 
 
-def _tail(event: AnyEvent, at_ns: int) -> bytes:
-    """Return the last fields of an entry, which all legs of an event share."""
-    return bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(at_ns))
+def _entry_rows(
+    event: AnyEvent, posted: list[Posting], entry: Entry, index: int, number: int
+) -> Iterator[bytes]:
+    """Yield a row for each posting that moves something; ``number`` counts in the command."""
+    tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(entry.at_ns))
+    for posting, (word, fee_minor) in zip(posted, wording_of(event, len(posted)), strict=True):
+        amount_minor = posting.available_minor + posting.held_minor
+        if amount_minor or fee_minor:
+            yield _LEDGER_ROW.pack(
+                10, 8, entry_id(entry.seq, number), 8, entry.seq, 4, index, 8, posting.account_id,
+                2, posting.asset_id, 8, amount_minor, 8, fee_minor,
+            ) + _KINDS[word] + tail  # fmt: skip
+            number += 1
 
 
 def _merge_balances(cursor: Any, changes: Balances) -> None:
@@ -261,11 +272,20 @@ def _unbalanced(cursor: Any) -> Iterator[str]:
         yield f"asset {asset_id} sums to {total} over all accounts, not to zero"
     cursor.execute(
         """
-        SELECT seq, event_index, asset_id, sum(amount_minor) FROM wallets_ledgerentry
-        GROUP BY seq, event_index, asset_id HAVING sum(amount_minor) <> 0
-        ORDER BY 1, 2, 3 LIMIT %s
+        SELECT seq, event_index, asset_id, total, fees, earned
+        FROM (
+            SELECT seq, event_index, asset_id, sum(amount_minor) AS total, sum(fee_minor) AS fees,
+                coalesce(sum(amount_minor) FILTER (WHERE kind = 'fee' AND account_id = %s), 0)
+                    AS earned
+            FROM wallets_ledgerentry GROUP BY seq, event_index, asset_id
+        ) AS event
+        WHERE total <> 0 OR fees <> earned ORDER BY 1, 2, 3 LIMIT %s
         """,
-        [DIFFERENCES_SHOWN],
+        [FEE_ACCOUNT_ID, DIFFERENCES_SHOWN],
     )
-    for seq, event_index, asset_id, total in cursor.fetchall():
-        yield f"legs of event {event_index} of seq {seq} in asset {asset_id} sum to {total}"
+    for seq, event_index, asset_id, total, fees, earned in cursor.fetchall():
+        name = f"of event {event_index} of seq {seq} in asset {asset_id}"
+        if total:
+            yield f"legs {name} sum to {total}"
+        if fees != earned:
+            yield f"fees {name} sum to {fees}, the house earned {earned}"

@@ -81,16 +81,24 @@ def ledger_page(
 def flows(
     *, viewer: User | None, account: TradingAccount, since: datetime, step: timedelta
 ) -> list[FlowRow]:
-    """Return what the account's balances changed by since a moment, summed by step and kind."""
+    """Return what the account's balances changed by since a moment, summed by step and kind.
+
+    Fees are a kind of their own here, apart from the trades they were paid in.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT date_bin(make_interval(secs => %s), entry.at, %s) AS begins, entry.asset_id,
-                entry.kind, sum(entry.amount_minor)::bigint
+                part.kind, sum(part.amount_minor)::bigint
             FROM wallets_ledgerentry AS entry
             JOIN wallets_tradingaccount AS account ON account.id = entry.account_id
+            CROSS JOIN LATERAL (
+                VALUES (entry.kind, entry.amount_minor + entry.fee_minor),
+                    ('fee', -entry.fee_minor)
+            ) AS part (kind, amount_minor)
             WHERE entry.account_id = %s AND account.owner_id = %s AND entry.at >= %s
-            GROUP BY begins, entry.asset_id, entry.kind ORDER BY begins
+                AND part.amount_minor <> 0
+            GROUP BY begins, entry.asset_id, part.kind ORDER BY begins
             """,
             [step // timedelta(seconds=1), since, account.id, _person(viewer).pk, since],
         )

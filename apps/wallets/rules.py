@@ -1,7 +1,7 @@
-"""Which legs of the ledger an event makes. Pure: events in, signed amounts out.
+"""How the ledger writes down an event. Pure: events and their postings in, the words of legs out.
 
-Legs say what changed hands, so holds make none. Per event the legs of each asset sum to zero, and
-per account and asset they sum to what the event's postings change available plus held by.
+A leg is what a posting changes ``available + held`` by, so holds make none. What an account pays
+as a fee is inside its leg, and said beside it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ from typing import Final, TypeAlias
 
 from apps.engine.messages import (
     BUY,
-    EXTERNAL_ACCOUNT_ID,
-    FEE_ACCOUNT_ID,
     AnyEvent,
     Deposited,
     HoldSettled,
-    Instrument,
     Trade,
     Transferred,
 )
@@ -29,51 +26,28 @@ FEE: Final = "fee"
 # A ledger id is the command's seq, shifted, plus the number of the leg within the command.
 LEG_BITS: Final = 20
 
+# Kind, and how much of the leg is a fee.
+Wording: TypeAlias = tuple[str, int]
 
-# Account, asset, signed amount in minor units, kind. A plain tuple: a busy second makes 100,000.
-Leg: TypeAlias = tuple[int, int, int, str]
 
+def wording_of(event: AnyEvent, legs: int) -> list[Wording]:
+    """Return kind and fee of each posting of an event that moves value between accounts.
 
-def legs_of(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Leg]:
-    """Return the legs of an event; none for an event that moves nothing between accounts."""
+    A trade's postings are, in this order: the buyer's quote and base, the seller's base and quote,
+    and what the house earns.
+    """
     match event:
-        case Trade():
-            return trade_legs(event, instruments[event.market_id])
-        case Deposited(account_id=account, asset_id=asset, amount_minor=amount):
-            return [
-                (account, asset, amount, DEPOSIT),
-                (EXTERNAL_ACCOUNT_ID, asset, -amount, DEPOSIT),
-            ]
-        case HoldSettled(account_id=account, asset_id=asset, amount_minor=amount):
-            return [
-                (account, asset, -amount, WITHDRAWAL),
-                (EXTERNAL_ACCOUNT_ID, asset, amount, WITHDRAWAL),
-            ]
-        case Transferred(legs=legs):
-            return [(leg.account_id, leg.asset_id, leg.amount_minor, TRANSFER) for leg in legs]
+        case Trade(maker_fee_minor=maker_fee, taker_fee_minor=taker_fee):
+            buyer_fee, seller_fee = (
+                (taker_fee, maker_fee) if event.taker_side == BUY else (maker_fee, taker_fee)
+            )
+            return [(TRADE, buyer_fee), (TRADE, 0), (TRADE, 0), (TRADE, seller_fee), (FEE, 0)]
+        case Deposited():
+            return [(DEPOSIT, 0)] * legs
+        case HoldSettled():
+            return [(WITHDRAWAL, 0)] * legs
         case _:
-            return []
-
-
-def trade_legs(trade: Trade, instrument: Instrument) -> list[Leg]:
-    """Return what buyer and seller exchange, and what each pays the house for it."""
-    base, quote = instrument.base_asset_id, instrument.quote_asset_id
-    maker, taker = trade.maker_account_id, trade.taker_account_id
-    buyer, seller = (taker, maker) if trade.taker_side == BUY else (maker, taker)
-    legs: list[Leg] = [
-        (buyer, base, trade.base_minor, TRADE),
-        (seller, base, -trade.base_minor, TRADE),
-        (buyer, quote, -trade.quote_minor, TRADE),
-        (seller, quote, trade.quote_minor, TRADE),
-    ]
-    if trade.maker_fee_minor:
-        legs.append((maker, quote, -trade.maker_fee_minor, FEE))
-    if trade.taker_fee_minor:
-        legs.append((taker, quote, -trade.taker_fee_minor, FEE))
-    fees = trade.maker_fee_minor + trade.taker_fee_minor
-    if fees:
-        legs.append((FEE_ACCOUNT_ID, quote, fees, FEE))
-    return legs
+            return [(TRANSFER, 0)] * legs
 
 
 def reference_of(event: AnyEvent) -> str:

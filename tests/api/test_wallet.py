@@ -119,7 +119,9 @@ def test_the_ledger_shows_each_movement_newest_first(ada: Person) -> None:
         ("BTC", "1.00000000", "deposit", "welcome"),
         ("USDT", "100000.00", "deposit", "welcome"),
     ]
-    assert sorted(body["items"][0]) == ["amount", "asset", "at", "id", "kind", "reference", "seq"]
+    assert sorted(body["items"][0]) == [
+        "amount", "asset", "at", "fee", "id", "kind", "reference", "seq",
+    ]  # fmt: skip
 
 
 def test_the_ledger_of_one_asset(ada: Person) -> None:

@@ -14,6 +14,7 @@ class TapeProjection:
     """Fails when told to, in the middle of its work or after the commit."""
 
     name = "tape"
+    version = 1
     tables = ("tape",)
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from django.db import connection
 from apps.matching import projections, projector, queries, servers, wire
 from apps.matching.gateway import Gateway
 from apps.matching.journal import Batch, CorruptJournal, Entry
+from apps.matching.models import ProjectionOffset
 from apps.matching.projector import OffsetMoved, Projector
 from tests.matching.commands import ALICE, place, set_up
 from tests.matching.tampering import flip_byte, tamper
@@ -290,6 +291,99 @@ def test_a_rebuild_that_fails_changes_nothing(
 
     assert tape_rows() == EVENTS
     assert queries.projected_seq() == 10
+
+
+def run_until(seq: int) -> None:
+    """Have a projector run, as its process would, until it has projected this."""
+    stop = threading.Event()
+    running = threading.Thread(target=Projector(stop).run)
+    running.start()
+    try:
+        assert queries.wait_for_seq(seq, timeout_seconds=10)
+    finally:
+        stop.set()
+        running.join(10)
+    assert not running.is_alive()
+
+
+def versions_written() -> dict[str, int]:
+    offset = ProjectionOffset.objects.get(shard=0)
+    return dict(offset.versions)
+
+
+@pytest.mark.parametrize("written_by", ['{"tape": 1}', '{"tape": 3}', '{"other": 2}', "{}"])
+def test_a_projection_of_another_version_is_written_again(
+    tape: TapeProjection,
+    unprojected: Gateway,
+    link: servers.Connection,
+    caplog: pytest.LogCaptureFixture,
+    written_by: str,
+) -> None:
+    project_all(link)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tape SET events = 99 WHERE seq = 3")
+        cursor.execute("UPDATE matching_projection_offset SET versions = %s::jsonb", [written_by])
+    link.close()
+    tape.told.clear()
+    tape.version = 2
+    unprojected.submit(place(ALICE, "a-3"))
+
+    run_until(11)
+
+    assert tape_rows() == [*EVENTS, (11, 2)]
+    assert versions_written() == {"tape": 2}
+    assert caplog.messages.count(
+        "Projections have changed (tape): all tables are written again from the journal."
+    ) == 1  # fmt: skip
+
+    caplog.clear()
+    unprojected.submit(place(ALICE, "a-4"))
+    run_until(12)
+
+    assert "Projections have changed" not in caplog.text
+    assert tape.told[-1] == (12, 12)
+
+
+def test_tables_of_the_present_version_stay_as_they_are(
+    tape: TapeProjection,
+    unprojected: Gateway,
+    link: servers.Connection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert projector.outdated(link.cursor(), shard=0) == []
+    project_all(link)
+    assert versions_written() == {"tape": 1}
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tape SET events = 99 WHERE seq = 3")
+        # An app that is gone has left its version behind.
+        cursor.execute(
+            """UPDATE matching_projection_offset SET versions = '{"tape": 1, "gone": 4}'"""
+        )
+    link.close()
+    unprojected.submit(place(ALICE, "a-3"))
+
+    run_until(11)
+
+    assert (3, 99) in tape_rows()
+    assert caplog.text == ""
+
+
+def test_writing_again_that_is_stopped_changes_nothing(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_all(link)
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    stop = threading.Event()
+    stopped = Projector(stop)
+    tape.version = 2
+    stop.set()
+
+    stopped.rewrite(link)
+
+    assert tape_rows() == EVENTS
+    assert queries.projected_seq() == 10
+    assert versions_written() == {"tape": 1}
+    assert tape.told == [(1, 10)]
 
 
 def test_a_rebuild_waits_for_no_projector(tape: TapeProjection, link: servers.Connection) -> None:

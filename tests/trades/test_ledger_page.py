@@ -84,13 +84,18 @@ class Story:
 
     def ledger(self, name: str, code: str, entries: str) -> None:
         rows = LedgerEntry.objects.filter(account=self.who(name).account, asset__code=code)
-        found = [f"{row.kind} {format_minor(row.amount_minor, 8)}" for row in rows.order_by("id")]
+        found = [_entry(row) for row in rows.order_by("id")]
         assert ", ".join(found) == entries
         assert [entry_json(row)["asset"] for row in rows] == [code] * len(found)
 
     def fixed(self, account_id: int, amount: str, code: str) -> None:
         balance = Balance.objects.get(account_id=account_id, asset__code=code)
         assert format_minor(balance.available_minor + balance.held_minor, 8) == amount
+
+
+def _entry(row: LedgerEntry) -> str:
+    said = f"{row.kind} {format_minor(row.amount_minor, 8)}"
+    return f"{said} (fee {format_minor(row.fee_minor, 8)})" if row.fee_minor else said
 
 
 def _fixed(account_id: int) -> Line:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from apps.core import clock
 from apps.core.errors import Invalid, NotFound
 from apps.trades.actions import cancel_order
 from apps.trades.presentation import fill_json, order_json
 from apps.trades.queries import fills_page, open_orders, order_for, orders_page
+from apps.wallets.presentation import entry_json
+from apps.wallets.queries import flows, ledger_page
 from tests.factories import Trader, listed, trader
 
 
@@ -148,3 +152,49 @@ def test_placing_an_order_costs_few_queries(
         ada.buy("0.001", "50000", client_order_id="mine")
 
     assert [command.account_id for command in sent] == [ada.account.id] * 2
+
+
+def test_a_fee_stands_beside_what_it_was_taken_from(ada: Trader, bob: Trader) -> None:
+    bob.sell("0.002", "50000")
+    ada.buy("0.002", "50000")
+
+    def shown(who: Trader) -> list[tuple[object, ...]]:
+        page = ledger_page(viewer=who.user, account=who.account, limit=2)
+        return [
+            tuple(entry_json(row)[name] for name in ("asset", "amount", "fee", "kind"))
+            for row in page.items
+        ]
+
+    assert shown(ada) == [
+        ("BTC", "0.00200000", "0.00000000", "trade"),
+        ("USDT", "-100.10", "0.10", "trade"),
+    ]
+    assert shown(bob) == [
+        ("USDT", "99.92", "0.08", "trade"),
+        ("BTC", "-0.00200000", "0.00000000", "trade"),
+    ]
+
+
+def test_fees_are_a_flow_of_their_own(ada: Trader, bob: Trader) -> None:
+    started = clock.now() - timedelta(minutes=1)
+    bob.sell("0.002", "50000")
+    ada.buy("0.002", "50000")
+
+    found = {
+        (row.asset_id, row.kind): row.amount_minor
+        for row in flows(
+            viewer=ada.user, account=ada.account, since=started, step=timedelta(hours=1)
+        )
+    }
+
+    assert found == {
+        (1, "deposit"): 100_000 * 10**8,
+        (2, "deposit"): 10**8,
+        (1, "trade"): -100 * 10**8,
+        (1, "fee"): -10_000_000,
+        (2, "trade"): 200_000,
+    }
+    with pytest.raises(NotFound):
+        flows(viewer=None, account=ada.account, since=started, step=timedelta(hours=1))
+    assert flows(viewer=bob.user, account=ada.account, since=started,
+                 step=timedelta(hours=1)) == []  # fmt: skip

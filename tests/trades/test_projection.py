@@ -45,6 +45,7 @@ from apps.matching import projections, projector
 from apps.matching.journal import Batch, Entry
 from apps.trades.projections import OrderMissing
 from apps.wallets.actions import HOUSE_LIMITS
+from apps.wallets.models import LedgerEntry
 
 TABLES = tuple(table for each in projections.registered() for table in each.tables)
 START_NS = clock.to_ns(clock.parse_iso("2026-11-21T11:59:00Z"))
@@ -234,6 +235,25 @@ def test_house_orders_and_fills_are_left_out() -> None:
     assert 0 < filled < 2 * traded
 
 
+def test_a_leg_that_a_fee_has_eaten_up_is_still_written() -> None:
+    life = Life(0)
+    life.open()
+    for account_id, side in ((1000, SELL), (1002, BUY)):
+        life.apply(Place, account_id, "tiny", Terms(6, side, LIMIT, GTC, 1, price_ticks=1))
+
+    project(life.entries, size=64)
+
+    legs = LedgerEntry.objects.filter(seq=life.engine.seq).order_by("id")
+    assert [(leg.account_id, leg.asset_id, leg.amount_minor, leg.fee_minor) for leg in legs] == [
+        (1002, 2, -2, 1),
+        (1002, 3, 100_000, 0),
+        (1000, 3, -100_000, 0),
+        (1000, 2, 0, 1),
+        (2, 2, 2, 0),
+    ]
+    assert list(differences(life.engine)) == []
+
+
 @pytest.mark.breaks_ledger
 @pytest.mark.parametrize(
     ("damage", "words"),
@@ -244,6 +264,8 @@ def test_house_orders_and_fills_are_left_out() -> None:
          "balance of account 1001 in asset 2"),
         ("UPDATE wallets_ledgerentry SET amount_minor = amount_minor + 1 WHERE id ="
          " (SELECT max(id) FROM wallets_ledgerentry)", "legs of event"),
+        ("UPDATE wallets_ledgerentry SET fee_minor = fee_minor + 1 WHERE id ="
+         " (SELECT max(id) FROM wallets_ledgerentry WHERE fee_minor > 0)", "fees of event"),
         ("DELETE FROM wallets_ledgerentry WHERE account_id = 1002", "ledger of account 1002"),
         ("UPDATE trades_order SET held_minor = held_minor + 1 WHERE id ="
          " (SELECT min(id) FROM trades_order WHERE status = 'open')", "order "),
