@@ -40,5 +40,10 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    "accounts-send-letters": {
+        "task": "accounts.send_letters",
+        "schedule": 15.0,
+        "options": {"queue": "default", "expires": 14},
+    },
 }
 app.conf.worker_direct = True

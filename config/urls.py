@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from apps.pages import health
 
@@ -27,5 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *[path("api/v1/", include(f"apps.{app}.api_urls")) for app in API_APPS],
     *[path("", include(f"apps.{app}.urls")) for app in SITE_APPS],
     path("accounts/", include("allauth.urls")),
+    # Named, so that the missing slash is not corrected for those who must not know of the admin.
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

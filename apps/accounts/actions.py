@@ -19,8 +19,9 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
-from apps.accounts import access
+from apps.accounts import access, letters
 from apps.accounts.events import person_arrived
 from apps.accounts.models import RefreshToken, SignIn, User
 from apps.accounts.queries import person_by_email
@@ -31,6 +32,8 @@ REFRESH_LIFETIME: Final = timedelta(days=30)
 REFRESH_GRACE: Final = timedelta(seconds=10)
 # Ten wrong passwords at once, then one try every 90 seconds, per address that is tried.
 ATTEMPTS: Final = ratelimit.Bucket(capacity=10, per_second=10 / 900)
+# After so many in a row, however slowly, no password is right until there is a new one.
+WRONG_PASSWORDS_MAX: Final = 100
 _TOKEN_LENGTH: Final = 43
 
 
@@ -74,11 +77,12 @@ def fill_in_person(*, user: User, email: str, password: str, display_name: str) 
     return user
 
 
-def check_credentials(*, email: str, password: str) -> User:
+def check_credentials(*, email: str, password: str, now: datetime) -> User:
     """Return the person. Unknown address and wrong password get one answer in one time.
 
     Tries per address are limited; those that succeed do not count. Without Valkey nobody can be
-    counted, so nobody gets in.
+    counted, so nobody gets in. A password that was guessed at too often is as wrong as any other:
+    only its owner is told, by letter.
     """
     tried = f"login:{hashlib.sha256(email.lower().encode()).hexdigest()[:32]}"
     verdict = ratelimit.take(tried, ATTEMPTS)
@@ -88,11 +92,18 @@ def check_credentials(*, email: str, password: str) -> User:
             "Too many attempts to sign in. Wait a little, then try again.",
             retry_after_seconds=verdict.retry_after_seconds,
         )
+    # Counted before it is looked at, so that tries at the same time cannot exceed the limit.
+    counted = User.objects.filter(
+        email=email.lower(), wrong_passwords__lt=WRONG_PASSWORDS_MAX
+    ).update(wrong_passwords=F("wrong_passwords") + 1)
     user = person_by_email(email=email)
     if user is None:
         make_password(password)
-    if user is None or not user.check_password(password) or not user.is_active:
+    if user is None or not user.check_password(password) or not user.is_active or not counted:
+        if user is not None and counted and user.wrong_passwords == WRONG_PASSWORDS_MAX:
+            letters.tell_of_locked_password(user=user, now=now)
         raise NotSignedIn("invalid_credentials", "The e-mail address or the password is wrong.")
+    User.objects.filter(pk=user.pk).update(wrong_passwords=0)
     ratelimit.give_back(tried, ATTEMPTS)
     return user
 
@@ -130,8 +141,8 @@ def rotate_refresh(*, refresh: str, now: datetime) -> TokenPair:
             _keep(successor, token.sign_in, now)
         if used or _may_repeat(token, successor, now):
             return _pair(token.sign_in.user.public_id, token.sign_in_id, successor)
-        if token.used_at is not None:
-            _end(token.sign_in_id, "reuse", now)
+        if token.used_at is not None and _end(token.sign_in_id, "reuse", now):
+            letters.tell_of_stolen_sign_in(sign_in=token.sign_in, now=now)
     raise _refusal()
 
 
@@ -167,8 +178,10 @@ def _save_new(user: User) -> None:
         raise Conflict("email_taken", "There is an account with this address already.") from None
 
 
-def _end(sign_in_id: uuid.UUID, reason: str, now: datetime) -> None:
-    SignIn.objects.filter(pk=sign_in_id, ended_at=None).update(ended_at=now, end_reason=reason)
+def _end(sign_in_id: uuid.UUID, reason: str, now: datetime) -> bool:
+    """End the sign-in; return whether it had not ended before."""
+    lasting = SignIn.objects.filter(pk=sign_in_id, ended_at=None)
+    return lasting.update(ended_at=now, end_reason=reason) == 1
 
 
 def _may_repeat(token: RefreshToken, successor: str, now: datetime) -> bool:

@@ -36,10 +36,21 @@ class AccountAdapter(DefaultAccountAdapter):
             display_name=form.cleaned_data["display_name"],
         )
 
+    def add_message(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        """Say everything but that a mail was sent, which would tell known addresses from new ones.
+
+        The page that follows says it to everybody; the mail itself may be left out when one was
+        sent to the same address a moment ago.
+        """
+        if "account/messages/email_confirmation_sent.txt" not in (*args, *options.values()):
+            super().add_message(request, *args, **options)
+
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         try:
             return actions.check_credentials(
-                email=credentials.get("email", ""), password=credentials.get("password", "")
+                email=credentials.get("email", ""),
+                password=credentials.get("password", ""),
+                now=clock.now(),
             )
         except TooMany:
             raise self.validation_error("too_many_login_attempts") from None

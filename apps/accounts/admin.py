@@ -19,9 +19,9 @@ class UserAdmin(ModelAdmin):
     ordering = ("-date_joined",)
     fields = (
         "public_id", "email", "display_name", "is_active", "is_staff", "is_superuser", "groups",
-        "date_joined", "last_login",
+        "date_joined", "last_login", "wrong_passwords",
     )  # fmt: skip
-    readonly_fields = ("public_id", "email", "date_joined", "last_login")
+    readonly_fields = ("public_id", "email", "date_joined", "last_login", "wrong_passwords")
     filter_horizontal = ("groups",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

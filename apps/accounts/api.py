@@ -124,7 +124,9 @@ class TokenView(TokenEndpoint):
         self.hold_back(request)
         if given["cookie"]:
             _check_origin(request)
-        user = actions.check_credentials(email=given["email"], password=given["password"])
+        user = actions.check_credentials(
+            email=given["email"], password=given["password"], now=clock.now()
+        )
         pair = actions.open_sign_in(
             actor=user,
             client=request.headers.get("User-Agent", ""),

@@ -1,4 +1,4 @@
-"""People, and their sign-ins through the API. A person signs in with an e-mail address."""
+"""People, their sign-ins through the API, and letters to them. An e-mail address is one person."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
+    wrong_passwords = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Tries since somebody last got in with the password."
+    )
 
     objects = People()
 
@@ -49,6 +52,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.display_name or self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Take a new password; what was guessed about the old one counts no more."""
+        super().set_password(raw_password)
+        self.wrong_passwords = 0
 
 
 class SignIn(models.Model):
@@ -80,3 +88,16 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return f"Refresh token of {self.sign_in_id}"
+
+
+class Letter(models.Model):
+    """A letter that waits to be sent as e-mail; once sent it is gone."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="letters")
+    subject = models.CharField(max_length=100)
+    text = models.TextField()
+    written_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.person_id}"

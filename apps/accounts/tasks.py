@@ -1,8 +1,8 @@
-"""Background work on people's sign-ins."""
+"""Background work on people's sign-ins, and the sending of letters."""
 
 from celery import shared_task
 
-from apps.accounts import actions
+from apps.accounts import actions, letters
 from apps.core import clock
 
 
@@ -10,3 +10,9 @@ from apps.core import clock
 def forget_old_sign_ins() -> None:
     """Drop refresh tokens that have ended, and sign-ins that have none left."""
     actions.forget_old_tokens(now=clock.now())
+
+
+@shared_task(name="accounts.send_letters", ignore_result=True)
+def send_letters() -> None:
+    """Send the letters that wait."""
+    letters.send_letters(now=clock.now())

@@ -280,6 +280,22 @@ class ProblemPages:
         return None
 
 
+class PrivateAnswers:
+    """Middleware: what was made for somebody's session is kept by nothing on its way.
+
+    Only answers that looked at the session are theirs; the others cost no query here either.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.session.accessed and not request.session.is_empty():
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler400."""
     return answer(request, describe(exception or django_errors.BadRequest()))

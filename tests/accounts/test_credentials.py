@@ -34,7 +34,10 @@ def test_one_address_is_one_person_in_whichever_case(person: User) -> None:
 
 
 def test_the_right_password_is_enough(person: User) -> None:
-    assert actions.check_credentials(email="ADA@example.com", password=PASSWORD) == person
+    assert (
+        actions.check_credentials(email="ADA@example.com", password=PASSWORD, now=clock.now())
+        == person
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_the_right_password_is_enough(person: User) -> None:
 )
 def test_every_wrong_try_gets_the_same_answer(person: User, email: str, password: str) -> None:
     with pytest.raises(NotSignedIn) as refusal:
-        actions.check_credentials(email=email, password=password)
+        actions.check_credentials(email=email, password=password, now=clock.now())
 
     assert refusal.value.code == "invalid_credentials"
     assert refusal.value.message == "The e-mail address or the password is wrong."
@@ -61,7 +64,7 @@ def test_who_was_switched_off_gets_the_same_answer_too(person: User) -> None:
     person.save()
 
     with pytest.raises(NotSignedIn) as refusal:
-        actions.check_credentials(email=person.email, password=PASSWORD)
+        actions.check_credentials(email=person.email, password=PASSWORD, now=clock.now())
 
     assert refusal.value.code == "invalid_credentials"
 
@@ -69,10 +72,10 @@ def test_who_was_switched_off_gets_the_same_answer_too(person: User) -> None:
 def test_from_the_eleventh_wrong_try_even_the_right_password_waits(person: User) -> None:
     for _ in range(10):
         with pytest.raises(NotSignedIn):
-            actions.check_credentials(email=person.email, password="wrong")
+            actions.check_credentials(email=person.email, password="wrong", now=clock.now())
 
     with pytest.raises(TooMany) as refusal:
-        actions.check_credentials(email=person.email, password=PASSWORD)
+        actions.check_credentials(email=person.email, password=PASSWORD, now=clock.now())
 
     assert refusal.value.code == "too_many_attempts"
     assert refusal.value.data["retry_after_seconds"] in range(1, 91)
@@ -80,7 +83,7 @@ def test_from_the_eleventh_wrong_try_even_the_right_password_waits(person: User)
 
 def test_tries_that_succeed_do_not_count(person: User) -> None:
     for _ in range(15):
-        actions.check_credentials(email=person.email, password=PASSWORD)
+        actions.check_credentials(email=person.email, password=PASSWORD, now=clock.now())
 
 
 def test_one_persons_wrong_tries_keep_nobody_else_out(person: User) -> None:
@@ -89,9 +92,9 @@ def test_one_persons_wrong_tries_keep_nobody_else_out(person: User) -> None:
     )
     for _ in range(10):
         with pytest.raises(NotSignedIn):
-            actions.check_credentials(email=person.email, password="wrong")
+            actions.check_credentials(email=person.email, password="wrong", now=clock.now())
 
-    assert actions.check_credentials(email=other.email, password=PASSWORD) == other
+    assert actions.check_credentials(email=other.email, password=PASSWORD, now=clock.now()) == other
 
 
 def test_unknown_address_and_wrong_password_cost_one_hash_each(
@@ -111,7 +114,7 @@ def test_unknown_address_and_wrong_password_cost_one_hash_each(
     for email in (person.email, "nobody@example.com"):
         hashes.clear()
         with pytest.raises(NotSignedIn):
-            actions.check_credentials(email=email, password="wrong")
+            actions.check_credentials(email=email, password="wrong", now=clock.now())
         assert hashes == ["wrong"]
 
 
@@ -132,4 +135,7 @@ def test_any_password_of_any_alphabet_works() -> None:
             email="uni@example.com", password=password, display_name="Ü", now=clock.now()
         )
 
-    assert actions.check_credentials(email="uni@example.com", password=password) == user
+    assert (
+        actions.check_credentials(email="uni@example.com", password=password, now=clock.now())
+        == user
+    )

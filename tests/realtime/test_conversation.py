@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -122,6 +122,35 @@ async def test_who_asks_for_nothing_is_closed(peer: Callable[..., Peer]) -> None
     await socket.say(op="ping")
 
     assert await socket.hear_close() == 4408
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_person_who_asks_for_nothing_is_closed_too(
+    peer: Callable[..., Peer], person: Any, cookie_of: Callable[[Any], Awaitable[str]]
+) -> None:
+    socket = peer(cookie=await cookie_of(person), idle_seconds=0.05)
+
+    assert (await socket.open())["signed_in"] is True
+
+    assert await socket.hear_close() == 4408
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_only_calls_stays(
+    peer: Callable[..., Peer],
+    person: Any,
+    cookie_of: Callable[[Any], Awaitable[str]],
+    method: Callable[..., None],
+) -> None:
+    method("test.echo", lambda user, params: params)
+    socket = peer(cookie=await cookie_of(person), idle_seconds=0.2)
+    await socket.open()
+    await socket.say(op="call", id=1, method="test.echo", params={"a": 1})
+    assert await socket.hear() == {"op": "result", "id": 1, "result": {"a": 1}}
+
+    await asyncio.sleep(0.3)
+
+    assert await socket.hears_nothing()
 
 
 async def test_who_follows_something_stays(peer: Callable[..., Peer], source: Source) -> None:

@@ -62,6 +62,7 @@ class _Conversation:
         self._visit = visit
         self._who: Identity | None = None
         self._topics: set[str] = set()
+        self._has_asked = False
         self._calls: set[asyncio.Task[None]] = set()
         self._tokens = float(self._limits.messages_burst)
         self._tokens_at = time.monotonic()
@@ -74,16 +75,20 @@ class _Conversation:
         }
 
     async def run(self, receive: Receive) -> None:
-        idle = asyncio.get_running_loop().call_later(self._limits.idle_seconds, self._check_idle)
+        idle: asyncio.TimerHandle | None = None
         if not self._hub.enter(self._outlet, self._visit.address):
             self._outlet.close(CLOSE_LIMITED, "too many connections from this address")
         try:
             await self._greet()
+            # Only from here on: when many come back at once, the greeting itself takes its time.
+            loop = asyncio.get_running_loop()
+            idle = loop.call_later(self._limits.idle_seconds, self._check_idle)
             while (message := await receive())["type"] == "websocket.receive":
                 if not self._outlet.closed:
                     await self._take(message)
         finally:
-            idle.cancel()
+            if idle is not None:
+                idle.cancel()
             self._outlet.end()
             self._hub.leave(self._outlet, self._visit.address, self._topics)
 
@@ -200,6 +205,7 @@ class _Conversation:
         if topic not in self._topics and len(self._topics) >= self._limits.subscriptions:
             raise TooMany("too_many_subscriptions", "This connection follows too many topics.")
         kind, match = topics.resolve(topic)
+        self._has_asked = True
         await self._check_topic(topic, kind, match)
         if self._outlet.closed:
             return
@@ -245,6 +251,7 @@ class _Conversation:
         fn = calls.resolve(method)
         if len(self._calls) >= self._limits.calls_at_once:
             raise TooMany("too_many_calls", "Wait for the answers to earlier calls.")
+        self._has_asked = True
         task = asyncio.create_task(self._carry_out(fn, self._who, params, message))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
@@ -259,7 +266,7 @@ class _Conversation:
             self._say_error(message, failure)
 
     def _check_idle(self) -> None:
-        if self._who is None and not self._topics:
+        if not self._has_asked:
             self._outlet.close(CLOSE_IDLE, "nothing was asked for")
 
 

@@ -18,8 +18,8 @@ class Limits:
     calls_at_once: int = 16
     sockets_per_user: int = 20
     sockets_per_address: int = 200
-    # A socket that is nobody's and follows nothing for so long is closed.
-    idle_seconds: float = 30.0
+    # A socket that has asked for nothing so long after it was opened is closed.
+    idle_seconds: float = 5.0
     queue_frames: int = 64
     heartbeat_seconds: int = 15
     recheck_seconds: float = 3.0

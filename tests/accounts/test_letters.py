@@ -1,0 +1,63 @@
+"""Letters: written with what they tell about, sent later, and tried again when they were not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from apps.accounts import letters
+from apps.accounts.models import Letter
+from apps.core import clock
+from tests.factories import person
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_letter_is_sent_once() -> None:
+    ada = person("ada@example.com", display_name="Ada")
+    ada.wrong_passwords = 100
+    letters.tell_of_locked_password(user=ada, now=clock.now())
+
+    assert letters.send_letters(now=clock.now()) == 1
+    assert letters.send_letters(now=clock.now()) == 0
+
+    (message,) = mail.outbox
+    assert message.to == ["ada@example.com"]
+    assert message.subject == "SUM+1: Too many wrong passwords"
+    assert message.body.startswith("Hello Ada,\n\nsomebody has tried 100 wrong passwords")
+
+
+def test_a_letter_that_the_mail_server_refuses_waits_and_keeps_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada, bob = person("ada@example.com"), person("bob@example.com")
+    for each in (ada, bob):
+        letters.tell_of_locked_password(user=each, now=clock.now())
+    sent: list[str] = []
+
+    def send(subject: str, text: str, sender: None, to: list[str]) -> None:
+        if to == ["ada@example.com"]:
+            raise SMTPRecipientsRefused({"ada@example.com": (550, b"no such box")})
+        sent.extend(to)
+
+    monkeypatch.setattr(letters, "send_mail", send)
+
+    assert letters.send_letters(now=clock.now()) == 1
+
+    assert sent == ["bob@example.com"]
+    assert Letter.objects.values_list("person__email", "tries").get() == ("ada@example.com", 1)
+    assert "ada@example.com" not in caplog.text
+
+
+def test_old_news_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada: Any = person("ada@example.com")
+    letters.tell_of_locked_password(user=ada, now=clock.now() - timedelta(days=2, seconds=1))
+
+    assert letters.send_letters(now=clock.now()) == 0
+
+    assert mail.outbox == []
+    assert not Letter.objects.exists()
