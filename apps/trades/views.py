@@ -41,7 +41,7 @@ DEFAULT_MARKET: Final = "BTC-USDT"
 LAST_MARKET_COOKIE: Final = "sum1_market"
 TABS: Final = (
     {"key": "open", "label": "Open orders"},
-    {"key": "history", "label": "Order history"},
+    {"key": "history", "label": "History"},
     {"key": "fills", "label": "Fills"},
     {"key": "balances", "label": "Balances"},
 )

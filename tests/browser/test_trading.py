@@ -128,7 +128,7 @@ def test_a_limit_order_shows_everywhere_at_once_and_cancel_takes_it_away(visit: 
     expect(_open_rows(second.page, price)).to_have_count(0)
     expect(_open_rows(page, price)).to_have_count(0)
     assert _soon(lambda: _quantity_in_book(stranger.page, price) is None)
-    page.get_by_role("tab", name="Order history").click()
+    page.get_by_role("tab", name="History").click()
     expect(page.locator("[data-history-rows] tr").first).to_contain_text("Cancelled, by you")
 
 
@@ -291,7 +291,7 @@ def test_what_happened_while_the_connection_was_down_is_caught_up(visit: Visit) 
 
     expect(page.locator(".light")).to_have_attribute("data-state", "live")
     expect(_open_rows(page, price)).to_have_count(0)
-    page.get_by_role("tab", name="Order history").click()
+    page.get_by_role("tab", name="History").click()
     newest = page.locator("[data-history-rows] tr").first
     expect(newest).to_contain_text(f"{Decimal(price):,.2f}")
     expect(newest).to_contain_text("Cancelled, by you")
@@ -355,7 +355,7 @@ def test_everything_works_by_the_keyboard(visit: Visit) -> None:
     expect(_open_rows(page, higher)).to_have_count(1)
     page.get_by_role("tab", name="Open orders").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="Order history")).to_be_focused()
+    expect(page.get_by_role("tab", name="History")).to_be_focused()
     _cancel_everything_from_history(visitor)
 
 
