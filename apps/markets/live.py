@@ -163,8 +163,13 @@ class Day:
             change_bps(open_ticks, last), at,
         )  # fmt: skip
 
+    def moves_on(self, now_ns: int) -> bool:
+        """Whether a minute has left the 24 hours since the ticker was made, trade or no trade."""
+        oldest = next(iter(self._minutes), None)
+        return oldest is not None and oldest < _first_minute(now_ns)
+
     def _forget(self, now_ns: int) -> None:
-        since = now_ns // MINUTE_NS - DAY_MINUTES + 1
+        since = _first_minute(now_ns)
         if since > self._since:
             self._since = since
             self._minutes = {key: value for key, value in self._minutes.items() if key >= since}
@@ -232,6 +237,8 @@ class Board:
         self.seq = min(book_seq, trade_seq)
         self._told: dict[str, int] = {}
         self._tickers: dict[int, dict[str, object]] = {}
+        # Markets whose ticker was told on its own topic, and not yet on that of all.
+        self._new_tickers: set[int] = set()
 
     @property
     def complete(self) -> bool:
@@ -282,9 +289,11 @@ class Board:
         messages: list[Message] = []
         for market_id, market in self._markets.items():
             topic = _topic(market, "ticker")
-            if not market.ticker_changed and topic in self._told:
+            changed = market.ticker_changed or market.day.moves_on(now_ns)
+            if not changed and topic in self._told:
                 continue
             market.ticker_changed = False
+            self._new_tickers.add(market_id)
             ticker = self._tickers[market_id] = market.ticker(now_ns)
             messages.append(self._message(topic, ticker, ticker))
         return messages
@@ -292,12 +301,8 @@ class Board:
     def tickers_of_all(self, now_ns: int) -> list[Message]:
         """Return the tickers that have changed, each on its own topic and all on ``tickers``."""
         messages = self.tickers(now_ns)
-        told = self._told.get("tickers", -1)
-        changed = [
-            self._tickers[market_id]
-            for market_id, market in self._markets.items()
-            if self._told[_topic(market, "ticker")] > told
-        ]
+        changed = [self._tickers[each] for each in self._markets if each in self._new_tickers]
+        self._new_tickers.clear()
         if changed or "tickers" not in self._told:
             whole = {"tickers": list(self._tickers.values())}
             messages.append(self._message("tickers", {"tickers": changed}, whole))
@@ -330,9 +335,16 @@ class Board:
     def _message(self, topic: str, change: object, whole: object) -> Message:
         prev = self._told.get(topic)
         self._told[topic] = self.seq
-        if prev is None:
+        if prev is None or prev == self.seq:
+            # What time alone has changed has no command of its own to be numbered by, and a delta
+            # of a number that readers have already is passed over.
             return Message(topic, self.seq, None, whole)
         return Message(topic, self.seq, prev, change, whole)
+
+
+def _first_minute(now_ns: int) -> int:
+    """Return the oldest minute of the 24 hours that end with the present one."""
+    return now_ns // MINUTE_NS - DAY_MINUTES + 1
 
 
 def _topic(market: Market, part: str) -> str:

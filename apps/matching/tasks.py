@@ -11,11 +11,13 @@ import os
 import threading
 from typing import Any
 
+import psycopg
 from celery import shared_task, signals
 from celery.utils.nodenames import worker_direct
 from django.conf import settings
 
 from apps.matching import host, replay
+from apps.matching.lease import LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,15 @@ def ensure() -> None:
         return
     try:
         host.run(_stop)
+    except (LeaseLost, psycopg.OperationalError) as reason:
+        # Nothing broke: another writes now, or the database is away. Where in the code this one
+        # learnt of it says nothing to whoever reads the terminal.
+        logger.error(
+            "This process no longer writes (%s). It ends; what it had not committed never happened."
+            " Another leads, and this one stands by when it is started again.",
+            " ".join(str(reason).split()).rstrip("."),
+        )
+        os._exit(FAILED_EXIT_CODE)
     except BaseException:
         logger.critical("The matching host failed: this process ends.", exc_info=True)
         os._exit(FAILED_EXIT_CODE)

@@ -170,6 +170,21 @@ def test_a_ticker_sums_the_last_24_hours() -> None:
     }  # fmt: skip
 
 
+def test_a_quiet_markets_ticker_moves_on_with_time() -> None:
+    instrument = listed()
+    minute(instrument, NOON, 1000, 1100, 900, 1050, lots=7)
+
+    last_minute = ticker(instrument=instrument, now=NOON + timedelta(hours=24) - MINUTE)
+    a_day_later = ticker(instrument=instrument, now=NOON + timedelta(hours=24))
+
+    assert (last_minute.high_ticks, last_minute.low_ticks) == (1100, 900)
+    assert (last_minute.volume_lots, last_minute.change_bps) == (7, 500)
+    assert (a_day_later.last_ticks, a_day_later.high_ticks, a_day_later.low_ticks) == (
+        1050, 1050, 1050,
+    )  # fmt: skip
+    assert (a_day_later.volume_lots, a_day_later.change_bps) == (0, 0)
+
+
 def test_a_market_that_never_traded_has_a_ticker_without_prices() -> None:
     found = ticker(instrument=listed(), now=NOON)
 

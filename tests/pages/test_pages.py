@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.test import Client
 
+from apps.core import clock
 from tests.factories import Trader
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
@@ -224,3 +227,17 @@ def test_a_slash_too_many_leads_to_the_page(client: Client, asked: str, found: s
 @pytest.mark.parametrize("asked", ["//evil.example/", "/nowhere/", "/markets//"])
 def test_a_slash_leads_nowhere_else(client: Client, asked: str) -> None:
     assert client.get("/", PATH_INFO=asked).status_code == 404
+
+
+def test_a_day_later_a_trade_is_out_of_pages_and_api(signed_in: Client, world: Trader) -> None:
+    now = {path: signed_in.get(path) for path in ("/api/v1/markets/BTC-USDT/ticker", "/markets")}
+    with time_machine.travel(clock.now() + timedelta(hours=24, minutes=1)):
+        later = {path: Client().get(path) for path in now}
+        market = Client().get("/trade/BTC-USDT")
+
+    path = "/api/v1/markets/BTC-USDT/ticker"
+    assert (now[path].json()["volume"], later[path].json()["volume"]) == ("0.50000", "0.00000")
+    assert later[path].json()["last"] == "60000.00"
+    assert market.context["ticker"]["volume"] == "0.00000"
+    rows = later["/markets"].context["rows"]
+    assert {row.data["volume"] for row in rows} == {"0.00000", "0.000"}

@@ -257,3 +257,48 @@ def test_a_market_that_never_traded_has_no_prices() -> None:
     ticker = Day({}, None).ticker(instrument(1), START_NS)
 
     assert (ticker.last_ticks, ticker.open_ticks, ticker.change_bps) == (None, None, 0)
+
+
+def test_in_a_quiet_market_the_24_hours_move_on_without_a_command() -> None:
+    board = _quiet_board()
+    reader = Client()
+    reader.take(board.start_anew(START_NS))
+    before = reader.state["market.BTC-USDT.ticker"]
+
+    soon = board.tickers_of_all(START_NS + 23 * 60 * MINUTE_NS)
+    reader.take(moved := board.tickers_of_all(START_NS + 24 * 60 * MINUTE_NS))
+    after = reader.state["market.BTC-USDT.ticker"]
+
+    assert soon == []
+    assert (before["high"], before["volume"], before["change"]) == ("1.50", "0.010", "20.00")
+    assert (after["high"], after["low"], after["volume"], after["change"]) == (
+        "1.20", "1.20", "0.000", "0.00",
+    )  # fmt: skip
+    # No command numbers it, so readers get the whole state under the number that they have.
+    assert [(each.topic, each.seq, each.prev) for each in moved] == [
+        ("market.BTC-USDT.ticker", 7, None), ("tickers", 7, None),
+    ]  # fmt: skip
+    assert reader.state["tickers"]["BTC-USDT"] == after
+    assert board.tickers_of_all(START_NS + 25 * 60 * MINUTE_NS) == []
+
+
+def test_after_time_alone_has_moved_a_ticker_deltas_go_on_from_it() -> None:
+    board = _quiet_board()
+    reader = Client()
+    reader.take(board.start_anew(START_NS))
+    later = START_NS + 24 * 60 * MINUTE_NS
+    reader.take(board.tickers_of_all(later))
+
+    board.fold(8, later, [_trade(130, 4)])
+    reader.take(told := board.tickers_of_all(later))
+
+    assert [(each.seq, each.prev) for each in told] == [(8, 7), (8, 7)]
+    assert reader.state["market.BTC-USDT.ticker"]["last"] == "1.30"
+    reader.check()
+
+
+def _quiet_board() -> Board:
+    minute = START_NS // MINUTE_NS
+    day = Day({minute: Minute(100, 150, 90, 120, 10, 1000)}, (120, START_NS))
+    market = Market(instrument(1), Side([], is_bid=True), Side([(130, 9)], is_bid=False), day)
+    return Board({1: market}, book_seq=7, trade_seq=7)
