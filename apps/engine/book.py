@@ -11,11 +11,14 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from apps.engine.balances import Account, Balance
 from apps.engine.messages import AMOUNT_MAX, BUY, Instrument, Terms
 from apps.engine.rates import lower_band_ticks, upper_band_ticks
 
 WINDOW_SECONDS: Final = 300
+HOLES_MAX: Final = 32
 
 
 # Where a live order stands.
@@ -24,55 +27,30 @@ RESTING: Final = 1
 ARMED: Final = 2
 
 
-class Order:
+class Order(msgspec.Struct, eq=False, gc=False):
     """A live order. ``price_ticks`` is the worst price it may trade at, also for market and stop.
 
     ``instrument`` is the market as it was at entry, which freezes the fee rates. ``hold_minor`` is
-    what is still reserved of ``spends``. ``traded_minor`` is the notional it has traded in its
-    present role: an order takes first and makes ever after, so coming to rest starts it over.
+    what is still reserved of ``spends``, with ``hold_fee_ppm`` for fees. ``traded_minor`` is the
+    notional it has traded in its present role and ``charged_minor`` the fees of that: an order
+    takes first and makes ever after, so coming to rest starts both over.
     """
 
-    __slots__ = (
-        "account",
-        "client_order_id",
-        "gains",
-        "hold_minor",
-        "instrument",
-        "order_id",
-        "place",
-        "price_ticks",
-        "remaining_lots",
-        "side",
-        "spends",
-        "terms",
-        "traded_minor",
-    )
-
-    def __init__(
-        self,
-        order_id: int,
-        account: Account,
-        client_order_id: str,
-        terms: Terms,
-        instrument: Instrument,
-        price_ticks: int,
-        hold_minor: int,
-        spends: Balance,
-        gains: Balance,
-    ) -> None:
-        self.order_id = order_id
-        self.account = account
-        self.client_order_id = client_order_id
-        self.terms = terms
-        self.instrument = instrument
-        self.side = terms.side
-        self.price_ticks = price_ticks
-        self.remaining_lots = terms.quantity_lots
-        self.hold_minor = hold_minor
-        self.spends = spends
-        self.gains = gains
-        self.traded_minor = 0
-        self.place = NOWHERE
+    order_id: int
+    account: Account
+    client_order_id: str
+    terms: Terms
+    instrument: Instrument
+    side: int
+    price_ticks: int
+    remaining_lots: int
+    hold_minor: int
+    hold_fee_ppm: int
+    spends: Balance
+    gains: Balance
+    traded_minor: int = 0
+    charged_minor: int = 0
+    place: int = NOWHERE
 
 
 class Level:
@@ -86,12 +64,12 @@ class Level:
         self.removed = 0
         self.orders: dict[int, Order] = {}
 
-    def remove(self, order_id: int) -> None:
-        del self.orders[order_id]
-        self.removed += 1
-        # A dict keeps a hole for what was deleted, and finding its first entry walks over the
-        # holes. A copy has none, and is made seldom enough to cost nothing on average.
-        if self.removed > 32 and self.removed > 2 * len(self.orders):
+    def close_holes(self) -> None:
+        """A dict keeps a hole for what was deleted, and finding its first entry walks over them.
+
+        A copy has none. It is made seldom enough to cost nothing on average.
+        """
+        if self.removed > 2 * len(self.orders):
             self.orders = dict(self.orders.items())
             self.removed = 0
 
@@ -111,16 +89,18 @@ class Side:
 
     def add(self, order: Order, ticks: int) -> None:
         key = ticks * self.sign
-        level = self.levels.get(key)
-        if level is None:
-            level = self.levels[key] = Level(ticks)
-            keys = self.keys
-            if not keys or key > keys[-1]:
-                keys.append(key)
-            else:
-                insort(keys, key)
+        level = self.levels.get(key) or self.open_level(key, ticks)
         level.orders[order.order_id] = order
         level.lots += order.remaining_lots
+
+    def open_level(self, key: int, ticks: int) -> Level:
+        level = self.levels[key] = Level(ticks)
+        keys = self.keys
+        if not keys or key > keys[-1]:
+            keys.append(key)
+        else:
+            insort(keys, key)
+        return level
 
     def remove(self, order: Order, ticks: int) -> None:
         key = ticks * self.sign
@@ -135,14 +115,21 @@ class Side:
                 del keys[bisect_left(keys, key)]
         else:
             level.lots -= order.remaining_lots
-            level.remove(order.order_id)
+            del orders[order.order_id]
+            level.removed += 1
+            if level.removed > HOLES_MAX:
+                level.close_holes()
 
     def take_first(self, level: Level, order_id: int) -> None:
         """Removes the first order of the best level, which has no lots left."""
-        if len(level.orders) > 1:
-            level.remove(order_id)
-        else:
+        orders = level.orders
+        if len(orders) == 1:
             del self.levels[self.keys.pop()]
+        else:
+            del orders[order_id]
+            level.removed += 1
+            if level.removed > HOLES_MAX:
+                level.close_holes()
 
     def best_ticks(self) -> int:
         """Zero where the side is empty."""

@@ -102,7 +102,7 @@ def _order_id(state: State, command: Cancel) -> int:
     account = state.accounts.get(command.account_id)
     if account is None or command.client_order_id not in account.client_ids:
         return 0
-    return account.client_ids[command.client_order_id][2]
+    return account.client_ids[command.client_order_id].order_id
 
 
 def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:

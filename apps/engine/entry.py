@@ -12,6 +12,9 @@ from apps.engine.book import Order
 from apps.engine.idempotency import repeat_answer
 from apps.engine.messages import BUY, GTD, Accepted, AnyEvent, Duplicate, Place, Rejected
 from apps.engine.risk import (
+    CLIENT_ORDER_ID_MAX,
+    COMMAND_ID_BYTES,
+    hold_fee_ppm,
     id_refusal,
     order_hold_minor,
     order_refusal,
@@ -48,9 +51,10 @@ def place(state: State, command: Place, events: list[AnyEvent]) -> None:
 
 
 def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
-    _, seq, order_id, earlier = account.client_ids[command.client_order_id]
+    remembered = account.client_ids[command.client_order_id]
+    earlier = remembered.command
     if isinstance(earlier, Place) and earlier.terms == command.terms:
-        return Duplicate(seq, order_id)
+        return Duplicate(remembered.seq, remembered.order_id)
     return "id_reused"
 
 
@@ -59,11 +63,20 @@ def _admit(  # noqa: C901 - every order takes this way, and a call costs as much
 ) -> str:
     """All checks in their order, the first that refuses is told; then the hold, and in."""
     terms = command.terms
-    second = state.now_ns // SECOND_NS
-    reason = id_refusal(command) or throttle_refusal(account, terms, second)
+    second = state.second
+    client_order_id = command.client_order_id
+    if (
+        len(command.command_id) != COMMAND_ID_BYTES
+        or not 0 < len(client_order_id) <= CLIENT_ORDER_ID_MAX
+        or not client_order_id.isascii()
+        or not client_order_id.isprintable()
+    ):
+        return id_refusal(command)
+    reason = throttle_refusal(account, terms, second)
     if reason:
         return reason
-    book = state.books.get(terms.market_id)
+    market_id = terms.market_id
+    book = state.books.get(market_id)
     if book is None:
         return "unknown_market"
     if book.band_second != second:
@@ -76,12 +89,13 @@ def _admit(  # noqa: C901 - every order takes this way, and a call costs as much
         if reason:
             return reason
         worst = worst_price_ticks(terms, book)
-    if book.instrument.max_position_lots:
+    instrument = book.instrument
+    if instrument.max_position_lots:
         reason = position_refusal(account, terms, book, state.matcher.orders)
         if reason:
             return reason
-    instrument = book.instrument
-    if terms.side == BUY:
+    side = terms.side
+    if side == BUY:
         spends_id, gains_id = instrument.quote_asset_id, instrument.base_asset_id
     else:
         spends_id, gains_id = instrument.base_asset_id, instrument.quote_asset_id
@@ -89,24 +103,27 @@ def _admit(  # noqa: C901 - every order takes this way, and a call costs as much
     if spends is None:
         return "insufficient_balance"
     hold = hold or order_hold_minor(terms, book, worst, spends.available_minor)
-    if not 0 < hold <= spends.available_minor:
+    left = spends.available_minor - hold
+    if left < 0 or not hold:
         return "insufficient_balance"
-    spends.available_minor -= hold
+    spends.available_minor = left
     spends.held_minor += hold
     gains = account.balances.get(gains_id) or account.balance(gains_id)
+    fee_ppm = book.fee_ppm_max if plain else hold_fee_ppm(terms, instrument)
     order_id = state.next_order_id
     state.next_order_id = order_id + 1
-    client_order_id = command.client_order_id
-    account_id = account.account_id
-    order = Order(order_id, account, client_order_id, terms, instrument, worst, hold, spends, gains)
-    account.open_orders[order_id] = terms.market_id
+    order = Order(
+        order_id, account, client_order_id, terms, instrument,
+        side, worst, terms.quantity_lots, hold, fee_ppm, spends, gains,
+    )  # fmt: skip
+    account.open_orders[order_id] = market_id
     account.client_ids[client_order_id] = state.remember(command, order_id)
-    maker_ppm, taker_ppm = instrument.maker_fee_ppm, instrument.taker_fee_ppm
     events.append(
         Accepted(
-            order_id, account_id, client_order_id, terms, spends_id, hold, maker_ppm, taker_ppm
+            order_id, account.account_id, client_order_id, terms, spends_id, hold,
+            instrument.maker_fee_ppm, instrument.taker_fee_ppm,
         )
-    )
+    )  # fmt: skip
     state.matcher.enter(order, book, second, plain, events)
     if not plain and terms.time_in_force == GTD and order_id in state.matcher.orders:
         state.add_timer(order)

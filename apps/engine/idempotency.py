@@ -6,7 +6,7 @@ client order id as long, and in any case while its order lives. Refused commands
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -15,8 +15,14 @@ from apps.engine.messages import AnyCommand, Duplicate
 REMEMBERED_NS: Final = 600 * 1_000_000_000
 REMEMBERED_MAX: Final = 300_000
 
-# (time, sequence number, order id or zero, command). A tuple, because one is made per command.
-Remembered: TypeAlias = tuple[int, int, int, AnyCommand]
+
+class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A command that was carried out, and the order that it placed, or zero."""
+
+    at_ns: int
+    seq: int
+    order_id: int
+    command: AnyCommand
 
 
 def repeat_answer(command: AnyCommand, remembered: Remembered) -> Duplicate | str:
@@ -24,9 +30,9 @@ def repeat_answer(command: AnyCommand, remembered: Remembered) -> Duplicate | st
 
     A re-send may carry a later ``valid_until_ns``; everything else must be equal.
     """
-    _, seq, order_id, earlier = remembered
+    earlier = remembered.command
     if type(command) is type(earlier):
         valid_until_ns = earlier.valid_until_ns
         if msgspec.structs.replace(command, valid_until_ns=valid_until_ns) == earlier:
-            return Duplicate(seq, order_id)
+            return Duplicate(remembered.seq, remembered.order_id)
     return "id_reused"

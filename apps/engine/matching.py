@@ -34,7 +34,6 @@ from apps.engine.messages import (
     Triggered,
 )
 from apps.engine.rates import PPM, buy_hold_minor, notional_within_minor
-from apps.engine.risk import hold_fee_ppm
 
 # Why matching of an order ended before it was filled; also the reason in its ``Closed``.
 NO_LIQUIDITY: Final = "no_liquidity"
@@ -172,32 +171,32 @@ class Matcher:
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
         order.place = RESTING
-        order.traded_minor = 0
-        price_ticks = order.price_ticks
-        own.add(order, price_ticks)
+        if order.traded_minor:
+            order.traded_minor = order.charged_minor = 0
+        order_id, price_ticks, lots = order.order_id, order.price_ticks, order.remaining_lots
+        key = price_ticks * own.sign
+        level = own.levels.get(key) or own.open_level(key, price_ticks)
+        level.orders[order_id] = order
+        level.lots += lots
         events.append(
             Rested(
-                order.order_id,
-                order.account.account_id,
-                order.instrument.market_id,
-                order.side,
-                price_ticks,
-                order.remaining_lots,
+                order_id, order.account.account_id, order.instrument.market_id, order.side,
+                price_ticks, lots,
             )
-        )
+        )  # fmt: skip
 
     def _match(  # noqa: C901 - the innermost loop, where a call costs as much as its body
         self, taker: Order, book: Book, opposite: Side, limit_key: int, events: list[AnyEvent]
     ) -> str:
         """Trades with the best orders in turn. Answers "" when filled, else why it stopped."""
-        keys = opposite.keys
+        keys, levels = opposite.keys, opposite.levels
         group = taker.account.trade_group
         cap_minor = self._cap_minor(taker)
         by_quote = taker.terms.quote_minor > 0
         while keys:
             if keys[-1] < limit_key:
                 return BAND
-            level = opposite.levels[keys[-1]]
+            level = levels[keys[-1]]
             maker = next(iter(level.orders.values()))
             if maker.account.trade_group == group:
                 if self._prevent(maker, taker, book, events):
@@ -248,20 +247,20 @@ class Matcher:
         base = lots * instrument.lot_minor
         # A fee is the rounded-up charge on all that the order has traded in this role, less the
         # charge before: many small fills cost no more than one large one.
-        ppm = maker.instrument.maker_fee_ppm
-        before = maker.traded_minor * ppm + 999_999
-        maker_fee = (before + quote * ppm) // PPM - before // PPM
-        maker.traded_minor += quote
-        ppm = taker.instrument.taker_fee_ppm
-        before = taker.traded_minor * ppm + 999_999
-        taker_fee = (before + quote * ppm) // PPM - before // PPM
-        taker.traded_minor += quote
+        traded = maker.traded_minor + quote
+        charged = (traded * maker.instrument.maker_fee_ppm + 999_999) // PPM
+        maker_fee = charged - maker.charged_minor
+        maker.traded_minor, maker.charged_minor = traded, charged
+        traded = taker.traded_minor + quote
+        charged = (traded * taker.instrument.taker_fee_ppm + 999_999) // PPM
+        taker_fee = charged - taker.charged_minor
+        taker.traded_minor, taker.charged_minor = traded, charged
         if taker.side == BUY:
-            taker_used = self._pay(taker, quote + taker_fee, base)
-            maker_used = self._deliver(maker, base, quote - maker_fee)
+            taker_used = self._settle(taker, maker, quote + taker_fee, quote - maker_fee, base)
+            maker_used = base
         else:
-            taker_used = self._deliver(taker, base, quote - taker_fee)
-            maker_used = self._pay(maker, quote + maker_fee, base)
+            maker_used = self._settle(maker, taker, quote + maker_fee, quote - taker_fee, base)
+            taker_used = base
         self.fees[instrument.quote_asset_id].available_minor += maker_fee + taker_fee
         book.last_ticks = price_ticks
         self.traded_lots += lots
@@ -270,61 +269,46 @@ class Matcher:
         self.next_trade_id = trade_id + 1
         events.append(
             Trade(
-                trade_id,
-                instrument.market_id,
-                taker.side,
-                price_ticks,
-                lots,
-                base,
-                quote,
-                maker.order_id,
-                maker.account.account_id,
-                maker_fee,
-                maker_used,
-                maker.remaining_lots,
-                taker.order_id,
-                taker.account.account_id,
-                taker_fee,
-                taker_used,
-                taker.remaining_lots,
+                trade_id, instrument.market_id, taker.side, price_ticks, lots, base, quote,
+                maker.order_id, maker.account.account_id,
+                maker_fee, maker_used, maker.remaining_lots,
+                taker.order_id, taker.account.account_id,
+                taker_fee, taker_used, taker.remaining_lots,
             )
-        )
+        )  # fmt: skip
 
-    def _pay(self, buyer: Order, spent_minor: int, base_minor: int) -> int:
-        """Takes a fill out of a buyer's hold; answers by how much the hold fell.
+    def _settle(
+        self, buyer: Order, seller: Order, spent_minor: int, proceeds_minor: int, base_minor: int
+    ) -> int:
+        """Takes a fill out of both holds; answers by how much the buyer's fell.
 
-        What is left must not exceed the worst case of the lots still to come: the rest of what
-        the fill did not use is available again at once.
+        What the buyer keeps must not exceed the worst case of the lots still to come: what the
+        fill did not use is available again at once. The seller's hold is the quantity itself.
         """
-        left = buyer.hold_minor - spent_minor
+        hold = buyer.hold_minor
+        left = hold - spent_minor
         if left < 0:
             raise InvariantViolation(f"order {buyer.order_id} spends more than it holds")
-        if buyer.remaining_lots:
-            instrument = buyer.instrument
-            worst = buy_hold_minor(
-                buyer.remaining_lots * buyer.price_ticks * instrument.tick_lot_minor,
-                hold_fee_ppm(buyer.terms, instrument),
-            )
+        lots = buyer.remaining_lots
+        if lots:
+            notional = lots * buyer.price_ticks * buyer.instrument.tick_lot_minor
+            worst = buy_hold_minor(notional, buyer.hold_fee_ppm)
             keep = worst if worst < left else left
         else:
             keep = left if buyer.terms.quote_minor else 0
-        used = buyer.hold_minor - keep
+        used = hold - keep
         buyer.hold_minor = keep
         spends = buyer.spends
         spends.held_minor -= used
         spends.available_minor += used - spent_minor
         buyer.gains.available_minor += base_minor
-        return used
-
-    def _deliver(self, seller: Order, base_minor: int, proceeds_minor: int) -> int:
-        """Takes a fill out of a seller's hold, which is the quantity itself."""
         left = seller.hold_minor - base_minor
         if left < 0:
             raise InvariantViolation(f"order {seller.order_id} sells more than it holds")
         seller.hold_minor = left
         seller.spends.held_minor -= base_minor
         seller.gains.available_minor += proceeds_minor
-        return base_minor
+        return used
 
     def _prevent(self, maker: Order, taker: Order, book: Book, events: list[AnyEvent]) -> bool:
         """Keeps one trade group from trading with itself. True when the taker has to end."""

@@ -12,17 +12,19 @@ import msgspec
 
 from apps.engine.balances import Account, Balance, Reserve
 from apps.engine.book import ARMED, RESTING, Book, Order, Side
+from apps.engine.idempotency import Remembered
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
     GTD,
-    AnyCommand,
     Hold,
     Instrument,
     Limits,
     Place,
     Terms,
 )
+from apps.engine.rates import fee_minor
+from apps.engine.risk import hold_fee_ppm
 from apps.engine.state import SECOND_NS, State
 
 SNAPSHOT_FORMAT: Final = 1
@@ -76,10 +78,7 @@ class BookState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EngineState(msgspec.Struct, frozen=True, array_like=True):
-    """``reserves`` are (hold, account, asset, amount).
-
-    ``remembered`` are (time, seq, order id, command), oldest first.
-    """
+    """``reserves`` are (hold, account, asset, amount). ``remembered`` begins with the oldest."""
 
     format: int
     seq: int
@@ -93,7 +92,7 @@ class EngineState(msgspec.Struct, frozen=True, array_like=True):
     books: list[BookState]
     orders: list[OrderState]
     reserves: list[tuple[int, int, int, int]]
-    remembered: list[tuple[int, int, int, AnyCommand]]
+    remembered: list[Remembered]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -146,8 +145,8 @@ def load(state: State, data: bytes) -> None:
     _load_orders(state, found)
     for hold_id, account_id, asset_id, amount in found.reserves:
         state.ledger.reserves[hold_id] = Reserve(hold_id, account_id, asset_id, amount)
-    for at_ns, seq, order_id, command in found.remembered:
-        _load_remembered(state, at_ns, seq, order_id, command)
+    for entry in found.remembered:
+        _load_remembered(state, entry)
 
 
 def _by_id(items: dict[int, T]) -> list[T]:
@@ -209,7 +208,7 @@ def _order(order: Order) -> OrderState:
         order.instrument.maker_fee_ppm,
         order.instrument.taker_fee_ppm,
         _wide(order.traded_minor),
-        order.account.client_ids[order.client_order_id][1],
+        order.account.client_ids[order.client_order_id].seq,
     )
 
 
@@ -255,19 +254,25 @@ def _load_order(state: State, found: OrderState) -> None:
     spends, gains = book.instrument.base_asset_id, book.instrument.quote_asset_id
     if terms.side == BUY:
         spends, gains = gains, spends
+    instrument = _frozen_fees(book.instrument, found)
+    traded_minor = int(found.traded_minor)
     order = Order(
         found.order_id,
         account,
         found.client_order_id,
         terms,
-        _frozen_fees(book.instrument, found),
+        instrument,
+        terms.side,
         found.price_ticks,
+        found.remaining_lots,
         found.hold_minor,
+        hold_fee_ppm(terms, instrument),
         account.balance(spends),
         account.balance(gains),
+        traded_minor,
+        # Only as a maker does an order outlive the command that made it trade.
+        fee_minor(traded_minor, instrument.maker_fee_ppm),
     )
-    order.remaining_lots = found.remaining_lots
-    order.traded_minor = int(found.traded_minor)
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
     if terms.time_in_force == GTD:
@@ -275,7 +280,7 @@ def _load_order(state: State, found: OrderState) -> None:
     if found.entered_seq <= state.forgotten_seq:
         # Its command is forgotten, but while it lives the owner's id stays taken.
         command = Place(b"", 0, account.account_id, order.client_order_id, terms)
-        entry = (0, found.entered_seq, order.order_id, command)
+        entry = Remembered(0, found.entered_seq, order.order_id, command)
         account.client_ids[order.client_order_id] = entry
         state.matcher.aged[order.order_id] = None
 
@@ -297,10 +302,8 @@ def _load_queues(state: State, found: BookState) -> None:
             side.add(order, order.price_ticks)
 
 
-def _load_remembered(
-    state: State, at_ns: int, seq: int, order_id: int, command: AnyCommand
-) -> None:
-    entry = (at_ns, seq, order_id, command)
+def _load_remembered(state: State, entry: Remembered) -> None:
+    command = entry.command
     state.remembered.append(entry)
     state.by_command_id[command.command_id] = entry
     if isinstance(command, Place):

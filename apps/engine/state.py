@@ -23,13 +23,16 @@ class State:
     same by id; ``forgotten_seq`` is the sequence number of the newest command that has left.
     ``timers`` are (due, order id) of good-till-date orders. Order ids rise with the sequence
     number, so this sorts by (due, seq). An order that ended earlier is passed over when it is due.
-    ``wake_ns`` is no later than the first moment at which time alone changes anything.
+    ``due_ns`` is no later than the first moment at which time alone changes anything; the whole
+    ``second`` that ``now_ns`` is in counts as such a thing. ``wake_ns`` is the same, or zero where
+    too many commands are remembered.
     """
 
     __slots__ = (
         "accounts",
         "books",
         "by_command_id",
+        "due_ns",
         "forgotten_seq",
         "ledger",
         "matcher",
@@ -37,6 +40,7 @@ class State:
         "now_ns",
         "remembered",
         "rules_version",
+        "second",
         "seq",
         "timers",
         "venue_state",
@@ -46,6 +50,7 @@ class State:
     def __init__(self) -> None:
         self.seq = 0
         self.now_ns = 0
+        self.second = 0
         self.rules_version = RULES_VERSIONS[0]
         self.venue_state = OPEN
         self.next_order_id = 1
@@ -57,10 +62,11 @@ class State:
         self.by_command_id: dict[bytes, Remembered] = {}
         self.forgotten_seq = 0
         self.timers: list[tuple[int, int]] = []
+        self.due_ns = 0
         self.wake_ns = 0
 
     def remember(self, command: AnyCommand, order_id: int) -> Remembered:
-        entry = (self.now_ns, self.seq, order_id, command)
+        entry = Remembered(self.now_ns, self.seq, order_id, command)
         self.remembered.append(entry)
         self.by_command_id[command.command_id] = entry
         if len(self.remembered) > REMEMBERED_MAX:
@@ -76,6 +82,7 @@ class State:
             heapify(timers)
         due_ns = order.terms.expires_at_ns
         heappush(timers, (due_ns, order.order_id))
+        self.due_ns = min(self.due_ns, due_ns)
         self.wake_ns = min(self.wake_ns, due_ns)
 
     def next_due_ns(self) -> int | None:
@@ -87,7 +94,19 @@ class State:
 
     def wake(self, events: list[AnyEvent]) -> None:
         """Does what is due by now: old commands are forgotten, good-till-date orders end."""
-        self._forget_old()
+        # Under load the memory is full, and every command that comes makes the oldest leave.
+        while len(self.remembered) > REMEMBERED_MAX:
+            self._forget_oldest()
+        if self.now_ns >= self.due_ns:
+            self._pass_time(events)
+        self.wake_ns = self.due_ns
+
+    def _pass_time(self, events: list[AnyEvent]) -> None:
+        self.second = self.now_ns // SECOND_NS
+        remembered = self.remembered
+        horizon_ns = self.now_ns - REMEMBERED_NS
+        while remembered and remembered[0].at_ns <= horizon_ns:
+            self._forget_oldest()
         timers = self.timers
         while timers and timers[0][0] <= self.now_ns:
             order = self.matcher.orders.get(heappop(timers)[1])
@@ -95,23 +114,21 @@ class State:
                 book = self.books[order.terms.market_id]
                 self.matcher.close(order, book, EXPIRED, "gtd", events)
         # A command remembered from now on leaves no sooner than the oldest there is.
-        oldest_ns = self.remembered[0][0] if self.remembered else self.now_ns
-        self.wake_ns = oldest_ns + REMEMBERED_NS
+        oldest_ns = remembered[0].at_ns if remembered else self.now_ns
+        self.due_ns = min(oldest_ns + REMEMBERED_NS, (self.second + 1) * SECOND_NS)
         if timers:
-            self.wake_ns = min(self.wake_ns, timers[0][0])
+            self.due_ns = min(self.due_ns, timers[0][0])
 
-    def _forget_old(self) -> None:
+    def _forget_oldest(self) -> None:
         """A live order keeps its owner's id taken, however old its command is."""
-        remembered = self.remembered
-        horizon_ns = self.now_ns - REMEMBERED_NS
-        while remembered and (remembered[0][0] <= horizon_ns or len(remembered) > REMEMBERED_MAX):
-            _, seq, order_id, command = remembered.popleft()
-            del self.by_command_id[command.command_id]
-            self.forgotten_seq = seq
-            if isinstance(command, Place):
-                if order_id in self.matcher.orders:
-                    self.matcher.aged[order_id] = None
-                else:
-                    del self.accounts[command.account_id].client_ids[command.client_order_id]
-            elif isinstance(command, Hold):
-                del self.ledger.recent_holds[command.hold_id]
+        oldest = self.remembered.popleft()
+        command = oldest.command
+        del self.by_command_id[command.command_id]
+        self.forgotten_seq = oldest.seq
+        if isinstance(command, Place):
+            if oldest.order_id in self.matcher.orders:
+                self.matcher.aged[oldest.order_id] = None
+            else:
+                del self.accounts[command.account_id].client_ids[command.client_order_id]
+        elif isinstance(command, Hold):
+            del self.ledger.recent_holds[command.hold_id]

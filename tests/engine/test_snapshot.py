@@ -174,3 +174,16 @@ def test_sums_beyond_64_bits_are_kept() -> None:
     restored = venue.engine.books[1].reference
     assert book.reference.value > 2**63
     assert (restored.value, restored.lots, venue.engine.state_hash()) == before
+
+
+def test_a_queue_that_is_eaten_from_the_front_stays_short() -> None:
+    venue = Venue()
+    for _ in range(500):
+        venue.sell("ben", 1, 100)
+
+    filled = [trades(venue.buy("anna", 1, 100)) for _ in range(499)]
+
+    level = next(venue.engine.books[1].asks.best_first())
+    assert filled == [[(1, 100)]] * 499
+    assert (len(level.orders), level.lots) == (1, 1)
+    assert level.removed <= 33

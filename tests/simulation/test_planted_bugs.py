@@ -22,18 +22,18 @@ COMMANDS = 400
 BUGS = {
     "maker's fee rounded down": (
         matching,
-        "before = maker.traded_minor * ppm + 999_999",
-        "before = maker.traded_minor * ppm",
+        "(traded * maker.instrument.maker_fee_ppm + 999_999)",
+        "(traded * maker.instrument.maker_fee_ppm)",
     ),
     "taker charged at the maker's rate": (
         matching,
-        "ppm = taker.instrument.taker_fee_ppm",
-        "ppm = taker.instrument.maker_fee_ppm",
+        "(traded * taker.instrument.taker_fee_ppm",
+        "(traded * taker.instrument.maker_fee_ppm",
     ),
     "fees of today, not of entry": (
         matching,
-        "ppm = maker.instrument.maker_fee_ppm",
-        "ppm = instrument.maker_fee_ppm",
+        "(traded * maker.instrument.maker_fee_ppm",
+        "(traded * instrument.maker_fee_ppm",
     ),
     "hold not released at the end": (
         matching,
@@ -142,8 +142,8 @@ BUGS = {
     ),
     "throttle one too generous": (
         risk,
-        "account.placed_orders > account.placed_orders_max",
-        "account.placed_orders - 1 > account.placed_orders_max",
+        "if placed > account.placed_orders_max",
+        "if placed - 1 > account.placed_orders_max",
     ),
     "hold one short": (
         risk,
@@ -157,8 +157,8 @@ BUGS = {
     ),
     "commands forgotten too late": (
         state,
-        "remembered[0][0] <= horizon_ns",
-        "remembered[0][0] <= horizon_ns - REMEMBERED_NS",
+        "remembered[0].at_ns <= horizon_ns",
+        "remembered[0].at_ns <= horizon_ns - REMEMBERED_NS",
     ),
     "good till date lives a little longer": (
         state,
@@ -197,8 +197,8 @@ BUGS = {
     ),
     "frozen fees lost in the snapshot": (
         snapshot,
-        "_frozen_fees(book.instrument, found),",
-        "book.instrument,",
+        "_frozen_fees(book.instrument, found)\n",
+        "book.instrument\n",
     ),
 }
 
