@@ -242,14 +242,23 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "line": {
+            "()": "apps.core.logs.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"plain": {"()": "apps.core.logs.Plain"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "refused": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["plain"]},
+    },
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         # Otherwise Django adds handlers of its own, and each line comes twice.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # Hostile requests: a line each, in the log and not as a traceback on the terminal.
+        "django.security": {"handlers": ["refused"], "propagate": False},
         # What a visitor asks wrongly is no trouble of ours.
         "django.request": {"level": "ERROR"},
         # One line per task and per tick of the clock says nothing.

@@ -80,6 +80,9 @@ ELSEWHERE: Final = {
     "60 100 sockets": "realtime/test_identity.py::test_one_socket_too_many_of_a_person_is_closed",
     "60 no subscribe": "realtime/test_conversation.py::"
     "test_a_person_who_asks_for_nothing_is_closed_too",
+    "61 linked group": "engine/test_money.py::test_a_new_trade_group_counts_for_live_orders_too",
+    "51 one line": "core/test_logs.py::test_text_from_outside_makes_no_line_of_its_own",
+    "52 one line": "core/test_logs.py::test_a_hostile_request_is_one_line",
     "62 price": "api/test_hostile_orders.py::test_a_price_outside_the_band",
     "62 value": "api/test_hostile_orders.py::test_what_the_venue_forbids",
     "62 open": "api/test_hostile_orders.py::test_more_open_orders_than_an_account_may_have",
