@@ -75,7 +75,7 @@ def test_a_broken_body_is_refused(anybody: APIClient, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/none", "/api/v1/", "/api/", "/api/v2/markets", "/api/v1/markets/", "/api/v1/%00"],
+    ["/api/v1/none", "/api/v1/", "/api/", "/api/v2/markets", "/api/v1/none/", "/api/v1/%00"],
 )
 def test_an_unknown_address_of_the_api_is_a_problem_too(anybody: APIClient, path: str) -> None:
     assert code_of(anybody.get(path)) == (404, "not_found")

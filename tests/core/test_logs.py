@@ -19,8 +19,7 @@ def written(settings: Any) -> Any:
         handler
         for name in ("", "django.security")
         for handler in logging.getLogger(name).handlers
-        if isinstance(handler, logging.StreamHandler)
-        and type(handler.formatter).__name__ == "Line"
+        if isinstance(handler, logging.StreamHandler) and type(handler.formatter).__name__ == "Line"
     ]
     assert len(handlers) == 2
     before = [handler.setStream(stream) for handler in handlers]
