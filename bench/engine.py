@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -48,11 +48,12 @@ def run(scale: float = 1.0) -> Iterator[Result]:
         value = latency_ns[int(len(latency_ns) * share)] / 1000
         bar = 50.0 if share == 0.99 else None
         yield Result("engine", f"one command, p{share * 100:g}", value, "µs", bar, "lower")
-    yield Result("engine", "matching alone", _apply_only(opening, packed), "commands/s")
-    for peer in installed():
-        speed, same = _peer(peer, flow.operations, fills)
-        yield Result("engine", f"{peer.name}: matching alone", speed, "commands/s")
-        yield Result("engine", f"{peer.name}: same fills as ours", float(same), "bool", 1)
+    alone = _apply_only(opening, packed)
+    yield Result("engine", "matching, balances, holds, fees, ids", alone, "commands/s")
+    for new_peer in installed():
+        name, speed, same = _peer(new_peer, flow.operations, fills)
+        yield Result("engine", f"{name}: matching alone", speed, "commands/s")
+        yield Result("engine", f"{name}: same fills as ours", float(same), "bool", 1)
 
 
 def _started(opening: list[AnyCommand]) -> Engine:
@@ -118,26 +119,38 @@ def _latency(opening: list[AnyCommand], single: list[bytes]) -> list[int]:
 
 
 def _apply_only(opening: list[AnyCommand], packed: list[bytes]) -> float:
-    """Without decoding and encoding: what may be compared with a library called in process."""
-    engine = _started(opening)
-    commands = [command for batch in packed for command in _many.decode(batch)]
-    at_ns = now_ns(engine.seq)
-    start = time.process_time()
-    for command in commands:
-        at_ns += STEP_NS
-        engine.apply(command, at_ns)
-    taken = time.process_time() - start
-    gc.unfreeze()
-    return len(commands) / taken
+    """Without decoding and encoding: what may be compared with a library called in process.
+
+    It still includes what no peer does: balances, holds, fees, limits, ids that are remembered.
+    """
+    best = 0.0
+    for _ in range(ROUNDS):
+        engine = _started(opening)
+        commands = [command for batch in packed for command in _many.decode(batch)]
+        at_ns = now_ns(engine.seq)
+        start = time.process_time()
+        for command in commands:
+            at_ns += STEP_NS
+            engine.apply(command, at_ns)
+        best = max(best, len(commands) / (time.process_time() - start))
+        gc.unfreeze()
+    return best
 
 
-def _peer(peer: Peer, operations: list[Operation], fills: list[Fill]) -> tuple[float, bool]:
-    start = time.process_time()
-    for operation in operations:
-        if operation.kind == "cancel":
-            peer.cancel(operation.key)
-        else:
-            is_buy = operation.side == BUY
-            peer.add(operation.key, is_buy, operation.price_ticks, operation.quantity_lots)
-    taken = time.process_time() - start
-    return len(operations) / taken, peer.fills == fills
+def _peer(
+    new_peer: Callable[[], Peer], operations: list[Operation], fills: list[Fill]
+) -> tuple[str, float, bool]:
+    """A peer's name, its best round, and whether its fills were ours in every round."""
+    best, same = 0.0, True
+    for _ in range(ROUNDS):
+        peer = new_peer()
+        start = time.process_time()
+        for operation in operations:
+            if operation.kind == "cancel":
+                peer.cancel(operation.key)
+            else:
+                is_buy = operation.side == BUY
+                peer.add(operation.key, is_buy, operation.price_ticks, operation.quantity_lots)
+        best = max(best, len(operations) / (time.process_time() - start))
+        same = same and peer.fills == fills
+    return peer.name, best, same

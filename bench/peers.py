@@ -102,11 +102,12 @@ def _liquibook_listener(module: Any, fills: list[Fill]) -> Any:
     return Listener()
 
 
-def installed() -> Iterator[Peer]:
+def installed() -> Iterator[type[OrderlyChaos | LightMatchingEngine | Liquibook]]:
+    """The peers that are here; each round of a bench makes its own."""
     for package, peer in (
         ("liquibook", Liquibook),
         ("orderly_chaos", OrderlyChaos),
         ("lightmatchingengine", LightMatchingEngine),
     ):
         if importlib.util.find_spec(package) is not None:
-            yield peer()
+            yield peer

@@ -192,7 +192,8 @@ class Book:
     """One market: its terms, both sides, waiting stops, last trade, reference price and band.
 
     ``reference_ticks`` and the band around it are fixed per command: ``fix_band`` is called before
-    they are used, ``loosen_band`` when what they rest on has changed.
+    they are used, ``loosen_band`` when what they rest on has changed. ``purses`` are the balances
+    of base and quote of each account that has been here.
     """
 
     __slots__ = (
@@ -206,6 +207,7 @@ class Book:
         "lots_max",
         "lower_ticks",
         "notional_max_minor",
+        "purses",
         "reference",
         "reference_ticks",
         "sell_stops",
@@ -213,7 +215,9 @@ class Book:
     )
 
     def __init__(self, instrument: Instrument) -> None:
+        self.reference_ticks: int = 0
         self.set_instrument(instrument)
+        self.purses: dict[int, tuple[Balance, Balance]] = {}
         self.bids = Side(1)
         self.asks = Side(-1)
         # A buy stop waits for a rise: the lowest triggers first. A sell stop the other way round.
@@ -221,14 +225,22 @@ class Book:
         self.sell_stops = Side(1)
         self.last_ticks = 0
         self.reference = Reference()
-        self.reference_ticks = 0
         self.lower_ticks = 0
         self.upper_ticks = AMOUNT_MAX
 
+    def open_purse(self, account: Account) -> tuple[Balance, Balance]:
+        instrument = self.instrument
+        purse = self.purses[account.account_id] = (
+            account.balance(instrument.base_asset_id),
+            account.balance(instrument.quote_asset_id),
+        )
+        return purse
+
     def fix_band(self, second: int) -> None:
         self.band_second = second
-        reference = self.reference_ticks = self.reference.ticks(second)
-        if reference:
+        reference = self.reference.ticks(second)
+        if reference != self.reference_ticks:
+            self.reference_ticks = reference
             self.lower_ticks = lower_band_ticks(reference, self.instrument.band_bps)
             self.upper_ticks = upper_band_ticks(reference, self.instrument.band_bps)
 
@@ -243,6 +255,8 @@ class Book:
             self.lots_max = min(self.lots_max, instrument.max_quantity_lots)
         self.notional_max_minor = instrument.max_notional_minor or AMOUNT_MAX
         self.fee_ppm_max = max(instrument.maker_fee_ppm, instrument.taker_fee_ppm)
+        # The band may have another width, so it is drawn anew around the reference there is.
+        self.reference_ticks = 0
         self.band_second = -1
 
     def side(self, side: int) -> Side:

@@ -94,21 +94,19 @@ def _admit(  # noqa: C901 - every order takes this way, and a call costs as much
         reason = position_refusal(account, terms, book, state.matcher.orders)
         if reason:
             return reason
-    side = terms.side
+    side, account_id = terms.side, account.account_id
     if side == BUY:
-        spends_id, gains_id = instrument.quote_asset_id, instrument.base_asset_id
+        gains, spends = book.purses.get(account_id) or book.open_purse(account)
+        spends_id = instrument.quote_asset_id
     else:
-        spends_id, gains_id = instrument.base_asset_id, instrument.quote_asset_id
-    spends = account.balances.get(spends_id)
-    if spends is None:
-        return "insufficient_balance"
+        spends, gains = book.purses.get(account_id) or book.open_purse(account)
+        spends_id = instrument.base_asset_id
     hold = hold or order_hold_minor(terms, book, worst, spends.available_minor)
     left = spends.available_minor - hold
     if left < 0 or not hold:
         return "insufficient_balance"
     spends.available_minor = left
     spends.held_minor += hold
-    gains = account.balances.get(gains_id) or account.balance(gains_id)
     fee_ppm = book.fee_ppm_max if plain else hold_fee_ppm(terms, instrument)
     order_id = state.next_order_id
     state.next_order_id = order_id + 1
@@ -120,7 +118,7 @@ def _admit(  # noqa: C901 - every order takes this way, and a call costs as much
     account.client_ids[client_order_id] = state.remember(command, order_id)
     events.append(
         Accepted(
-            order_id, account.account_id, client_order_id, terms, spends_id, hold,
+            order_id, account_id, client_order_id, terms, spends_id, hold,
             instrument.maker_fee_ppm, instrument.taker_fee_ppm,
         )
     )  # fmt: skip
