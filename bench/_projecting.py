@@ -12,11 +12,14 @@ from typing import Any
 
 import django
 
+from bench.flow import ACCOUNTS, FIRST_ACCOUNT_ID, START_NS
+
 
 def main() -> dict[str, Any]:
     django.setup()
     from apps.matching import projections, projector
 
+    _make_ready()
     tables = [table for each in projections.registered() for table in each.tables]
     running = projector.Projector(threading.Event())
     with closing(projector.connect()) as connection:
@@ -42,6 +45,25 @@ def main() -> dict[str, Any]:
         "longest": longest,
         "rows": {table: after[table] - before[table] for table in tables},
     }
+
+
+def _make_ready() -> None:
+    """Make what is there in life before an order comes: the month's tables, and the accounts."""
+    from apps.core import clock, partitions
+    from apps.wallets.models import TradingAccount
+
+    at = clock.from_ns(START_NS)
+    partitions.ensure_registered(at)
+    TradingAccount.objects.bulk_create(
+        TradingAccount(
+            id=FIRST_ACCOUNT_ID + number,
+            kind=TradingAccount.Kind.HOUSE,
+            name="",
+            trade_group=0,
+            created_at=at,
+        )
+        for number in range(ACCOUNTS)
+    )
 
 
 def _rows(connection: Any, tables: list[str]) -> dict[str, int]:
