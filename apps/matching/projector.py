@@ -48,6 +48,8 @@ SWITCH_SECONDS: Final = 0.0003
 # see it grow.
 ROWS_READ: Final = 200
 COMMANDS_PER_TRANSACTION: Final = 20_000
+# The first of them is prepared while the database has nothing to do, so it is small.
+COMMANDS_AT_FIRST: Final = 5_000
 
 
 class OffsetMoved(Exception):
@@ -217,31 +219,34 @@ class Projector:
         return True
 
     def _next_prepared(self, connection: Connection) -> _Prepared | None:
-        if self._preparing is not None:
-            prepared = self._preparing.result()
-            self._preparing = None
-        else:
-            if not self._ahead:
-                self._read_ahead(_binary_cursor(connection))
-            rows = self._next_rows()
-            if not rows:
-                return None
-            prepared = _prepare(rows)
-        if not self._ahead and len(prepared.batch.entries) >= COMMANDS_PER_TRANSACTION // 2:
-            # More is sure to follow: have it read, so that it can be prepared.
+        if not self._fills_a_transaction():
             self._read_ahead(_binary_cursor(connection))
+        if self._preparing is None:
+            rows = self._next_rows(COMMANDS_AT_FIRST)
+            return _prepare(rows) if rows else None
+        prepared = self._preparing.result()
+        self._preparing = None
         return prepared
 
+    def _fills_a_transaction(self) -> bool:
+        """Whether enough has been read, so that the next to be prepared is no smaller than it may.
+
+        A small one would be written before the one behind it is prepared, and the database wait.
+        """
+        if not self._ahead:
+            return False
+        return self._ahead[-1].last_seq - self._ahead[0].first_seq >= COMMANDS_PER_TRANSACTION
+
     def _prepare_ahead(self) -> None:
-        rows = self._next_rows()
+        rows = self._next_rows(COMMANDS_PER_TRANSACTION)
         if rows:
             self._preparing = self._thread.submit(_prepare, rows)
 
-    def _next_rows(self) -> list[Row]:
+    def _next_rows(self, commands_max: int) -> list[Row]:
         rows: list[Row] = []
         while self._ahead:
             first_seq = rows[0].first_seq if rows else self._ahead[0].first_seq
-            if rows and self._ahead[0].last_seq - first_seq >= COMMANDS_PER_TRANSACTION:
+            if rows and self._ahead[0].last_seq - first_seq >= commands_max:
                 break
             rows.append(self._ahead.popleft())
         return rows

@@ -50,6 +50,12 @@ def project_all(link: servers.Connection) -> Projector:
     return made
 
 
+def hold_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a transaction hold one row of the journal, and no more."""
+    monkeypatch.setattr(projector, "COMMANDS_AT_FIRST", 1)
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+
+
 def test_rows_are_projected_together_when_behind(
     tape: TapeProjection, link: servers.Connection, valkey: redis.Redis
 ) -> None:
@@ -66,18 +72,19 @@ def test_rows_are_projected_together_when_behind(
 def test_a_transaction_holds_only_so_much(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 8)
+    monkeypatch.setattr(projector, "COMMANDS_AT_FIRST", 7)
+    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 2)
 
     project_all(link)
 
-    assert tape.told == [(1, 8), (9, 10)]
+    assert tape.told == [(1, 7), (8, 9), (10, 10)]
     assert tape_rows() == EVENTS
 
 
 def test_the_next_batch_is_prepared_while_one_is_written(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    hold_one_row(monkeypatch)
     steps: list[tuple[str, int, bool]] = []
     main_thread = threading.current_thread()
 
@@ -108,7 +115,7 @@ def test_the_next_batch_is_prepared_while_one_is_written(
 def test_what_was_prepared_in_vain_is_prepared_again(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    hold_one_row(monkeypatch)
     made = Projector(threading.Event())
     made.find_place(link)
     assert made.step(link)
@@ -128,7 +135,7 @@ def test_what_was_prepared_in_vain_is_prepared_again(
 def test_a_batch_that_cannot_be_prepared_stops_after_the_one_before(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    hold_one_row(monkeypatch)
 
     def prepare(batch: Batch) -> projections.Write:
         if batch.last_seq == 8:
@@ -186,7 +193,7 @@ def test_a_projector_killed_before_its_commit_has_done_nothing(
 def test_a_projector_killed_after_its_commit_goes_on_behind_it(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 8)
+    monkeypatch.setattr(projector, "COMMANDS_AT_FIRST", 8)
     first = Projector(threading.Event())
     first.find_place(link)
     first.step(link)
@@ -372,7 +379,7 @@ def test_writing_again_that_is_stopped_changes_nothing(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project_all(link)
-    monkeypatch.setattr(projector, "COMMANDS_PER_TRANSACTION", 1)
+    hold_one_row(monkeypatch)
     stop = threading.Event()
     stopped = Projector(stop)
     tape.version = 2
