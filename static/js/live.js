@@ -10,7 +10,7 @@
  *     error(error) {},                          // refused: error.code ("forbidden", "unknown_topic")
  *   });
  *   await call("order.cancel", { id: "42" });   // resolves with the result; rejects with LiveError
- *   onState((state) => {});                     // "connecting" | "live" | "stale" | "offline"
+ *   onState((state) => {});                     // "connecting" | "live" | "stale" | "offline" | "idle"
  *   onSignedOut(() => {});                      // the server ended the session
  *
  * Every handler is optional. It owns reconnecting (with back-off and jitter), resuming by sequence
@@ -229,8 +229,12 @@ function lose(code) {
     );
   }
   if (wasGreeted) for (const entry of topics.values()) tell(entry, "stale");
+  if (code === CLOSE_IDLE && !topics.size) {
+    // The server closes what asks for nothing; this page needs no connection until it does.
+    setState("idle");
+    return;
+  }
   setState(navigator.onLine === false ? "offline" : "connecting");
-  if (code === CLOSE_IDLE && !topics.size) return;
   if (code === CLOSE_SIGNED_OUT) for (const listener of signedOutListeners) listener();
   const ceiling = Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** failures++);
   const floor = code === CLOSE_LIMITED ? BACK_OFF_LIMITED_MS : 0;

@@ -138,3 +138,16 @@ def test_a_restarted_server_is_found_again(page: Page, web: WebServer, tickers: 
     wait_for(page, "numbers.length === 2 && states.at(-1) === 'live'")
     assert page.evaluate("heard.includes('stale')")
     assert page.evaluate("states").count("live") == 2
+
+
+def test_a_page_that_follows_nothing_says_that_nothing_is_live(
+    browser_page: Page, web: WebServer
+) -> None:
+    browser_page.goto(f"http://127.0.0.1:{web.port}/no-such-page")
+    light = browser_page.locator(".light")
+
+    browser_page.locator(".light[data-state=live]").wait_for(state="attached")
+    browser_page.locator(".light[data-state=idle]").wait_for(state="attached", timeout=15_000)
+
+    assert light.get_attribute("title") == "Nothing on this page is live"
+    browser_page.goto("about:blank")

@@ -33,6 +33,11 @@ export default function connection(light) {
       show("live", "Live");
       return;
     }
+    if (state === "idle") {
+      lostAt = null;
+      show("idle", "Nothing on this page is live");
+      return;
+    }
     lostAt ??= new Date();
     if (state !== "connecting" || Date.now() - lostAt >= GRACE_MS) {
       showStale();
