@@ -23,6 +23,10 @@ from apps.engine.messages import (
 
 ASSET_ID_MAX: Final = 2**31 - 1
 
+# Of an account that has not placed an order yet.
+NO_SECOND: Final = -1
+NO_TERMS: Final = Terms(0, 0, 0, 0)
+
 
 class InvariantViolation(Exception):
     """The engine contradicts itself. Nothing may be decided any more: the process must stop."""
@@ -56,7 +60,8 @@ class Account:
     ``open_orders`` maps the ids of live orders to their market; ``client_ids`` maps the owner's
     own order ids to the command that used them. ``placed_orders`` and ``repeated_orders`` count
     within ``throttle_second``, ``last_terms`` is what the last of them asked for. ``*_max`` are
-    the limits, with a number that is never reached for none.
+    the limits, with a number that is never reached for none. ``plain_orders_max`` is zero unless
+    the state is normal: then no order passes unseen, and the long way knows what the state allows.
     """
 
     __slots__ = (
@@ -69,6 +74,7 @@ class Account:
         "open_orders_max",
         "placed_orders",
         "placed_orders_max",
+        "plain_orders_max",
         "repeated_orders",
         "repeated_orders_max",
         "state",
@@ -79,19 +85,21 @@ class Account:
     def __init__(self, account_id: int, trade_group: int, limits: Limits, state: int) -> None:
         self.account_id = account_id
         self.trade_group = trade_group
-        self.state = state
-        self.set_limits(limits)
+        self.admit(state, limits)
         self.balances: dict[int, Balance] = {}
         self.open_orders: dict[int, int] = {}
         self.client_ids: dict[str, Remembered] = {}
-        self.throttle_second = 0
+        self.throttle_second = NO_SECOND
         self.placed_orders = 0
         self.repeated_orders = 0
-        self.last_terms: Terms | None = None
+        self.last_terms = NO_TERMS
 
-    def set_limits(self, limits: Limits) -> None:
+    def admit(self, state: int, limits: Limits) -> None:
+        """What the owner may do from now on."""
+        self.state = state
         self.limits = limits
         self.open_orders_max = limits.max_open_orders or AMOUNT_MAX
+        self.plain_orders_max = self.open_orders_max if state == NORMAL else 0
         self.placed_orders_max = limits.orders_per_second or AMOUNT_MAX
         self.repeated_orders_max = limits.repeated_orders_per_second or AMOUNT_MAX
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from apps.engine.balances import Account, Balance
-from apps.engine.messages import AMOUNT_MAX, BUY, Instrument, Terms
+from apps.engine.messages import AMOUNT_MAX, BUY, OPEN, Instrument, Terms
 from apps.engine.rates import lower_band_ticks, upper_band_ticks
 
 WINDOW_SECONDS: Final = 300
@@ -56,22 +56,29 @@ class Order(msgspec.Struct, eq=False, gc=False):
 class Level:
     """Orders at one price, first come first. A dict keeps their order and drops any at once."""
 
-    __slots__ = ("lots", "orders", "price_ticks", "removed")
+    __slots__ = ("holes", "orders", "price_ticks", "room")
 
     def __init__(self, price_ticks: int) -> None:
         self.price_ticks = price_ticks
-        self.lots = 0
-        self.removed = 0
+        self.holes = 0
+        self.room = HOLES_MAX
         self.orders: dict[int, Order] = {}
+
+    @property
+    def lots(self) -> int:
+        return sum(order.remaining_lots for order in self.orders.values())
 
     def close_holes(self) -> None:
         """A dict keeps a hole for what was deleted, and finding its first entry walks over them.
 
-        A copy has none. It is made seldom enough to cost nothing on average.
+        A copy has none. It is made seldom enough to cost nothing on average, and whether it is due
+        is asked only once in so many removals, which ``room`` counts down.
         """
-        if self.removed > 2 * len(self.orders):
+        self.room = HOLES_MAX
+        self.holes += HOLES_MAX
+        if self.holes > 2 * len(self.orders):
             self.orders = dict(self.orders.items())
-            self.removed = 0
+            self.holes = 0
 
 
 class Side:
@@ -91,7 +98,10 @@ class Side:
         key = ticks * self.sign
         level = self.levels.get(key) or self.open_level(key, ticks)
         level.orders[order.order_id] = order
-        level.lots += order.remaining_lots
+
+    def rest(self, order: Order) -> None:
+        order.place = RESTING
+        self.add(order, order.price_ticks)
 
     def open_level(self, key: int, ticks: int) -> Level:
         level = self.levels[key] = Level(ticks)
@@ -102,7 +112,7 @@ class Side:
             insort(keys, key)
         return level
 
-    def remove(self, order: Order, ticks: int) -> None:
+    def remove(self, order_id: int, ticks: int) -> None:
         key = ticks * self.sign
         level = self.levels[key]
         orders = level.orders
@@ -114,21 +124,9 @@ class Side:
             else:
                 del keys[bisect_left(keys, key)]
         else:
-            level.lots -= order.remaining_lots
-            del orders[order.order_id]
-            level.removed += 1
-            if level.removed > HOLES_MAX:
-                level.close_holes()
-
-    def take_first(self, level: Level, order_id: int) -> None:
-        """Removes the first order of the best level, which has no lots left."""
-        orders = level.orders
-        if len(orders) == 1:
-            del self.levels[self.keys.pop()]
-        else:
             del orders[order_id]
-            level.removed += 1
-            if level.removed > HOLES_MAX:
+            level.room -= 1
+            if not level.room:
                 level.close_holes()
 
     def best_ticks(self) -> int:
@@ -193,7 +191,9 @@ class Book:
 
     ``reference_ticks`` and the band around it are fixed per command: ``fix_band`` is called before
     they are used, ``loosen_band`` when what they rest on has changed. ``purses`` are the balances
-    of base and quote of each account that has been here.
+    of base and quote of each account that has been here. ``plain_lots_max`` is the largest quantity
+    of an order to which nothing can object: zero while venue or market take no orders, or where
+    positions are limited. ``notional_min_minor`` is at least one.
     """
 
     __slots__ = (
@@ -207,6 +207,8 @@ class Book:
         "lots_max",
         "lower_ticks",
         "notional_max_minor",
+        "notional_min_minor",
+        "plain_lots_max",
         "purses",
         "reference",
         "reference_ticks",
@@ -214,9 +216,9 @@ class Book:
         "upper_ticks",
     )
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, venue_state: int) -> None:
         self.reference_ticks: int = 0
-        self.set_instrument(instrument)
+        self.set_instrument(instrument, venue_state)
         self.purses: dict[int, tuple[Balance, Balance]] = {}
         self.bids = Side(1)
         self.asks = Side(-1)
@@ -247,17 +249,24 @@ class Book:
     def loosen_band(self) -> None:
         self.band_second = -1
 
-    def set_instrument(self, instrument: Instrument) -> None:
+    def set_instrument(self, instrument: Instrument, venue_state: int) -> None:
         """Fees, limits, band or state may change; zero for a maximum means the largest amount."""
         self.instrument = instrument
         self.lots_max = AMOUNT_MAX // instrument.lot_minor
         if instrument.max_quantity_lots:
             self.lots_max = min(self.lots_max, instrument.max_quantity_lots)
         self.notional_max_minor = instrument.max_notional_minor or AMOUNT_MAX
+        self.notional_min_minor = max(1, instrument.min_notional_minor)
         self.fee_ppm_max = max(instrument.maker_fee_ppm, instrument.taker_fee_ppm)
         # The band may have another width, so it is drawn anew around the reference there is.
         self.reference_ticks = 0
         self.band_second = -1
+        self.set_venue(venue_state)
+
+    def set_venue(self, venue_state: int) -> None:
+        instrument = self.instrument
+        takes_any = venue_state == instrument.state == OPEN and not instrument.max_position_lots
+        self.plain_lots_max = self.lots_max if takes_any else 0
 
     def side(self, side: int) -> Side:
         return self.bids if side == BUY else self.asks

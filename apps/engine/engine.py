@@ -12,11 +12,12 @@ from typing import Any, Final, get_args
 
 from apps.engine import snapshot
 from apps.engine.book import RESTING, Side
-from apps.engine.control import control, quarantine
+from apps.engine.control import cancel, control, quarantine
 from apps.engine.entry import place
 from apps.engine.messages import (
     AnyCommand,
     AnyEvent,
+    Cancel,
     Instrument,
     Malformed,
     Place,
@@ -110,6 +111,7 @@ def _pass_over(state: State, command: AnyCommand, events: list[AnyEvent]) -> Non
 _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], None]]] = {
     **dict.fromkeys(get_args(AnyCommand), control),
     Place: place,
+    Cancel: cancel,
     Tick: _pass_over,
     Malformed: _pass_over,
     Quarantined: quarantine,

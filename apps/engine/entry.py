@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from apps.engine.balances import Account
-from apps.engine.book import Order
+from apps.engine.book import RESTING, Order
 from apps.engine.idempotency import repeat_answer
-from apps.engine.messages import BUY, GTD, Accepted, AnyEvent, Duplicate, Place, Rejected
+from apps.engine.messages import BUY, GTD, Accepted, AnyEvent, Duplicate, Place, Rejected, Rested
 from apps.engine.risk import (
     CLIENT_ORDER_ID_MAX,
     COMMAND_ID_BYTES,
@@ -20,7 +20,6 @@ from apps.engine.risk import (
     order_refusal,
     plain_hold_minor,
     position_refusal,
-    throttle_refusal,
     worst_price_ticks,
 )
 from apps.engine.state import SECOND_NS, State
@@ -31,23 +30,54 @@ ORDER_VALID_NS: Final = 10 * SECOND_NS + CLOCK_SKEW_NS
 
 
 def place(state: State, command: Place, events: list[AnyEvent]) -> None:
+    """Who sends it, whether it is new, whether there were too many; then what it asks for.
+
+    Orders are counted within the second. Refused ones count too: this is all they leave behind.
+    """
     account = state.accounts.get(command.account_id)
-    answer: Duplicate | str
+    client_order_id = command.client_order_id
     if not 0 <= command.valid_until_ns - state.now_ns <= ORDER_VALID_NS:
-        answer = "expired_command"
-    elif command.command_id in state.by_command_id:
+        return _refuse(command, "expired_command", events)
+    if command.command_id in state.by_command_id:
         answer = repeat_answer(command, state.by_command_id[command.command_id])
-    elif account is None:
-        answer = "unknown_account"
-    elif command.client_order_id in account.client_ids:
-        answer = _client_id_answer(command, account)
+        return _refuse(command, answer, events)
+    if account is None:
+        return _refuse(command, "unknown_account", events)
+    if client_order_id in account.client_ids:
+        return _refuse(command, _client_id_answer(command, account), events)
+    if (
+        len(command.command_id) != COMMAND_ID_BYTES
+        or not client_order_id
+        or len(client_order_id) > CLIENT_ORDER_ID_MAX
+        or not client_order_id.isascii()
+        or not client_order_id.isprintable()
+    ):
+        return _refuse(command, id_refusal(command), events)
+    terms, second = command.terms, state.second
+    if account.throttle_second != second:
+        account.throttle_second = second
+        account.placed_orders = account.repeated_orders = 1
+        account.last_terms = terms
+        return _admit(state, command, account, events)
+    placed = account.placed_orders = account.placed_orders + 1
+    # The price is compared first, because it tells most orders apart, and that cheaply.
+    if terms.price_ticks == account.last_terms.price_ticks and terms == account.last_terms:
+        repeated = account.repeated_orders = account.repeated_orders + 1
     else:
-        answer = _admit(state, command, account, events)
-    if answer:
-        if isinstance(answer, str):
-            events.append(Rejected(answer, command.account_id, command.client_order_id))
-        else:
-            events.append(answer)
+        repeated = account.repeated_orders = 1
+        account.last_terms = terms
+    if placed > account.placed_orders_max:
+        return _refuse(command, "rate_limit", events)
+    if repeated > account.repeated_orders_max:
+        return _refuse(command, "repeated_order", events)
+    return _admit(state, command, account, events)
+
+
+def _refuse(command: Place, answer: Duplicate | str, events: list[AnyEvent]) -> None:
+    if isinstance(answer, str):
+        events.append(Rejected(answer, command.account_id, command.client_order_id))
+    else:
+        events.append(answer)
 
 
 def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
@@ -58,61 +88,54 @@ def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
     return "id_reused"
 
 
-def _admit(  # noqa: C901 - every order takes this way, and a call costs as much as a few checks
-    state: State, command: Place, account: Account, events: list[AnyEvent]
-) -> str:
-    """All checks in their order, the first that refuses is told; then the hold, and in."""
-    terms = command.terms
-    second = state.second
-    client_order_id = command.client_order_id
-    if (
-        len(command.command_id) != COMMAND_ID_BYTES
-        or not 0 < len(client_order_id) <= CLIENT_ORDER_ID_MAX
-        or not client_order_id.isascii()
-        or not client_order_id.isprintable()
-    ):
-        return id_refusal(command)
-    reason = throttle_refusal(account, terms, second)
-    if reason:
-        return reason
+def _admit(state: State, command: Place, account: Account, events: list[AnyEvent]) -> None:
+    """All checks in their order, the first that refuses is told; then the hold, and in.
+
+    Most orders are plain and meet nobody. So the way of these is written out down to their rest in
+    the book; what other kinds need besides is asked only of them.
+    """
+    terms, second = command.terms, state.second
     market_id = terms.market_id
     book = state.books.get(market_id)
     if book is None:
-        return "unknown_market"
+        return _refuse(command, "unknown_market", events)
     if book.band_second != second:
         book.fix_band(second)
-    worst = terms.price_ticks
-    hold = plain_hold_minor(account, terms, book, state.venue_state)
-    plain = hold > 0
-    if not plain:
-        reason = order_refusal(account, terms, book, state.venue_state, state.now_ns)
-        if reason:
-            return reason
-        worst = worst_price_ticks(terms, book)
     instrument = book.instrument
-    if instrument.max_position_lots:
-        reason = position_refusal(account, terms, book, state.matcher.orders)
+    worst = terms.price_ticks
+    fee_ppm = book.fee_ppm_max
+    hold = plain = plain_hold_minor(account, terms, book)
+    if not plain:
+        reason = order_refusal(
+            account, terms, book, state.venue_state, state.now_ns
+        ) or position_refusal(account, terms, book, state.matcher.orders)
         if reason:
-            return reason
-    side, account_id = terms.side, account.account_id
+            return _refuse(command, reason, events)
+        worst = worst_price_ticks(terms, book)
+        fee_ppm = hold_fee_ppm(terms, instrument)
+    side, account_id, client_order_id = terms.side, account.account_id, command.client_order_id
+    purse = book.purses.get(account_id) or book.open_purse(account)
     if side == BUY:
-        gains, spends = book.purses.get(account_id) or book.open_purse(account)
+        gains, spends = purse
         spends_id = instrument.quote_asset_id
+        own, opposite, key = book.bids, book.asks, worst
     else:
-        spends, gains = book.purses.get(account_id) or book.open_purse(account)
+        spends, gains = purse
         spends_id = instrument.base_asset_id
-    hold = hold or order_hold_minor(terms, book, worst, spends.available_minor)
+        own, opposite, key = book.asks, book.bids, -worst
+    if not plain:
+        hold = order_hold_minor(terms, book, worst, spends.available_minor)
     left = spends.available_minor - hold
-    if left < 0 or not hold:
-        return "insufficient_balance"
+    if left < 0:
+        return _refuse(command, "insufficient_balance", events)
     spends.available_minor = left
     spends.held_minor += hold
-    fee_ppm = book.fee_ppm_max if plain else hold_fee_ppm(terms, instrument)
     order_id = state.next_order_id
     state.next_order_id = order_id + 1
+    lots = terms.quantity_lots
     order = Order(
         order_id, account, client_order_id, terms, instrument,
-        side, worst, terms.quantity_lots, hold, fee_ppm, spends, gains,
+        side, worst, lots, hold, fee_ppm, spends, gains,
     )  # fmt: skip
     account.open_orders[order_id] = market_id
     account.client_ids[client_order_id] = state.remember(command, order_id)
@@ -122,7 +145,14 @@ def _admit(  # noqa: C901 - every order takes this way, and a call costs as much
             instrument.maker_fee_ppm, instrument.taker_fee_ppm,
         )
     )  # fmt: skip
-    state.matcher.enter(order, book, second, plain, events)
-    if not plain and terms.time_in_force == GTD and order_id in state.matcher.orders:
-        state.add_timer(order)
-    return ""
+    state.matcher.orders[order_id] = order
+    if plain and not (opposite.keys and opposite.keys[-1] >= -key):
+        order.place = RESTING
+        level = own.levels.get(key) or own.open_level(key, worst)
+        level.orders[order_id] = order
+        events.append(Rested(order_id, account_id, market_id, side, worst, lots))
+    else:
+        state.matcher.enter(order, book, own, opposite, second, events)
+        if terms.time_in_force == GTD and order_id in state.matcher.orders:
+            state.add_timer(order)
+    return None

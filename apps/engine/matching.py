@@ -10,7 +10,7 @@ from heapq import heapify, heappop
 from typing import Final
 
 from apps.engine.balances import Balance, InvariantViolation, Ledger
-from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Order, Side
+from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Level, Order, Side
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
@@ -69,22 +69,15 @@ class Matcher:
         self.fees.setdefault(asset_id, Balance())
 
     def enter(
-        self, order: Order, book: Book, second: int, plain: bool, events: list[AnyEvent]
+        self,
+        order: Order,
+        book: Book,
+        own: Side,
+        opposite: Side,
+        second: int,
+        events: list[AnyEvent],
     ) -> None:
-        """A new order: a stop waits, anything else matches now; then stops may wake up.
-
-        ``plain`` says that it is a limit order that is good till cancelled, as most are: where it
-        meets nobody it just rests.
-        """
-        self.orders[order.order_id] = order
-        if order.side == BUY:
-            own, opposite = book.bids, book.asks
-        else:
-            own, opposite = book.asks, book.bids
-        keys = opposite.keys
-        if plain and not (keys and keys[-1] >= order.price_ticks * opposite.sign):
-            self._rest(order, own, events)
-            return
+        """A new order: a stop waits, anything else matches now; then stops may wake up."""
         stop_ticks = order.terms.stop_ticks
         if stop_ticks:
             order.place = ARMED
@@ -102,41 +95,61 @@ class Matcher:
         self, order: Order, book: Book, status: int, reason: str, events: list[AnyEvent]
     ) -> None:
         """Ends a live order: it leaves book and memory, its hold goes back."""
+        order_id = order.order_id
+        side = order.side
         price_ticks = book_lots = 0
         if order.place == RESTING:
-            price_ticks, book_lots = order.price_ticks, order.remaining_lots
-            (book.bids if order.side == BUY else book.asks).remove(order, price_ticks)
+            price_ticks = order.price_ticks
+            book_lots = order.remaining_lots
+            (book.bids if side == BUY else book.asks).remove(order_id, price_ticks)
         elif order.place == ARMED:
-            book.stops(order.side).remove(order, order.terms.stop_ticks)
+            book.stops(side).remove(order_id, order.terms.stop_ticks)
         released = order.hold_minor
         spends = order.spends
-        spends.held_minor -= released
+        held = spends.held_minor - released
+        if held < 0:
+            raise InvariantViolation(f"order {order_id} holds more than its account")
+        spends.held_minor = held
         spends.available_minor += released
-        if spends.held_minor < 0:
-            raise InvariantViolation(f"order {order.order_id} holds more than its account")
-        self._forget(order)
+        account = order.account
+        del self.orders[order_id]
+        del account.open_orders[order_id]
+        if self.aged:
+            self._forget_aged(order)
         events.append(
             Closed(
-                order.order_id,
-                order.account.account_id,
-                book.instrument.market_id,
-                order.side,
-                status,
-                reason,
-                released,
-                price_ticks,
-                book_lots,
+                order_id, account.account_id, order.terms.market_id, side,
+                status, reason, released, price_ticks, book_lots,
             )
-        )
+        )  # fmt: skip
 
     def _forget(self, order: Order) -> None:
-        order_id = order.order_id
+        del self.orders[order.order_id]
+        del order.account.open_orders[order.order_id]
+        if self.aged:
+            self._forget_aged(order)
+
+    def _forget_filled(self, maker: Order, level: Level, opposite: Side) -> None:
+        """A maker without lots leaves its level, of which it is the first, and memory."""
+        order_id = maker.order_id
+        orders = level.orders
+        if len(orders) == 1:
+            del opposite.levels[opposite.keys.pop()]
+        else:
+            del orders[order_id]
+            level.room -= 1
+            if not level.room:
+                level.close_holes()
         del self.orders[order_id]
-        account = order.account
-        del account.open_orders[order_id]
-        if self.aged and order_id in self.aged:
-            del self.aged[order_id]
-            del account.client_ids[order.client_order_id]
+        del maker.account.open_orders[order_id]
+        if self.aged:
+            self._forget_aged(maker)
+
+    def _forget_aged(self, order: Order) -> None:
+        """The owner's id was kept only for the order's sake, where its command is forgotten."""
+        if order.order_id in self.aged:
+            del self.aged[order.order_id]
+            del order.account.client_ids[order.client_order_id]
 
     def _execute(
         self, order: Order, book: Book, own: Side, opposite: Side, events: list[AnyEvent]
@@ -170,18 +183,12 @@ class Matcher:
             self.close(order, book, CANCELLED, reason, events)
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
-        order.place = RESTING
-        if order.traded_minor:
-            order.traded_minor = order.charged_minor = 0
-        order_id, price_ticks, lots = order.order_id, order.price_ticks, order.remaining_lots
-        key = price_ticks * own.sign
-        level = own.levels.get(key) or own.open_level(key, price_ticks)
-        level.orders[order_id] = order
-        level.lots += lots
+        order.traded_minor = order.charged_minor = 0
+        own.rest(order)
         events.append(
             Rested(
-                order_id, order.account.account_id, order.instrument.market_id, order.side,
-                price_ticks, lots,
+                order.order_id, order.account.account_id, order.instrument.market_id, order.side,
+                order.price_ticks, order.remaining_lots,
             )
         )  # fmt: skip
 
@@ -194,9 +201,10 @@ class Matcher:
         cap_minor = self._cap_minor(taker)
         by_quote = taker.terms.quote_minor > 0
         while keys:
-            if keys[-1] < limit_key:
+            key = keys[-1]
+            if key < limit_key:
                 return BAND
-            level = levels[keys[-1]]
+            level = levels[key]
             maker = next(iter(level.orders.values()))
             if maker.account.trade_group == group:
                 if self._prevent(maker, taker, book, events):
@@ -209,15 +217,15 @@ class Matcher:
                 if not lots:
                     return BUDGET
             if not by_quote:
-                if taker.remaining_lots < lots:
-                    lots = taker.remaining_lots
-                taker.remaining_lots -= lots
-            maker.remaining_lots -= lots
-            level.lots -= lots
+                left = taker.remaining_lots
+                if left < lots:
+                    lots = left
+                taker.remaining_lots = left - lots
+            left = maker.remaining_lots - lots
+            maker.remaining_lots = left
             self._trade(maker, taker, book, level.price_ticks, lots, events)
-            if not maker.remaining_lots:
-                opposite.take_first(level, maker.order_id)
-                self._forget(maker)
+            if not left:
+                self._forget_filled(maker, level, opposite)
             if by_quote:
                 if cap_minor - taker.traded_minor < lot_value:
                     return BUDGET
@@ -250,17 +258,41 @@ class Matcher:
         traded = maker.traded_minor + quote
         charged = (traded * maker.instrument.maker_fee_ppm + 999_999) // PPM
         maker_fee = charged - maker.charged_minor
-        maker.traded_minor, maker.charged_minor = traded, charged
+        maker.traded_minor = traded
+        maker.charged_minor = charged
         traded = taker.traded_minor + quote
         charged = (traded * taker.instrument.taker_fee_ppm + 999_999) // PPM
         taker_fee = charged - taker.charged_minor
-        taker.traded_minor, taker.charged_minor = traded, charged
-        if taker.side == BUY:
-            taker_used = self._settle(taker, maker, quote + taker_fee, quote - maker_fee, base)
-            maker_used = base
+        taker.traded_minor = traded
+        taker.charged_minor = charged
+        taker_buys = taker.side == BUY
+        if taker_buys:
+            buyer, seller = taker, maker
+            left = buyer.hold_minor - quote - taker_fee
+            proceeds = quote - maker_fee
         else:
-            maker_used = self._settle(maker, taker, quote + maker_fee, quote - taker_fee, base)
-            taker_used = base
+            buyer, seller = maker, taker
+            left = buyer.hold_minor - quote - maker_fee
+            proceeds = quote - taker_fee
+        if left < 0 or seller.hold_minor < base:
+            raise InvariantViolation(f"{maker.order_id} or {taker.order_id} holds too little")
+        # What the buyer keeps must not exceed the worst case of the lots still to come: what the
+        # fill did not use is available again at once. The seller's hold is the quantity itself.
+        if buyer.remaining_lots:
+            notional = buyer.remaining_lots * buyer.price_ticks * instrument.tick_lot_minor
+            worst = buy_hold_minor(notional, buyer.hold_fee_ppm)
+            keep = worst if worst < left else left
+        else:
+            keep = left if buyer.terms.quote_minor else 0
+        used = buyer.hold_minor - keep
+        buyer.hold_minor = keep
+        spends = buyer.spends
+        spends.held_minor -= used
+        spends.available_minor += left - keep
+        buyer.gains.available_minor += base
+        seller.hold_minor -= base
+        seller.spends.held_minor -= base
+        seller.gains.available_minor += proceeds
         self.fees[instrument.quote_asset_id].available_minor += maker_fee + taker_fee
         book.last_ticks = price_ticks
         self.traded_lots += lots
@@ -271,44 +303,11 @@ class Matcher:
             Trade(
                 trade_id, instrument.market_id, taker.side, price_ticks, lots, base, quote,
                 maker.order_id, maker.account.account_id,
-                maker_fee, maker_used, maker.remaining_lots,
+                maker_fee, base if taker_buys else used, maker.remaining_lots,
                 taker.order_id, taker.account.account_id,
-                taker_fee, taker_used, taker.remaining_lots,
+                taker_fee, used if taker_buys else base, taker.remaining_lots,
             )
         )  # fmt: skip
-
-    def _settle(
-        self, buyer: Order, seller: Order, spent_minor: int, proceeds_minor: int, base_minor: int
-    ) -> int:
-        """Takes a fill out of both holds; answers by how much the buyer's fell.
-
-        What the buyer keeps must not exceed the worst case of the lots still to come: what the
-        fill did not use is available again at once. The seller's hold is the quantity itself.
-        """
-        hold = buyer.hold_minor
-        left = hold - spent_minor
-        if left < 0:
-            raise InvariantViolation(f"order {buyer.order_id} spends more than it holds")
-        lots = buyer.remaining_lots
-        if lots:
-            notional = lots * buyer.price_ticks * buyer.instrument.tick_lot_minor
-            worst = buy_hold_minor(notional, buyer.hold_fee_ppm)
-            keep = worst if worst < left else left
-        else:
-            keep = left if buyer.terms.quote_minor else 0
-        used = hold - keep
-        buyer.hold_minor = keep
-        spends = buyer.spends
-        spends.held_minor -= used
-        spends.available_minor += used - spent_minor
-        buyer.gains.available_minor += base_minor
-        left = seller.hold_minor - base_minor
-        if left < 0:
-            raise InvariantViolation(f"order {seller.order_id} sells more than it holds")
-        seller.hold_minor = left
-        seller.spends.held_minor -= base_minor
-        seller.gains.available_minor += proceeds_minor
-        return used
 
     def _prevent(self, maker: Order, taker: Order, book: Book, events: list[AnyEvent]) -> bool:
         """Keeps one trade group from trading with itself. True when the taker has to end."""
@@ -368,7 +367,7 @@ class Matcher:
                 # The price has come back since: it waits on.
                 passed_over.append(order.order_id)
                 continue
-            stops.remove(order, order.terms.stop_ticks)
+            stops.remove(order.order_id, order.terms.stop_ticks)
             order.place = NOWHERE
             events.append(
                 Triggered(order.order_id, order.account.account_id, order.terms.market_id)

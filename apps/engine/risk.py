@@ -1,7 +1,7 @@
 """Checks before the book: pure questions of an order and what surrounds it.
 
-Each answers with the stable reason of a refusal, or "". Nothing here changes anything but the
-throttle counters. The order of the checks is part of the rules: the first that refuses is told.
+Each answers with the stable reason of a refusal, or "". Nothing here changes anything. The order
+of the checks is part of the rules: the first that refuses is told.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from apps.engine.messages import (
     IOC,
     LIMIT,
     MARKET,
-    NORMAL,
-    OPEN,
     REDUCE_ONLY,
     SELL,
     STOP,
@@ -52,29 +50,7 @@ TEXT_MAX: Final = 200
 SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH)
 
 
-def throttle_refusal(account: Account, terms: Terms, second: int) -> str:
-    """Counts the order and compares. Refused orders count too: this is all they leave behind."""
-    if account.throttle_second != second:
-        account.throttle_second = second
-        account.placed_orders = account.repeated_orders = 1
-        account.last_terms = terms
-        return ""
-    placed = account.placed_orders = account.placed_orders + 1
-    last = account.last_terms
-    # The price is compared first, because it tells most orders apart, and that cheaply.
-    if last is not None and terms.price_ticks == last.price_ticks and terms == last:
-        account.repeated_orders += 1
-    else:
-        account.last_terms = terms
-        account.repeated_orders = 1
-    if placed > account.placed_orders_max:
-        return "rate_limit"
-    if account.repeated_orders > account.repeated_orders_max:
-        return "repeated_order"
-    return ""
-
-
-def plain_hold_minor(account: Account, terms: Terms, book: Book, venue_state: int) -> int:
+def plain_hold_minor(account: Account, terms: Terms, book: Book) -> int:
     """What a limit order reserves that is good till cancelled and to which nothing objects.
 
     Nearly all orders are such, so this asks everything at once. Zero means that something is
@@ -86,18 +62,14 @@ def plain_hold_minor(account: Account, terms: Terms, book: Book, venue_state: in
     if not (
         terms.order_type == LIMIT
         and terms.time_in_force == GTC
-        and account.state == NORMAL
-        and venue_state == OPEN
-        and instrument.state == OPEN
         and not terms.stop_ticks
         and not terms.quote_minor
         and not terms.expires_at_ns
         and not terms.post_only
         and terms.self_trade in SELF_TRADE_MODES
-        and price > 0
-        and instrument.min_quantity_lots <= lots <= book.lots_max
-        and instrument.min_notional_minor <= notional <= book.notional_max_minor
-        and len(account.open_orders) < account.open_orders_max
+        and instrument.min_quantity_lots <= lots <= book.plain_lots_max
+        and book.notional_min_minor <= notional <= book.notional_max_minor
+        and len(account.open_orders) < account.plain_orders_max
     ):
         return 0
     if terms.side == BUY:
@@ -234,7 +206,7 @@ def crosses(book: Book, side: int, price_ticks: int) -> bool:
 def position_refusal(account: Account, terms: Terms, book: Book, orders: dict[int, Order]) -> str:
     """Holding plus open buys plus this buy, in lots, against the market's position limit."""
     instrument = book.instrument
-    if terms.side != BUY:
+    if not instrument.max_position_lots or terms.side != BUY:
         return ""
     balance = account.balances.get(instrument.base_asset_id)
     held = 0 if balance is None else balance.available_minor + balance.held_minor
@@ -283,7 +255,7 @@ def hold_fee_ppm(terms: Terms, instrument: Instrument) -> int:
 
 
 def order_hold_minor(terms: Terms, book: Book, worst_ticks: int, available_minor: int) -> int:
-    """What an order reserves; zero for a market buy when what is available buys no lot."""
+    """What an order reserves: more than is available for a market buy that it buys no lot."""
     instrument = book.instrument
     if terms.side != BUY:
         return terms.quantity_lots * instrument.lot_minor
@@ -296,8 +268,8 @@ def order_hold_minor(terms: Terms, book: Book, worst_ticks: int, available_minor
         return hold
     # A market order reserves at most what is available, and fills as far as that goes.
     best = book.asks.best_ticks()
-    if best * lot_value > notional_within_minor(available_minor, fee_ppm):
-        return 0
+    if not available_minor or best * lot_value > notional_within_minor(available_minor, fee_ppm):
+        return available_minor + 1
     return available_minor
 
 

@@ -140,7 +140,7 @@ def load(state: State, data: bytes) -> None:
     for account in found.accounts:
         _load_account(state, account)
     for book in found.books:
-        state.books[book.instrument.market_id] = _loaded_book(book)
+        state.books[book.instrument.market_id] = _loaded_book(book, found.venue_state)
         state.matcher.collect_fees_in(book.instrument.quote_asset_id)
     _load_orders(state, found)
     for hold_id, account_id, asset_id, amount in found.reserves:
@@ -164,7 +164,7 @@ def _account(account: Account, now_ns: int) -> AccountState:
     ]
     throttle = None
     # Counters of a second that is over have no effect any more.
-    if account.last_terms is not None and account.throttle_second == now_ns // SECOND_NS:
+    if account.throttle_second == now_ns // SECOND_NS:
         throttle = (account.placed_orders, account.repeated_orders, account.last_terms)
     return AccountState(
         account.account_id,
@@ -217,7 +217,7 @@ def _load_account(state: State, found: AccountState) -> None:
     account = ledger.accounts.get(found.account_id)
     if account is None:
         account = ledger.open_account(found.account_id, found.trade_group, found.limits)
-    account.state = found.state
+    account.admit(found.state, found.limits)
     for asset_id, available_minor, held_minor in found.balances:
         account.balances[asset_id] = Balance(available_minor, held_minor)
     if found.throttle is not None:
@@ -225,8 +225,8 @@ def _load_account(state: State, found: AccountState) -> None:
         account.placed_orders, account.repeated_orders, account.last_terms = found.throttle
 
 
-def _loaded_book(found: BookState) -> Book:
-    book = Book(found.instrument)
+def _loaded_book(found: BookState, venue_state: int) -> Book:
+    book = Book(found.instrument, venue_state)
     book.last_ticks = found.last_ticks
     reference = book.reference
     for second, value, lots in found.buckets:
@@ -298,8 +298,7 @@ def _load_queues(state: State, found: BookState) -> None:
     for side, queue in ((book.bids, found.bids), (book.asks, found.asks)):
         for order_id in queue:
             order = state.matcher.orders[order_id]
-            order.place = RESTING
-            side.add(order, order.price_ticks)
+            side.rest(order)
 
 
 def _load_remembered(state: State, entry: Remembered) -> None:

@@ -65,6 +65,11 @@ class State:
         self.due_ns = 0
         self.wake_ns = 0
 
+    def set_venue(self, venue_state: int) -> None:
+        self.venue_state = venue_state
+        for book in self.books.values():
+            book.set_venue(venue_state)
+
     def remember(self, command: AnyCommand, order_id: int) -> Remembered:
         entry = Remembered(self.now_ns, self.seq, order_id, command)
         self.remembered.append(entry)

@@ -420,11 +420,12 @@ def test_the_short_way_accepts_nothing_that_the_long_way_refuses(
     )
     venue.trade_at(100, 2)
     account = venue.engine.accounts[venue.account("anna")]
-    account.state = account_state
+    account.admit(account_state, account.limits)
+    venue.engine.set_venue(venue_state)
     book = venue.engine.books[MARKET_ID]
     book.fix_band(venue.now_ns // SECOND)
 
-    short = risk.plain_hold_minor(account, terms, book, venue_state)
+    short = risk.plain_hold_minor(account, terms, book)
     long = risk.order_refusal(account, terms, book, venue_state, venue.now_ns)
 
     plain = terms.order_type == LIMIT and terms.time_in_force == GTC and not terms.post_only

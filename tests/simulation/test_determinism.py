@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from apps.engine import control, entry
+from apps.engine import engine as core
 from apps.engine.engine import Engine
-from apps.engine.messages import AnyCommand, Rejected
+from apps.engine.messages import AnyCommand, Cancel, Rejected
 from apps.engine.snapshot import EngineState
 from tests.simulation.flow import Flow
-from tests.simulation.run import check_determinism, simulate
+from tests.simulation.run import check_determinism, replay, simulate
 
 HASH_OF_A_SEED = """
 import sys
@@ -30,6 +32,18 @@ def test_replay_any_packing_and_any_snapshot_lead_to_the_live_hash(seed: int) ->
     journal = simulate(seed, 800)
 
     check_determinism(seed, journal)
+
+
+@pytest.mark.parametrize("seed", range(1_020, 1_026))
+def test_the_short_ways_of_orders_and_cancels_lead_where_the_long_ones_do(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = simulate(seed, 800)
+
+    monkeypatch.setattr(entry, "plain_hold_minor", lambda account, terms, book: 0)
+    monkeypatch.setattr(core, "_CARRY_OUT", {**core._CARRY_OUT, Cancel: control.control})
+
+    assert replay(journal, 64).state_hash() == journal.final_hash
 
 
 def test_hash_seed_time_zone_and_locale_change_nothing() -> None:

@@ -62,18 +62,13 @@ BUGS = {
     ),
     "does not trade at its own limit": (
         matching,
-        "if keys[-1] < limit_key:",
-        "if keys[-1] <= limit_key:",
+        "if key < limit_key:",
+        "if key <= limit_key:",
     ),
     "newest first within a level": (
         matching,
         "maker = next(iter(level.orders.values()))",
         "maker = next(reversed(level.orders.values()))",
-    ),
-    "level keeps the lots that traded": (
-        matching,
-        "level.lots -= lots",
-        "level.lots -= 0",
     ),
     "fill or kill fills in part": (
         matching,
@@ -137,11 +132,21 @@ BUGS = {
     ),
     "plain orders may be below the minimum": (
         risk,
-        "and instrument.min_notional_minor <= notional <= book.notional_max_minor",
+        "and book.notional_min_minor <= notional <= book.notional_max_minor",
         "and notional <= book.notional_max_minor",
     ),
+    "a blocked account places plain orders": (
+        balances,
+        "self.open_orders_max if state == NORMAL else 0",
+        "self.open_orders_max",
+    ),
+    "a closed venue takes plain orders": (
+        state,
+        "book.set_venue(venue_state)",
+        "book.set_venue(OPEN)",
+    ),
     "throttle one too generous": (
-        risk,
+        entry,
         "if placed > account.placed_orders_max",
         "if placed - 1 > account.placed_orders_max",
     ),
@@ -152,8 +157,8 @@ BUGS = {
     ),
     "client order ids may be used twice": (
         entry,
-        "elif command.client_order_id in account.client_ids:",
-        "elif command.client_order_id in account.open_orders:",
+        "if client_order_id in account.client_ids:",
+        "if client_order_id in account.open_orders:",
     ),
     "commands forgotten too late": (
         state,
