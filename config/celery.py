@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 # The checks would load every page and form into the processes that host the engine.
@@ -38,6 +39,12 @@ app.conf.beat_schedule = {
     "accounts-forget-old-sign-ins": {
         "task": "accounts.forget_old_sign_ins",
         "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3000},
+    },
+    # It reads the whole ledger, so once, when few are awake.
+    "trades-check-positions": {
+        "task": "trades.check_positions",
+        "schedule": crontab(hour=3, minute=20),
         "options": {"queue": "default", "expires": 3000},
     },
     "accounts-send-letters": {

@@ -49,6 +49,15 @@ class Units(Protocol):
     def lot_minor(self) -> int: ...
 
 
+class Priced(Protocol):
+    """What of an instrument says what a quantity of its base asset is worth."""
+
+    @property
+    def lot_minor(self) -> int: ...
+    @property
+    def tick_lot_minor(self) -> int: ...
+
+
 def parse_price(text: object, instrument: Units) -> int:
     """Return the price in ticks; it must be more than zero and lie on a tick."""
     minor = parse_positive(text, instrument.quote.scale)
@@ -110,6 +119,11 @@ def average_price_minor(quote_minor: int, base_minor: int, base_scale: int) -> i
     """Return the price of one whole base unit in quote minor units, rounded half up."""
     one_unit: int = 10**base_scale
     return (2 * quote_minor * one_unit + base_minor) // (2 * base_minor)
+
+
+def worth_minor(amount_minor: int, price_ticks: int, instrument: Priced) -> int:
+    """Return the value of an amount of the base asset in quote minor units, cut off."""
+    return amount_minor * price_ticks * instrument.tick_lot_minor // instrument.lot_minor
 
 
 def change_bps(open_ticks: int, last_ticks: int) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from apps.core.clock import iso
-from apps.pages.queries import History, Holdings, cents_text, value_cents, value_text
+from apps.pages.queries import History, Holding, Holdings, cents_text, value_cents, value_text
 
 CHART_WIDTH: Final = 600
 CHART_HEIGHT: Final = 200
@@ -54,11 +54,25 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One asset of the account: what is there of it and, if it is not cash, what it has made."""
+
+    holding: Holding
+    position: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     code: str
     share: str
     start: str
     width: str
+
+
+def lines_of(holdings: Holdings, positions: Sequence[Mapping[str, object]]) -> tuple[Line, ...]:
+    """Join what is held with what it has made, in the order of the assets."""
+    made = {str(position["asset"]): position for position in positions}
+    return tuple(Line(row, made.get(row.balance.asset.code)) for row in holdings.rows)
 
 
 def summary_of(history: History, holdings: Holdings) -> Summary:

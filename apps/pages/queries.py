@@ -16,8 +16,8 @@ from apps.core import clock
 from apps.core.errors import NotFound
 from apps.core.money import format_minor
 from apps.markets.queries import Ticker24h, candles, tickers
-from apps.markets.rules import format_price
-from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps, worth_minor
+from apps.markets.rules import format_price, worth_minor
+from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps
 from apps.wallets.models import Balance
 from apps.wallets.presentation import balance_json
 from apps.wallets.queries import balances, flows, main_account

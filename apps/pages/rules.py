@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 BPS = 10_000
-
-
-class Priced(Protocol):
-    """What of an instrument says what a quantity of its base asset is worth."""
-
-    @property
-    def lot_minor(self) -> int: ...
-    @property
-    def tick_lot_minor(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +16,6 @@ class Flow:
     asset_id: int
     kind: str
     amount_minor: int
-
-
-def worth_minor(amount_minor: int, price_ticks: int, instrument: Priced) -> int:
-    """Return the value of an amount of the base asset in quote minor units, cut off."""
-    return amount_minor * price_ticks * instrument.tick_lot_minor // instrument.lot_minor
 
 
 def share_bps(part: int, whole: int) -> int:

@@ -16,7 +16,14 @@ from apps.core.money import format_minor
 from apps.markets.listing import Row, market_rows
 from apps.markets.presentation import instrument_json
 from apps.matching.queries import projected_seq
-from apps.pages.presentation import chart_of, parts_in_words, parts_of, span_words, summary_of
+from apps.pages.presentation import (
+    chart_of,
+    lines_of,
+    parts_in_words,
+    parts_of,
+    span_words,
+    summary_of,
+)
 from apps.pages.queries import (
     RANGES,
     Holdings,
@@ -24,7 +31,8 @@ from apps.pages.queries import (
     holdings_for,
     value_history,
 )
-from apps.trades.presentation import fill_json, order_json
+from apps.trades.position_queries import positions_of, value_asset
+from apps.trades.presentation import fill_json, order_json, position_json, totals_json
 from apps.trades.queries import fills_page, open_orders
 
 MOVERS: Final = 5
@@ -67,7 +75,13 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     if name != (wanted := _day_range(holdings)):
         day = value_history(viewer=viewer, holdings=holdings, name=wanted)
     parts = parts_of(holdings)
+    positions = positions_of(viewer=viewer) if holdings.account else []
+    value = value_asset()
+    described = [position_json(row, value) for row in positions]
     context = {
+        "positions": described,
+        "lines": lines_of(holdings, described),
+        "totals": totals_json(positions, value),
         "mine": holdings,
         "ranges": tuple(RANGES),
         "range": name,

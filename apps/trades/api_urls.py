@@ -1,12 +1,14 @@
-"""Addresses of orders and fills."""
+"""Addresses of orders, fills and positions."""
 
 from django.urls import path
 
-from apps.trades import api
+from apps.trades import api, position_api
 
 urlpatterns = [
     path("orders", api.OrdersView.as_view(), name="orders"),
     path("orders/batch", api.BatchView.as_view(), name="orders-batch"),
     path("orders/<str:order_id>", api.OrderView.as_view(), name="order"),
     path("fills", api.FillsView.as_view(), name="fills"),
+    path("positions", position_api.PositionsView.as_view(), name="positions"),
+    path("positions/<str:asset>/lots", position_api.LotsView.as_view(), name="lots"),
 ]

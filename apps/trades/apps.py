@@ -12,9 +12,12 @@ class TradesConfig(AppConfig):
     def ready(self) -> None:
         # Models cannot be imported before the registry of apps is ready.
         from apps.trades import realtime
+        from apps.trades.position_projection import PositionsProjection
         from apps.trades.projections import TradesProjection
 
         partitions.register("trades_order", "created_at")
         partitions.register("trades_fill", "at")
+        partitions.register("trades_movement", "at")
         projections.register(TradesProjection(realtime.AccountPublisher().publish))
+        projections.register(PositionsProjection())
         realtime.register()

@@ -1,8 +1,8 @@
-"""Orders and fills as their owners see them: projections of the engine's events.
+"""Orders, fills and positions as their owners see them: projections of the engine's events.
 
-Orders and fills of the house's own accounts are not here; the tape and the ledger have them.
-Foreign keys are not checked by the database, because the engine has decided already and a check
-per row costs more than the row.
+Those of the house's own accounts are not here; the tape and the ledger have them. Foreign keys are
+not checked by the database, because the engine has decided already and a check per row costs more
+than the row.
 """
 
 from __future__ import annotations
@@ -122,6 +122,80 @@ class Fill(models.Model):
                 name="fill_positive",
             )
         ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Position(models.Model):
+    """What an account has of an asset, and what it has made of it, in the value asset.
+
+    ``realised_minor`` is before fees and over the position's whole life.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "asset_id")
+    account = models.ForeignKey(
+        "wallets.TradingAccount", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    asset = models.ForeignKey(
+        "markets.Asset", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    quantity_minor = models.BigIntegerField()
+    cost_minor = models.BigIntegerField()
+    realised_minor = models.BigIntegerField()
+    fees_minor = models.BigIntegerField()
+    last_id = models.BigIntegerField(help_text="The movement that changed it last.")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["account_id", "asset_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quantity_minor__gte=0, cost_minor__gte=0, fees_minor__gte=0)
+                & (Q(quantity_minor__gt=0) | Q(cost_minor=0)),
+                name="position_flat_costs_nothing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.asset_id}"
+
+
+class Movement(models.Model):
+    """One movement of a position, and the position after it.
+
+    Partitioned by month; its key in the database is (account, asset, at, id), so that the last one
+    before any moment is one indexed read.
+    """
+
+    class Kind(models.IntegerChoices):
+        TRADE = 1
+        TRANSFER = 2
+        VALUED = 3
+
+    id = models.BigIntegerField(primary_key=True, help_text="Seq x 2^20, plus a number.")
+    account = models.ForeignKey(
+        "wallets.TradingAccount", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    asset = models.ForeignKey(
+        "markets.Asset", on_delete=models.PROTECT, related_name="+",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
+    kind = models.SmallIntegerField(choices=Kind)
+    change_minor = models.BigIntegerField()
+    value_minor = models.BigIntegerField(help_text="What the change was worth or had cost.")
+    price_ticks = models.BigIntegerField(help_text="The price that said so; zero where none did.")
+    quantity_minor = models.BigIntegerField()
+    cost_minor = models.BigIntegerField()
+    realised_minor = models.BigIntegerField()
+    fees_minor = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
 
     def __str__(self) -> str:
         return str(self.id)

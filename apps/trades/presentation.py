@@ -1,17 +1,24 @@
-"""Orders and fills as plain dictionaries: the one shape for API, sockets and pages."""
+"""Orders, fills and positions as plain dictionaries: the one shape for API, sockets and pages."""
 
 from __future__ import annotations
 
-from apps.core.clock import iso
+from collections.abc import Sequence
+
+from apps.core.clock import from_ns, iso
 from apps.core.money import format_minor
+from apps.markets.models import Asset
 from apps.markets.rules import (
     average_price_minor,
+    change_bps,
     decimals_of,
+    format_amount,
     format_price,
     format_quantity,
     format_quote,
 )
 from apps.trades.models import Fill, Order
+from apps.trades.position_queries import LotsOf, PositionRow
+from apps.trades.positions import MOVEMENT_BITS, average_cost_minor
 from apps.trades.rules import ORDER_TYPE_NAMES, SELF_TRADE_NAMES, SIDE_NAMES, TIME_IN_FORCE_NAMES
 
 
@@ -77,3 +84,67 @@ def fill_json(fill: Fill) -> dict[str, object]:
         "at": iso(fill.at),
         "seq": fill.seq,
     }
+
+
+def position_json(row: PositionRow, value: Asset) -> dict[str, object]:
+    """Return the position; what needs a price is null where there is none."""
+    unrealised = row.unrealised_minor
+    return {
+        "asset": row.asset.code,
+        "quantity": format_amount(row.quantity_minor, row.asset),
+        "average_cost": _optional(row.average_cost_minor, value),
+        "cost": format_amount(row.cost_minor, value),
+        "price": format_price(row.price_ticks, row.market)
+        if row.market is not None and row.price_ticks is not None
+        else None,
+        "value": _optional(row.value_minor, value),
+        "unrealised": _optional(unrealised, value),
+        "unrealised_percent": format_minor(
+            change_bps(row.cost_minor, row.cost_minor + unrealised), 2, min_decimals=2
+        )
+        if unrealised is not None and row.cost_minor
+        else None,
+        "realised": format_amount(row.realised_minor, value),
+        "fees": format_amount(row.fees_minor, value),
+        "seq": row.seq,
+        "at": iso(row.at),
+    }
+
+
+def totals_json(rows: Sequence[PositionRow], value: Asset) -> dict[str, object]:
+    """Return the sums over all positions; one without a price counts with what is known of it."""
+    return {
+        "cost": format_amount(sum(row.cost_minor for row in rows), value),
+        "value": format_amount(sum(row.value_minor or 0 for row in rows), value),
+        "unrealised": format_amount(sum(row.unrealised_minor or 0 for row in rows), value),
+        "realised": format_amount(sum(row.realised_minor for row in rows), value),
+        "fees": format_amount(sum(row.fees_minor for row in rows), value),
+    }
+
+
+def lots_json(found: LotsOf, value: Asset, limit: int) -> dict[str, object]:
+    """Return the oldest open lots, and how many there are."""
+    lots = found.lots.open
+    return {
+        "asset": found.asset.code,
+        "realised": format_amount(found.lots.realised_minor, value),
+        "count": len(lots),
+        "items": [
+            {
+                "id": str(lot.id),
+                "quantity": format_amount(lot.quantity_minor, found.asset),
+                "cost": format_amount(lot.cost_minor, value),
+                "unit_cost": format_amount(
+                    average_cost_minor(lot.cost_minor, lot.quantity_minor, found.asset.scale),
+                    value,
+                ),
+                "at": iso(from_ns(lot.at_ns)),
+                "seq": lot.id >> MOVEMENT_BITS,
+            }
+            for lot, _ in zip(lots, range(limit), strict=False)
+        ],
+    }
+
+
+def _optional(minor: int | None, asset: Asset) -> str | None:
+    return None if minor is None else format_amount(minor, asset)

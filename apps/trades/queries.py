@@ -5,6 +5,8 @@ An order of somebody else and an order that does not exist look the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.db.models import QuerySet
 
 from apps.accounts.models import User
@@ -16,6 +18,7 @@ from apps.wallets.queries import account_for
 
 ORDER_RELATED = ("account", "instrument__base", "instrument__quote")
 OPEN_ORDERS_MAX = 500
+ROWS_FETCHED = 2000
 
 
 def order_for(*, viewer: User | None, order_id: str | int) -> Order:
@@ -74,7 +77,7 @@ def fills_page(
 ) -> Page[Fill]:
     """Return fills of the account (the main one if none is given), newest first."""
     check_limit(limit)
-    owned = _owned(viewer, account)
+    owned = owned_account(viewer, account)
     fills = Fill.objects.filter(account_id=owned.id, id__lt=parse_cursor(before))
     if market is not None:
         fills = fills.filter(instrument__symbol=market.upper())
@@ -85,19 +88,28 @@ def fills_page(
     return page_of(fills.order_by("-id")[: limit + 1], limit)
 
 
-def _orders_of(viewer: User | None, account: TradingAccount | None) -> QuerySet[Order]:
-    return Order.objects.filter(account_id=_owned(viewer, account).id).select_related(
-        *ORDER_RELATED
-    )
+def all_fills(*, viewer: User | None, market: str | None = None) -> Iterator[Fill]:
+    """Yield every fill of the viewer's main account, oldest first, however many there are."""
+    fills = Fill.objects.filter(account_id=owned_account(viewer, None).id)
+    if market is not None:
+        fills = fills.filter(instrument__symbol=market.upper())
+    related = fills.select_related("instrument__base", "instrument__quote")
+    return related.order_by("id").iterator(chunk_size=ROWS_FETCHED)
 
 
-def _owned(viewer: User | None, account: TradingAccount | None) -> TradingAccount:
+def owned_account(viewer: User | None, account: TradingAccount | None) -> TradingAccount:
     """Return the account if it is the viewer's; without one, the viewer's main account."""
     if account is None:
         return account_for(viewer=viewer)
     if viewer is None or viewer.pk is None or account.owner_id != viewer.pk:
         raise NotFound("unknown_account", "You have no such trading account.")
     return account
+
+
+def _orders_of(viewer: User | None, account: TradingAccount | None) -> QuerySet[Order]:
+    return Order.objects.filter(account_id=owned_account(viewer, account).id).select_related(
+        *ORDER_RELATED
+    )
 
 
 def _statuses(status: str) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 import redis.exceptions
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -31,8 +32,10 @@ from apps.markets.queries import (
 )
 from apps.trades.actions import cancel_all, cancel_order, place_order
 from apps.trades.entry import Entry, entry_of, field_of
+from apps.trades.exports import fills_csv, ledger_csv
 from apps.trades.models import OPEN_STATUSES
-from apps.trades.presentation import fill_json, order_json
+from apps.trades.position_queries import positions_of, value_asset
+from apps.trades.presentation import fill_json, order_json, position_json
 from apps.trades.queries import fills_page, open_orders, orders_page
 from apps.wallets.queries import main_account
 
@@ -41,6 +44,7 @@ DEFAULT_MARKET: Final = "BTC-USDT"
 LAST_MARKET_COOKIE: Final = "sum1_market"
 TABS: Final = (
     {"key": "open", "label": "Open orders"},
+    {"key": "positions", "label": "Positions"},
     {"key": "history", "label": "History"},
     {"key": "fills", "label": "Fills"},
     {"key": "balances", "label": "Balances"},
@@ -182,6 +186,24 @@ def order_list(request: HttpRequest) -> HttpResponse:
     return render(request, name, context)
 
 
+@require_safe
+@login_required
+def download(request: HttpRequest, what: str) -> HttpResponseBase:
+    """Fills or ledger as a file; it is sent while it is read."""
+    viewer = _person(request)
+    # What is refused is refused here: once the file has begun, it is too late.
+    asked = request.GET.get("market")
+    market = instrument_by_symbol(asked).symbol if asked else None
+    if what == "fills":
+        lines = fills_csv(viewer=viewer, market=market)
+    else:
+        lines = ledger_csv(viewer=viewer)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="sum1-{what}.csv"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[str, Any]:
     interval = request.GET.get("interval", DEFAULT_INTERVAL)
     if interval not in INTERVALS:
@@ -239,7 +261,7 @@ def _first_book(symbol: str) -> dict[str, list[list[str]]]:
 
 def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
     """Return the viewer's rows of the open tab; a script fetches those of the others when asked."""
-    rows: dict[str, Any] = {"open_orders": [], "history": [], "fills": []}
+    rows: dict[str, Any] = {"open_orders": [], "positions": [], "history": [], "fills": []}
     if not request.user.is_authenticated:
         return rows
     try:
@@ -253,6 +275,10 @@ def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
         rows["history"] = [
             order_json(order) for order in recent if order.status not in OPEN_STATUSES
         ]
+    elif tab == "positions":
+        value = value_asset()
+        held = [row for row in positions_of(**viewer) if row.quantity_minor]
+        rows["positions"] = [position_json(row, value) for row in held]
     elif tab == "fills":
         page = fills_page(**viewer, limit=PAGE_ROWS)
         rows["fills"] = [fill_json(fill) for fill in page.items]

@@ -6,6 +6,7 @@ An account of somebody else and an account that does not exist look the same.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,8 @@ from apps.accounts.models import User
 from apps.core.errors import NotFound
 from apps.core.paging import Page, check_limit, page_of, parse_cursor
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
+
+ROWS_FETCHED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,12 @@ def ledger_page(
     if asset is not None:
         entries = entries.filter(asset__code=asset.upper())
     return page_of(entries.order_by("-id")[: limit + 1], limit)
+
+
+def all_entries(*, viewer: User | None) -> Iterator[LedgerEntry]:
+    """Yield every movement on the viewer's main account, oldest first, however many there are."""
+    entries = LedgerEntry.objects.filter(account=main_account(viewer=viewer))
+    return entries.select_related("asset").order_by("id").iterator(chunk_size=ROWS_FETCHED)
 
 
 def flows(

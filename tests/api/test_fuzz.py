@@ -63,6 +63,7 @@ def test_nothing_that_is_sent_makes_it_fail(
             url = path.format(
                 symbol=draw.choice(["BTC-USDT", "NONE", "é", "%00", "x" * 99]),
                 order_id=draw.choice(["1", "x", "9" * 40, "é", "%00"]),
+                asset=draw.choice(["BTC", "x", "é", "%00", "x" * 99]),
             )
             names = [parameter["name"] for parameter in operation.get("parameters", [])
                      if parameter["in"] == "query"]  # fmt: skip

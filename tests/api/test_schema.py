@@ -149,6 +149,8 @@ def test_answers_fit_their_description(
         ("get", "/api/v1/balances", None),
         ("get", "/api/v1/ledger", None),
         ("get", "/api/v1/fills", None),
+        ("get", "/api/v1/positions", None),
+        ("get", "/api/v1/positions/{asset}/lots", None),
         ("get", "/api/v1/orders", None),
         ("get", "/api/v1/orders/{order_id}", None),
         ("post", "/api/v1/orders", LIMIT),
@@ -164,7 +166,7 @@ def test_answers_fit_their_description(
     ]
 
     for method, path, body in calls:
-        url = path.format(symbol="BTC-USDT", order_id=order["id"])
+        url = path.format(symbol="BTC-USDT", order_id=order["id"], asset="BTC")
         response = getattr(ada.client, method)(url, body)
         described = schema["paths"][path][method]["responses"][str(response.status_code)]
         (shape,) = (content["schema"] for content in described["content"].values())
@@ -178,7 +180,9 @@ def test_every_endpoint_refuses_who_is_not_signed_in_unless_it_is_public(
     for path, method, operation in _operations(schema):
         if {} in operation.get("security", []) or not operation.get("security"):
             continue
-        response = getattr(anybody, method)(path.format(symbol="BTC-USDT", order_id="1"))
+        response = getattr(anybody, method)(
+            path.format(symbol="BTC-USDT", order_id="1", asset="BTC")
+        )
         assert response.status_code == 401, f"{method} {path}"
 
 

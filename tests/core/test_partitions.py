@@ -85,5 +85,7 @@ def test_the_migrations_made_the_present_months_and_the_task_finds_nothing_to_do
 
     make_partitions()
 
-    assert tables == {"markets_trade", "trades_fill", "trades_order", "wallets_ledgerentry"}
+    assert tables == {
+        "markets_trade", "trades_fill", "trades_movement", "trades_order", "wallets_ledgerentry",
+    }  # fmt: skip
     assert ensure_registered(datetime.now(UTC)) == []

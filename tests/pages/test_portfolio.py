@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from apps.core import clock
 from apps.core.errors import NotFound
+from apps.markets.rules import worth_minor
 from apps.pages.presentation import chart_of, parts_of, summary_of
 from apps.pages.queries import (
     RANGES,
@@ -18,7 +20,7 @@ from apps.pages.queries import (
     value_history,
     value_text,
 )
-from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps, worth_minor
+from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps
 from apps.wallets.queries import flows
 from tests.factories import Trader, fund, person, trader
 
@@ -154,3 +156,21 @@ def test_the_range_fits_the_age_of_the_account() -> None:
 )
 def test_values_show_two_decimals_cut_off(minor: int, text: str) -> None:
     assert value_text(minor) == text
+
+
+def test_positions_say_what_was_paid_and_what_it_made(signed_in: Client, world: Trader) -> None:
+    fund(world.account, "USDT", "1000")
+
+    page = signed_in.get("/portfolio")
+    desk = signed_in.get("/trade/BTC-USDT?tab=positions")
+
+    # 1 BTC of the beginning and 0.5 bought for 30,000, less 0.1 and its fee of 0.0001 for the ETH.
+    bitcoin, ether = page.context["positions"]
+    assert (bitcoin["quantity"], bitcoin["cost"], bitcoin["realised"], bitcoin["fees"]) == (
+        "1.39990000", "83994.00", "0.00", "30.00",
+    )  # fmt: skip
+    assert (ether["quantity"], ether["cost"], ether["price"]) == ("2.000000", "6000.00", None)
+    assert ether["fees"] == "6.00"
+    assert page.context["totals"]["fees"] == "36.00"
+    assert "83,994.00" in page.content.decode()
+    assert [row["asset"] for row in desk.context["positions"]] == ["BTC", "ETH"]

@@ -15,6 +15,8 @@ from apps.engine.messages import EXTERNAL_ACCOUNT_ID, FEE_ACCOUNT_ID, Hold, Rele
 from apps.markets.models import Asset
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.trades.actions import cancel_all
+from apps.trades.models import Position
+from apps.trades.position_queries import lots_of
 from apps.wallets.models import Balance, LedgerEntry
 from apps.wallets.presentation import entry_json
 from tests.factories import Trader, fund, house, listed, trader
@@ -88,6 +90,21 @@ class Story:
         assert ", ".join(found) == entries
         assert [entry_json(row)["asset"] for row in rows] == [code] * len(found)
 
+    def position(self, name: str, code: str, *figures: str) -> None:
+        row = Position.objects.get(account=self.who(name).account, asset__code=code)
+        found = (row.quantity_minor, row.cost_minor, row.realised_minor, row.fees_minor)
+        assert tuple(format_minor(minor, 8) for minor in found) == figures
+
+    def lots(self, name: str, code: str, lots: str, realised: str) -> None:
+        who = self.who(name)
+        found = lots_of(viewer=who.user, account=who.account, asset=code).lots
+        assert format_minor(found.realised_minor, 8) == realised
+        said = [
+            f"{format_minor(lot.quantity_minor, 8)} for {format_minor(lot.cost_minor, 8)}"
+            for lot in found.open
+        ]
+        assert (", ".join(said) or "none") == lots
+
     def fixed(self, account_id: int, amount: str, code: str) -> None:
         balance = Balance.objects.get(account_id=account_id, asset__code=code)
         assert format_minor(balance.available_minor + balance.held_minor, 8) == amount
@@ -103,6 +120,7 @@ def _fixed(account_id: int) -> Line:
 
 
 _NAME, _NUMBER, _CODE = r"([A-Z][a-z]+)", r"(-?[\d.]+)", r"([A-Z]+)"
+_FIGURES = rf"{_NUMBER} for {_NUMBER}, realised {_NUMBER}, fees {_NUMBER}"
 _MEANINGS: dict[str, Line] = {
     rf"{_NAME} deposits {_NUMBER} {_CODE}": Story.deposits,
     rf"{_NAME} (buy|sell)s {_NUMBER} BTC at {_NUMBER}": Story.limit,
@@ -113,6 +131,8 @@ _MEANINGS: dict[str, Line] = {
     r"(\d+) is (settled|released)": Story.ends,
     rf"{_NAME} has {_NUMBER} {_CODE} and {_NUMBER} held": Story.has,
     rf"{_NAME}'s ledger in {_CODE}: (.+)": Story.ledger,
+    rf"{_NAME}'s position in {_CODE}: {_FIGURES}": Story.position,
+    rf"{_NAME}'s lots in {_CODE}: (.+); realised {_NUMBER}": Story.lots,
     rf"the house has {_NUMBER} {_CODE}": _fixed(FEE_ACCOUNT_ID),
     rf"the world outside has {_NUMBER} {_CODE}": _fixed(EXTERNAL_ACCOUNT_ID),
 }
@@ -130,4 +150,4 @@ def test_a_worked_example_is_true(example: str) -> None:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 7

@@ -284,6 +284,14 @@ def test_a_leg_that_a_fee_has_eaten_up_is_still_written() -> None:
         ("DELETE FROM markets_trade WHERE id = (SELECT max(id) FROM markets_trade)",
          "candle of market"),
         ("UPDATE markets_instrument SET taker_fee_ppm = 1 WHERE id = 1", "market 1: the engine"),
+        ("UPDATE trades_position SET realised_minor = realised_minor + 1"
+         " WHERE account_id = 1000 AND asset_id = 2", "position of account 1000 in asset 2"),
+        ("UPDATE trades_position SET quantity_minor = quantity_minor + 1"
+         " WHERE account_id = 1000 AND asset_id = 3", "position of account 1000 in asset 3: the"),
+        ("UPDATE trades_movement SET cost_minor = cost_minor + 1 WHERE id ="
+         " (SELECT max(id) FROM trades_movement)", "movement "),
+        ("DELETE FROM trades_movement WHERE id = (SELECT min(id) FROM trades_movement)",
+         "movement "),
     ],
 )  # fmt: skip
 def test_any_damage_is_found(damage: str, words: str) -> None:

@@ -1,0 +1,143 @@
+"""The positions, made again from the ledger alone, and compared with their tables.
+
+The same arithmetic as the projection's, fed from other rows: what a person sees as profit is what
+the entries of the ledger come to, or this says where it is not. Reads only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import groupby, islice, zip_longest
+from operator import itemgetter
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from apps.trades.positions import Market, Moved, Positions
+
+DIFFERENCES_SHOWN: Final = 20
+LEGS_OF_PEOPLE: Final = 4
+_ROWS_READ: Final = 10_000
+
+_LEDGER: Final = """
+    SELECT seq, event_index, kind, account_id, asset_id, amount_minor, fee_minor
+    FROM wallets_ledgerentry ORDER BY id
+"""
+_MOVEMENTS: Final = """
+    SELECT id, account_id, asset_id, kind, change_minor, value_minor, price_ticks, quantity_minor,
+        cost_minor, realised_minor, fees_minor
+    FROM trades_movement ORDER BY id
+"""
+_event_of: Final = itemgetter(0, 1)
+
+
+class LedgerBroken(Exception):
+    """The ledger's entries are not what a trade writes, so that nothing can be made of them."""
+
+
+def check() -> list[str]:
+    """Compare in a snapshot of its own, while trading goes on."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not connection.savepoint_ids:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        return differences(cursor)
+
+
+def differences(cursor: Any) -> list[str]:
+    """Return where positions and movements differ from what the ledger makes of them."""
+    positions = Positions()
+    cursor.execute(
+        "SELECT id, base_id, quote_id, lot_minor, tick_lot_minor FROM markets_instrument"
+    )
+    positions.markets = {market_id: Market(*rest) for market_id, *rest in cursor.fetchall()}
+    made = _moved(positions, _streamed(cursor, "drift_ledger", _LEDGER))
+    stored = _streamed(cursor, "drift_movements", _MOVEMENTS)
+    found: list[str] = []
+    try:
+        found.extend(islice(_movements_that_differ(made, stored), DIFFERENCES_SHOWN))
+        # The rest is folded all the same: the positions are compared at its end.
+        deque(made, maxlen=0)
+    except LedgerBroken as reason:
+        found.append(str(reason))
+    return [*found, *islice(_positions_that_differ(cursor, positions), DIFFERENCES_SHOWN)]
+
+
+def _movements_that_differ(
+    made: Iterator[Moved], stored: Iterator[tuple[int, ...]]
+) -> Iterator[str]:
+    for each, row in zip_longest(made, stored):
+        wanted = None if each is None else (each.id, *each[2:])
+        if wanted != row:
+            number = row[0] if each is None else each.id
+            yield f"movement {number}: the ledger gives {wanted}, the table has {row}"
+
+
+def _positions_that_differ(cursor: Any, positions: Positions) -> Iterator[str]:
+    cursor.execute(
+        "SELECT account_id, asset_id, quantity_minor, cost_minor, realised_minor, fees_minor"
+        " FROM trades_position"
+    )
+    stored = {(row[0], row[1]): tuple(row[2:]) for row in cursor.fetchall()}
+    made = {key: position.figures() for key, position in positions.held.items()}
+    for key in sorted(stored.keys() | made.keys()):
+        if stored.get(key) != made.get(key):
+            yield (
+                f"position of account {key[0]} in asset {key[1]} (quantity, cost, realised, fees):"
+                f" the ledger gives {made.get(key)}, the table has {stored.get(key)}"
+            )
+
+
+def _moved(positions: Positions, ledger: Iterator[tuple[Any, ...]]) -> Iterator[Moved]:
+    """Fold the ledger, event by event, and yield each movement as it is made."""
+    markets = {
+        (market.base_asset_id, market.quote_asset_id): (market_id, market)
+        for market_id, market in positions.markets.items()
+    }
+    last_seq = 0
+    for (seq, _), event in groupby(ledger, _event_of):
+        if seq != last_seq:
+            positions.begin(seq, 0)
+            last_seq = seq
+        legs = list(event)
+        if legs[0][2] == "trade":
+            _trade(positions, markets, legs)
+        else:
+            for _, _, _, account_id, asset_id, amount_minor, _ in legs:
+                positions.transfer(account_id, asset_id, amount_minor)
+        yield from positions.moved
+        positions.moved.clear()
+
+
+def _trade(
+    positions: Positions,
+    markets: dict[tuple[int, int], tuple[int, Market]],
+    legs: list[tuple[Any, ...]],
+) -> None:
+    """Fold a trade from its legs: the buyer's quote and base, the seller's base and quote."""
+    if len(legs) < LEGS_OF_PEOPLE or (legs[1][4], legs[0][4]) not in markets:
+        raise LedgerBroken(f"the trade of seq {legs[0][0]} has not the legs of a trade")
+    (_, _, _, buyer, quote, paid_minor, buyer_fee), (*_, base, base_minor, _) = legs[:2]
+    *_, seller, _, _, seller_fee = legs[3]
+    market_id, market = markets[base, quote]
+    quote_minor = -paid_minor - buyer_fee
+    lots = base_minor // market.lot_minor
+    if lots < 1:
+        raise LedgerBroken(f"the trade of seq {legs[0][0]} has moved nothing")
+    price_ticks = quote_minor // (lots * market.tick_lot_minor)
+    positions.trade(
+        market_id, price_ticks, base_minor, quote_minor, (buyer, buyer_fee), (seller, seller_fee)
+    )
+
+
+def _streamed(cursor: Any, name: str, query: str) -> Iterator[tuple[Any, ...]]:
+    """Read a table that may be larger than the memory, in a transaction."""
+    cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}")
+    while True:
+        cursor.execute(f"FETCH FORWARD {_ROWS_READ} FROM {name}")
+        rows = cursor.fetchall()
+        if not rows:
+            break
+        yield from rows
+    cursor.execute(f"CLOSE {name}")
