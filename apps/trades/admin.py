@@ -1,4 +1,4 @@
-"""Orders and fills, as staff see them."""
+"""Orders, fills and movements of positions, as staff see them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from django.http import HttpRequest
 
 from apps.core import clock
 from apps.core.admin import NarrowedAdmin
-from apps.trades.models import Fill, Order
+from apps.core.money import format_minor
+from apps.trades.models import Fill, Movement, Order
 from apps.trades.presentation import fill_json, order_json
 
 RECENT: Final = timedelta(hours=1)
+VALUE_SCALE: Final = 8
 
 
 @admin.register(Order)
@@ -90,3 +92,33 @@ class FillAdmin(NarrowedAdmin):
     @admin.display(description="Fee")
     def fee(self, fill: Fill) -> str:
         return str(fill_json(fill)["fee"])
+
+
+@admin.register(Movement)
+class MovementAdmin(NarrowedAdmin):
+    """The movements of one account's positions, each with the position after it."""
+
+    list_display = ("id", "at", "account", "asset", "kind", "change", "quantity", "cost",
+                    "realised", "fees")  # fmt: skip
+    list_filter = ("asset", "kind")
+    list_select_related = ("account", "asset")
+
+    @admin.display(description="Change")
+    def change(self, movement: Movement) -> str:
+        return format_minor(movement.change_minor, movement.asset.scale)
+
+    @admin.display(description="Quantity")
+    def quantity(self, movement: Movement) -> str:
+        return format_minor(movement.quantity_minor, movement.asset.scale)
+
+    @admin.display(description="Cost")
+    def cost(self, movement: Movement) -> str:
+        return format_minor(movement.cost_minor, VALUE_SCALE)
+
+    @admin.display(description="Realised")
+    def realised(self, movement: Movement) -> str:
+        return format_minor(movement.realised_minor, VALUE_SCALE)
+
+    @admin.display(description="Fees")
+    def fees(self, movement: Movement) -> str:
+        return format_minor(movement.fees_minor, VALUE_SCALE)

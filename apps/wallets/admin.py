@@ -52,6 +52,7 @@ class TradingAccountAdmin(ReadOnlyAdmin):
         lists = (
             ("admin:trades_order_changelist", "Orders"),
             ("admin:trades_fill_changelist", "Fills"),
+            ("admin:trades_movement_changelist", "Positions"),
             ("admin:wallets_ledgerentry_changelist", "Ledger"),
         )
         return format_html_join(

@@ -18,12 +18,14 @@ from tests.factories import Trader, house, listed, person, staff, trader
 PAGES = (
     "markets/asset", "markets/instrument", "markets/trade", "wallets/tradingaccount",
     "wallets/ledgerentry", "trades/order", "trades/fill",
+    "trades/movement",
 )  # fmt: skip
 # Tables without end show nothing before somebody says of what.
 NARROWED = {
     "markets/trade": "?instrument__id__exact=1",
     "wallets/ledgerentry": "?account__id__exact={}",
     "trades/fill": "?account__id__exact={}",
+    "trades/movement": "?account__id__exact={}",
 }
 
 

@@ -10,7 +10,7 @@ import { fill, sync } from "rows";
 
 const VALUE_ASSET = "USDT";
 const ASK_GAP_MS = 1000;
-const HUNDRED = decimal.parse("100");
+const BPS = 10_000n;
 
 /** The position at the newest price; value and unrealised are null where there is no price. */
 function priced(position, price) {
@@ -20,11 +20,13 @@ function priced(position, price) {
   return { ...position, price, value, unrealised: value - decimal.parse(position.cost) };
 }
 
+/** Of the cost, in percent with two decimals: rounded as the server rounds it. */
 function share(position) {
   const cost = decimal.parse(position.cost);
   if (position.unrealised === null || !cost) return "";
-  const part = decimal.divide(decimal.multiply(position.unrealised, HUNDRED), cost);
-  return percent(decimal.text(part, 2));
+  const made = position.unrealised;
+  const bps = ((made < 0n ? -made : made) * 2n * BPS + cost) / (2n * cost);
+  return percent(decimal.text(((made < 0n ? -bps : bps) * decimal.ONE) / 100n, 2));
 }
 
 function cells(position) {
