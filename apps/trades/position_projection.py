@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final
 
 from django.db import connection
@@ -30,6 +31,7 @@ from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID
 from apps.trades.positions import VALUE_ASSET_ID, Key, Market, Moved, Position, Positions
 
 DIFFERENCES_SHOWN: Final = 20
+_account_id: Final = attrgetter("account_id")
 
 _COLUMNS: Final = (
     "id", "at", "account_id", "asset_id", "kind", "change_minor", "value_minor", "price_ticks",
@@ -74,7 +76,8 @@ class PositionsProjection:
         if batch.first_seq == 1:
             self._positions = Positions()
         elif batch.first_seq != self._seq + 1:
-            # The database knows, and here is none.
+            # The database knows, and here is none. What is in memory is no longer to be gone on from.
+            self._seq = -1
             return partial(self._write_taken_up, batch)
         return _packed(self._folded(batch))
 
@@ -101,8 +104,7 @@ def _fold(positions: Positions, entry: Entry) -> None:
     """Take in what one command has moved."""
     begun = False
     for event in entry.events:
-        kind = type(event)
-        if kind not in _MOVES:
+        if type(event) not in _MOVES:
             continue
         if not begun:
             positions.begin(entry.seq, entry.at_ns)
@@ -162,8 +164,8 @@ def _stored(cursor: Any, *, before_seq: int) -> Positions:
 
 
 def _packed(moved: list[Moved]) -> Write:
-    # By account, because the index begins with it.
-    moved.sort(key=_account_first)
+    # By account, because the index begins with it; within one they stay in order.
+    moved.sort(key=_account_id)
     rows = bulk.packed(_rows(moved))
     last: dict[Key, Moved] = {(each.account_id, each.asset_id): each for each in moved}
     values = _position_values(last.values())
@@ -176,19 +178,13 @@ def _packed(moved: list[Moved]) -> Write:
     return write
 
 
-def _account_first(moved: Moved) -> tuple[int, int]:
-    return moved.account_id, moved.id
-
-
 def _rows(moved: Iterable[Moved]) -> Iterator[bytes]:
     pack, micros = _ROW.pack, bulk.micros
-    for (
-        number, at_ns, account_id, asset_id, kind, change, value, price, quantity, cost, realised,
-        fees,
-    ) in moved:  # fmt: skip
+    for each in moved:
         yield pack(
-            12, 8, number, 8, micros(at_ns), 8, account_id, 2, asset_id, 2, kind, 8, change,
-            8, value, 8, price, 8, quantity, 8, cost, 8, realised, 8, fees,
+            12, 8, each.id, 8, micros(each.at_ns), 8, each.account_id, 2, each.asset_id,
+            2, each.kind, 8, each.change_minor, 8, each.value_minor, 8, each.price_ticks,
+            8, each.quantity_minor, 8, each.cost_minor, 8, each.realised_minor, 8, each.fees_minor,
         )  # fmt: skip
 
 

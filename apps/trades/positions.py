@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+import msgspec
+
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID
 
 # Everything is valued in this asset (USDT); holding it is holding cash, which is no position.
@@ -80,7 +82,7 @@ class Position:
         return self.quantity_minor, self.cost_minor, self.realised_minor, self.fees_minor
 
 
-class Moved(NamedTuple):
+class Moved(msgspec.Struct, frozen=True, gc=False):
     """One movement and the position after it. ``id`` grows in the order of the journal.
 
     ``value_minor`` is what the change was worth: what was paid or received for it in a trade, its

@@ -29,6 +29,7 @@ SIGNED_OUT = {
 SIGNED_IN = {
     "dashboard": "/",
     "trade": "/trade/BTC-USDT",
+    "trade-positions": "/trade/BTC-USDT?tab=positions",
     "trade-fills": "/trade/ETH-USDT?tab=fills&interval=1h",
     "orders": "/orders",
     "portfolio": "/portfolio",

@@ -162,6 +162,31 @@ def test_a_market_order_fills_and_moves_exactly_its_value_and_fee(visit: Visit, 
     expect(shown).to_have_text(re.compile(re.escape(f"{after['USDT'].normalize():,f}")))
 
 
+def test_a_purchase_shows_in_positions_with_what_it_cost(visit: Visit) -> None:
+    visitor = visit("trader3@example.com")
+    visitor.open_market("SOL-USDT")
+    page = visitor.page
+    page.get_by_role("tab", name="Positions").click()
+    expect(page.locator("[data-position-rows] tr[data-id=BTC]")).to_be_visible()
+
+    _order(page, side="buy", type="market", unit="base", amount="2")
+    _send(page)
+    expect(page.locator("#toasts")).to_contain_text("Bought")
+    order = _api(page, "/orders?market=SOL-USDT&limit=1")["items"][0]
+
+    row = page.locator("[data-position-rows] tr[data-id=SOL]")
+    expect(row.locator("[data-field=quantity]")).to_have_text("2.00")
+    (sol,) = [each for each in _api(page, "/positions")["items"] if each["asset"] == "SOL"]
+    assert Decimal(sol["cost"]) == Decimal(order["filled_quote"])
+    assert Decimal(sol["fees"]) == Decimal(order["fee"])
+    page.goto("/portfolio")
+    shown = page.locator(".position-table tr[data-id=SOL] [data-field=average]")
+    average = f"{Decimal(sol['average_cost']).quantize(Decimal('0.0001'), 'ROUND_DOWN'):,f}"
+    expect(shown).to_have_text(re.compile(re.escape(average.rstrip("0").rstrip("."))))
+    moving = page.locator(".position-table tr[data-id=BTC] [data-field=unrealised]")
+    expect(moving).not_to_have_text(moving.inner_text())
+
+
 def test_a_market_buy_by_quote_spends_no_more_than_its_budget(visit: Visit) -> None:
     visitor = visit("trader2@example.com")
     visitor.open_market("SOL-USDT")
