@@ -76,7 +76,7 @@ class PositionsProjection:
         if batch.first_seq == 1:
             self._positions = Positions()
         elif batch.first_seq != self._seq + 1:
-            # The database knows, and here is none. What is in memory is no longer to be gone on from.
+            # The database knows, and here is none. From what is in memory nothing goes on.
             self._seq = -1
             return partial(self._write_taken_up, batch)
         return _packed(self._folded(batch))
