@@ -109,6 +109,7 @@ class Inbox:
         self._link = link
         self._shard = shard
         self._waiting: deque[Request] = deque()
+        self._waiting_commands = 0
         self._commands_per_entry = 1.0
         self.open(0, "0-0")
 
@@ -117,18 +118,27 @@ class Inbox:
         self._key = wire.stream_key(self._shard, generation)
         self._last_read_id = last_entry_id
         self._waiting.clear()
+        self._waiting_commands = 0
 
     def take(self, block_ms: int) -> list[Request]:
         """Return the next requests, up to a batch's worth; wait for the first at most that long."""
         if not self._waiting:
             self._read(block_ms)
-        taken: list[Request] = []
+        if self._waiting_commands <= COMMANDS_PER_BATCH:
+            # As nearly always: what was read is one batch, and nobody need look at each request.
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_commands = 0
+            return taken
+        taken = []
         size = 0
         while self._waiting:
-            size += len(self._waiting[0].commands)
-            if taken and size > COMMANDS_PER_BATCH:
+            commands = len(self._waiting[0].commands)
+            if taken and size + commands > COMMANDS_PER_BATCH:
                 break
+            size += commands
             taken.append(self._waiting.popleft())
+        self._waiting_commands -= size
         return taken
 
     def _read(self, block_ms: int) -> None:
@@ -142,7 +152,7 @@ class Inbox:
         if not answer:
             return
         entries = answer[0][1]
-        self._waiting.extend(request_of(entry_id, fields) for entry_id, fields in entries)
+        self._waiting.extend([request_of(entry_id, fields) for entry_id, fields in entries])
         self._last_read_id = self._waiting[-1].entry_id
-        size = sum(len(request.commands) for request in self._waiting)
-        self._commands_per_entry = size / len(entries)
+        self._waiting_commands = sum([len(request.commands) for request in self._waiting])
+        self._commands_per_entry = self._waiting_commands / len(entries)

@@ -1,0 +1,56 @@
+"""How the writer's inbox packs what it reads into batches."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from apps.engine.messages import AnyCommand, Tick
+from apps.matching import wire
+from apps.matching.inbox import COMMANDS_PER_BATCH, Inbox, Link
+
+
+class Stream:
+    """Answers each read with the next of its entries, each so many commands long."""
+
+    def __init__(self, *reads: list[int]) -> None:
+        self.reads = list(reads)
+        self.last = 0
+
+    def ask(self, *command: Any) -> Any:
+        if not self.reads:
+            return None
+        return [(b"stream", [self._entry(size) for size in self.reads.pop(0)])]
+
+    def _entry(self, size: int) -> tuple[bytes, list[bytes]]:
+        self.last += 1
+        commands: list[AnyCommand] = [Tick(bytes(16), 0)] * size
+        return b"%d-0" % self.last, [wire.FIELD, wire.encode_envelope("g", self.last, commands)]
+
+
+def _taken(inbox: Inbox) -> list[int]:
+    return [request.number for request in inbox.take(0)]
+
+
+def test_what_fits_one_batch_is_taken_at_once() -> None:
+    inbox = Inbox(cast(Link, Stream([1, 3, COMMANDS_PER_BATCH - 4], [2])), 0)
+
+    assert [_taken(inbox), _taken(inbox), _taken(inbox)] == [[1, 2, 3], [4], []]
+
+
+def test_what_exceeds_a_batch_waits_for_the_next_and_the_stream_is_not_read_meanwhile() -> None:
+    stream = Stream([COMMANDS_PER_BATCH - 1, 1, 1, COMMANDS_PER_BATCH + 1, 5], [7])
+    inbox = Inbox(cast(Link, stream), 0)
+
+    batches = [_taken(inbox) for _ in range(4)]
+
+    assert batches == [[1, 2], [3], [4], [5]]
+    assert len(stream.reads) == 1
+
+
+def test_what_waited_is_read_again_after_a_new_start() -> None:
+    inbox = Inbox(cast(Link, Stream([COMMANDS_PER_BATCH, 1], [1, 1])), 0)
+    inbox.take(0)
+
+    inbox.open(1, "1-0")
+
+    assert _taken(inbox) == [3, 4]
