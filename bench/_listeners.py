@@ -144,7 +144,7 @@ async def _measure(server: psutil.Process, port: int, sockets: int, seconds: int
 
 def main(sockets: int, seconds: int) -> None:
     django.setup()
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "manage.py", "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as web:
         try:
@@ -156,7 +156,7 @@ def main(sockets: int, seconds: int) -> None:
             web.terminate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     for port in range(25_900, 26_000):
         try:
             refuse_busy_port(port, "the web process of a bench")

@@ -37,6 +37,8 @@ class Services:
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
+        # The web process looks for static files there; it need not find any.
+        (self.folder / "data" / "static").mkdir(parents=True)
         self.postgres.start()
         self.valkey.start()
         self.environment = {
