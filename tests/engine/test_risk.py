@@ -30,6 +30,7 @@ from apps.engine.messages import (
     Accepted,
     CancelAll,
     Closed,
+    Hold,
     Limits,
     Place,
     SetAccount,
@@ -39,6 +40,7 @@ from apps.engine.messages import (
 )
 from tests.engine.venue import (
     MARKET_ID,
+    QUOTE,
     SECOND,
     START_NS,
     Venue,
@@ -278,6 +280,26 @@ def test_a_market_buy_that_cannot_pay_one_lot_is_refused() -> None:
 
     assert reason(refused) == "insufficient_balance"
     assert ending(venue.market_order("anna", BUY, 2)) == "budget"
+
+
+@pytest.mark.parametrize("quote", [0, 1])
+def test_who_has_nothing_left_to_spend_cannot_buy_at_market(quote: int) -> None:
+    # With one unit the account has a balance, but a withdrawal holds all of it.
+    venue = Venue(market(), plenty=0)
+    for name, funds in (("anna", quote), ("ben", 0)):
+        venue.open(name)
+        venue.fund(name, quote=funds, base=5)
+    venue.sell("ben", 5, 100)
+    if quote:
+        venue.do(Hold, venue.ids["anna"], QUOTE, quote, 1)
+
+    refused = [
+        venue.market_order("anna", BUY, 1),
+        venue.place("anna", Terms(MARKET_ID, BUY, MARKET, IOC, 0, quote_minor=200)),
+    ]
+
+    assert [reason(events) for events in refused] == ["insufficient_balance"] * 2
+    assert venue.money("anna") == (0, quote, 5, 0)
 
 
 def test_open_orders_are_limited_but_not_those_that_cannot_stay() -> None:
