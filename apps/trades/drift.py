@@ -30,7 +30,8 @@ _MOVEMENTS: Final = """
         cost_minor, realised_minor, fees_minor
     FROM trades_movement ORDER BY id
 """
-_event_of: Final = itemgetter(0, 1)
+_seq_of: Final = itemgetter(0)
+_event_of: Final = itemgetter(1)
 
 
 class LedgerBroken(Exception):
@@ -97,22 +98,20 @@ def _positions_that_differ(cursor: Any, positions: Positions) -> Iterator[str]:
 
 
 def _moved(positions: Positions, ledger: Iterator[tuple[Any, ...]]) -> Iterator[Moved]:
-    """Fold the ledger, event by event, and yield each movement as it is made."""
+    """Fold the ledger and yield each movement when its command is over."""
     markets = {
         (market.base_asset_id, market.quote_asset_id): (market_id, market)
         for market_id, market in positions.markets.items()
     }
-    last_seq = 0
-    for (seq, _), event in groupby(ledger, _event_of):
-        if seq != last_seq:
-            positions.begin(seq, 0)
-            last_seq = seq
-        legs = list(event)
-        if legs[0][2] == "trade":
-            _trade(positions, markets, legs)
-        else:
-            for _, _, _, account_id, asset_id, amount_minor, _ in legs:
-                positions.transfer(account_id, asset_id, amount_minor)
+    for seq, command in groupby(ledger, _seq_of):
+        positions.begin(seq, 0)
+        for _, event in groupby(command, _event_of):
+            legs = list(event)
+            if legs[0][2] == "trade":
+                _trade(positions, markets, legs)
+            else:
+                for _, _, _, account_id, asset_id, amount_minor, _ in legs:
+                    positions.transfer(account_id, asset_id, amount_minor)
         yield from positions.moved
         positions.moved.clear()
 

@@ -18,13 +18,14 @@ from django.db import connection
 from apps.core import bulk
 from apps.engine.messages import (
     BUY,
+    AnyEvent,
     Deposited,
     HoldSettled,
     InstrumentListed,
     Trade,
     Transferred,
 )
-from apps.matching.journal import Batch, Entry
+from apps.matching.journal import Batch
 from apps.matching.projections import EngineView, Write
 from apps.trades import drift
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID
@@ -86,7 +87,13 @@ class PositionsProjection:
         self._seq = -1
         positions = self._positions
         for entry in batch.entries:
-            _fold(positions, entry)
+            begun = False
+            for event in entry.events:
+                if type(event) in _MOVES:
+                    if not begun:
+                        positions.begin(entry.seq, entry.at_ns)
+                        begun = True
+                    _fold(positions, event)
         moved, positions.moved = positions.moved, []
         self._seq = batch.last_seq
         return moved
@@ -100,36 +107,27 @@ class PositionsProjection:
             return [*_quantities_against_engine(cursor, view), *drift.differences(cursor)]
 
 
-def _fold(positions: Positions, entry: Entry) -> None:
-    """Take in what one command has moved."""
-    begun = False
-    for event in entry.events:
-        if type(event) not in _MOVES:
-            continue
-        if not begun:
-            positions.begin(entry.seq, entry.at_ns)
-            begun = True
-        if isinstance(event, Trade):
-            maker = event.maker_account_id, event.maker_fee_minor
-            taker = event.taker_account_id, event.taker_fee_minor
-            buyer, seller = (taker, maker) if event.taker_side == BUY else (maker, taker)
-            positions.trade(
-                event.market_id, event.price_ticks, event.base_minor, event.quote_minor, buyer,
-                seller,
-            )  # fmt: skip
-        elif isinstance(event, Deposited):
-            positions.transfer(event.account_id, event.asset_id, event.amount_minor)
-        elif isinstance(event, HoldSettled):
-            positions.transfer(event.account_id, event.asset_id, -event.amount_minor)
-        elif isinstance(event, Transferred):
-            for leg in event.legs:
-                positions.transfer(leg.account_id, leg.asset_id, leg.amount_minor)
-        elif isinstance(event, InstrumentListed):
-            listed = event.instrument
-            positions.markets[listed.market_id] = Market(
-                listed.base_asset_id, listed.quote_asset_id, listed.lot_minor,
-                listed.tick_lot_minor,
-            )  # fmt: skip
+def _fold(positions: Positions, event: AnyEvent) -> None:
+    """Take in what one event has moved."""
+    if isinstance(event, Trade):
+        maker = event.maker_account_id, event.maker_fee_minor
+        taker = event.taker_account_id, event.taker_fee_minor
+        buyer, seller = (taker, maker) if event.taker_side == BUY else (maker, taker)
+        positions.trade(
+            event.market_id, event.price_ticks, event.base_minor, event.quote_minor, buyer, seller
+        )
+    elif isinstance(event, Deposited):
+        positions.transfer(event.account_id, event.asset_id, event.amount_minor)
+    elif isinstance(event, HoldSettled):
+        positions.transfer(event.account_id, event.asset_id, -event.amount_minor)
+    elif isinstance(event, Transferred):
+        for leg in event.legs:
+            positions.transfer(leg.account_id, leg.asset_id, leg.amount_minor)
+    elif isinstance(event, InstrumentListed):
+        listed = event.instrument
+        positions.markets[listed.market_id] = Market(
+            listed.base_asset_id, listed.quote_asset_id, listed.lot_minor, listed.tick_lot_minor
+        )
 
 
 _MOVES: Final = frozenset({Trade, Deposited, HoldSettled, Transferred, InstrumentListed})

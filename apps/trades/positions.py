@@ -82,8 +82,11 @@ class Position:
         return self.quantity_minor, self.cost_minor, self.realised_minor, self.fees_minor
 
 
-class Moved(msgspec.Struct, frozen=True, gc=False):
+class Moved(msgspec.Struct, gc=False):
     """One movement and the position after it. ``id`` grows in the order of the journal.
+
+    All that one command buys, or sells, without a break is one movement: an order that meets ten
+    others is one purchase.
 
     ``value_minor`` is what the change was worth: what was paid or received for it in a trade, its
     market's last price for what came in, its cost for what left. ``price_ticks`` is the price that
@@ -118,11 +121,14 @@ class Positions:
         self.prices: dict[int, tuple[int, Market]] = {}
         self._next_id = 0
         self._at_ns = 0
+        # The last trade movement of each position in this command, which may yet grow.
+        self._growing: dict[Key, Moved] = {}
 
     def begin(self, seq: int, at_ns: int) -> None:
         """Say which command what follows belongs to."""
         self._next_id = seq << MOVEMENT_BITS
         self._at_ns = at_ns
+        self._growing.clear()
 
     def worth(self, asset_id: int, amount_minor: int) -> int | None:
         """Return what an amount is worth at the last price; None where there never was one."""
@@ -212,18 +218,38 @@ class Positions:
     def _buy(
         self, account_id: int, asset_id: int, quantity: int, value: int, fee: int, price_ticks: int
     ) -> None:
-        position = self._position(account_id, asset_id)
-        position.add(quantity, value)
+        key = account_id, asset_id
+        position = self.held.get(key) or self._position(account_id, asset_id)
+        position.quantity_minor += quantity
+        position.cost_minor += value
         position.fees_minor += fee
-        self._note(account_id, asset_id, TRADE, quantity, value, price_ticks, position)
+        self._traded(key, quantity, value, price_ticks, position)
 
     def _sell(
         self, account_id: int, asset_id: int, quantity: int, value: int, fee: int, price_ticks: int
     ) -> None:
-        position = self._position(account_id, asset_id)
+        key = account_id, asset_id
+        position = self.held.get(key) or self._position(account_id, asset_id)
         position.realised_minor += value - position.take(quantity)
         position.fees_minor += fee
-        self._note(account_id, asset_id, TRADE, -quantity, value, price_ticks, position)
+        self._traded(key, -quantity, value, price_ticks, position)
+
+    def _traded(
+        self, key: Key, change: int, value: int, price_ticks: int, position: Position
+    ) -> None:
+        """Note a trade, or let the movement before it grow: this runs for every trade there is."""
+        moved = self._growing.get(key)
+        if moved is None or (moved.change_minor > 0) != (change > 0):
+            self._note(key[0], key[1], TRADE, change, value, price_ticks, position)
+            self._growing[key] = self.moved[-1]
+            return
+        moved.change_minor += change
+        moved.value_minor += value
+        moved.price_ticks = price_ticks
+        moved.quantity_minor = position.quantity_minor
+        moved.cost_minor = position.cost_minor
+        moved.realised_minor = position.realised_minor
+        moved.fees_minor = position.fees_minor
 
     def _value(self, asset_id: int, price_ticks: int) -> None:
         """The asset has its first price: what came in before has that as its cost."""

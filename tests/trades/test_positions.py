@@ -165,6 +165,7 @@ def test_the_house_and_the_value_asset_have_no_positions() -> None:
 def test_lots_leave_first_in_first_out_and_each_takes_its_own_cost() -> None:
     positions = empty()
     bought(positions, 1000, AT_60000)
+    positions.begin(2, 0)
     bought(positions, 1000, 6_200_000)
     bought(positions, 1500, 6_400_000, buyer=HOUSE, seller=ADA)
 
@@ -175,6 +176,28 @@ def test_lots_leave_first_in_first_out_and_each_takes_its_own_cost() -> None:
         (500_000, 310 * ONE_USDT)
     ]
     assert lots.realised_minor == 50 * ONE_USDT
+
+
+def test_what_one_command_buys_is_one_movement_until_something_comes_between() -> None:
+    positions = empty()
+    positions.begin(9, 90)
+
+    bought(positions, 1000, AT_60000, seller=BOB)
+    bought(positions, 1000, 6_200_000)
+    bought(positions, 500, 6_400_000, buyer=HOUSE, seller=ADA)
+    bought(positions, 500, 6_400_000)
+    positions.begin(10, 100)
+    bought(positions, 500, 6_400_000)
+
+    ada = [each for each in positions.moved if each.account_id == ADA]
+    assert [
+        (each.id & 0xFFFFF, each.id >> 20, each.change_minor, each.value_minor // ONE_USDT)
+        for each in ada
+    ] == [
+        (0, 9, 2_000_000, 1220), (2, 9, -500_000, 320), (3, 9, 500_000, 320),
+        (0, 10, 500_000, 320),
+    ]  # fmt: skip
+    assert [each.quantity_minor for each in ada] == [2_000_000, 1_500_000, 2_000_000, 2_500_000]
 
 
 Act = tuple[str, int, int, int, int]
