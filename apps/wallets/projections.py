@@ -167,9 +167,9 @@ class _Changes:
                 posted = postings(event, instruments)
                 self._add(posted, seq)
                 if kind in _MOVES_BETWEEN_ACCOUNTS:
-                    for row in _entry_rows(event, posted, entry, index, number):
-                        yield row
-                        number += 1
+                    rows = _entry_rows(event, posted, entry, index, number)
+                    number += len(rows)
+                    yield from rows
 
     def _add(self, posted: list[Posting], seq: int) -> None:
         balances = self._balances
@@ -185,17 +185,21 @@ class _Changes:
 
 def _entry_rows(
     event: AnyEvent, posted: list[Posting], entry: Entry, index: int, number: int
-) -> Iterator[bytes]:
-    """Yield a row for each posting that moves something; ``number`` counts in the command."""
+) -> list[bytes]:
+    """Return a row for each posting that moves something; ``number`` counts in the command."""
     tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(entry.at_ns))
+    rows: list[bytes] = []
+    pack, seq, first_id = _LEDGER_ROW.pack, entry.seq, entry_id(entry.seq, number)
     for posting, (word, fee_minor) in zip(posted, wording_of(event, len(posted)), strict=True):
         amount_minor = posting.available_minor + posting.held_minor
         if amount_minor or fee_minor:
-            yield _LEDGER_ROW.pack(
-                10, 8, entry_id(entry.seq, number), 8, entry.seq, 4, index, 8, posting.account_id,
-                2, posting.asset_id, 8, amount_minor, 8, fee_minor,
-            ) + _KINDS[word] + tail  # fmt: skip
-            number += 1
+            rows.append(
+                pack(
+                    10, 8, first_id + len(rows), 8, seq, 4, index, 8, posting.account_id,
+                    2, posting.asset_id, 8, amount_minor, 8, fee_minor,
+                ) + _KINDS[word] + tail
+            )  # fmt: skip
+    return rows
 
 
 def _merge_balances(cursor: Any, changes: Balances) -> None:
