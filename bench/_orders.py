@@ -87,7 +87,8 @@ async def _as_fast_as_answers_come(senders: list[Sender], seconds: int) -> float
     async def one(sender: Sender) -> None:
         nonlocal accepted
         while time.perf_counter() < ends_at:
-            accepted += await sender.place() == 201
+            status = await sender.place()
+            accepted += status == 201
 
     await asyncio.gather(*(one(sender) for sender in senders))
     return accepted / seconds

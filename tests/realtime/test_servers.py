@@ -28,6 +28,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from apps.core.management.commands.serve import listen
 from apps.core.realtime import publish, tickets
 from apps.core.realtime.connections import key
 from apps.core.realtime.server import build_server
@@ -325,6 +326,27 @@ def test_a_busy_port_is_a_clear_message(services: Services, free_port: Callable[
     assert ended.returncode == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+async def test_an_answer_does_not_wait_for_its_head_to_be_acknowledged(
+    free_port: Callable[[], int],
+) -> None:
+    delays_off: list[int] = []
+
+    class Peer(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted = transport.get_extra_info("socket")
+            delays_off.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    port = free_port()
+    server = await asyncio.get_running_loop().create_server(Peer, sock=listen("127.0.0.1", port))
+    async with server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.read()
+        writer.close()
+
+    assert delays_off == [1]
 
 
 async def test_a_peer_that_is_gone_without_a_word_is_cut_off(free_port: Callable[[], int]) -> None:
