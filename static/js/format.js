@@ -56,7 +56,7 @@ export function compact(text) {
 
 export function percent(text) {
   if (text === null || text === undefined || text === "") return "–";
-  const sign = text.startsWith("-") ? "" : "+";
+  const sign = direction(text) === "up" ? "+" : "";
   return `${sign}${fixed(text, 2)}%`;
 }
 

@@ -156,7 +156,7 @@ def compact(text: object) -> str:
 def percent(text: object) -> str:
     if text is None or text == "":
         return "–"
-    return f"{'' if str(text).startswith('-') else '+'}{fixed(text, 2)}%"
+    return f"{'+' if direction(text) == 'up' else ''}{fixed(text, 2)}%"
 
 
 @register.filter
