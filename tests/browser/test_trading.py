@@ -380,7 +380,7 @@ def test_everything_works_by_the_keyboard(visit: Visit) -> None:
     expect(_open_rows(page, higher)).to_have_count(1)
     page.get_by_role("tab", name="Open orders").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="History")).to_be_focused()
+    expect(page.get_by_role("tab", name="Positions")).to_be_focused()
     _cancel_everything_from_history(visitor)
 
 
