@@ -80,6 +80,15 @@ def _empty_valkey() -> Iterator[None]:
             client.flushdb()
 
 
+@pytest.fixture(autouse=True)
+def _no_recent_instruments() -> Iterator[None]:
+    """No test finds markets as another had them."""
+    from apps.markets.queries import forget_instruments
+
+    yield
+    forget_instruments()
+
+
 @pytest.fixture
 def server_folder() -> Iterator[Path]:
     """An empty folder that the user of an embedded server can reach."""

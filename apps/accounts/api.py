@@ -6,6 +6,7 @@ read and that goes to these addresses only; using it takes the CSRF token.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,7 +21,6 @@ from rest_framework.response import Response
 
 from apps.accounts import actions
 from apps.accounts.authentication import BearerAuthentication
-from apps.accounts.models import SignIn
 from apps.core import clock
 from apps.core.endpoint import Endpoint
 from apps.core.errors import NotAllowed, NotSignedIn, TooMany
@@ -185,8 +185,8 @@ class LogoutView(TokenEndpoint):
             refresh = request.COOKIES[REFRESH_COOKIE]
         if refresh is not None:
             actions.end_sign_in_of_refresh(refresh=refresh, now=clock.now())
-        elif isinstance(request.auth, SignIn):
-            actions.end_sign_in(sign_in_id=request.auth.pk, now=clock.now())
+        elif isinstance(request.auth, uuid.UUID):
+            actions.end_sign_in(sign_in_id=request.auth, now=clock.now())
         else:
             raise NotSignedIn("authentication_required", "Sign in, or send a token.")
         response = Response(status=204)
@@ -206,8 +206,8 @@ class TicketView(Endpoint):
         operation_id="ticket",
     )
     def post(self, request: Request) -> Response:
-        if isinstance(request.auth, SignIn):
-            ticket = tickets.issue(self.person, sign_in=str(request.auth.pk))
+        if isinstance(request.auth, uuid.UUID):
+            ticket = tickets.issue(self.person, sign_in=str(request.auth))
         else:
             ticket = tickets.issue(self.person, session_key=request.session.session_key or "")
         return Response({"ticket": ticket, "expires_in": tickets.TICKET_SECONDS}, status=201)

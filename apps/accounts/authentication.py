@@ -13,13 +13,15 @@ from apps.core.errors import NotSignedIn
 from apps.core.web import BEARER
 
 if TYPE_CHECKING:
-    from apps.accounts.models import SignIn, User
+    from uuid import UUID
+
+    from apps.accounts.models import User
 
 
 class BearerAuthentication(BaseAuthentication):
-    """``Authorization: Bearer <access token>``. ``request.auth`` is the sign-in."""
+    """``Authorization: Bearer <access token>``. ``request.auth`` is the sign-in's id."""
 
-    def authenticate(self, request: Request) -> tuple[User, SignIn] | None:
+    def authenticate(self, request: Request) -> tuple[User, UUID] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
@@ -27,7 +29,7 @@ class BearerAuthentication(BaseAuthentication):
         if not token or " " in token:
             raise NotSignedIn("token_invalid", "The token is not valid, or no longer.")
         caller = caller_of_token(token=token)
-        return caller.user, caller.sign_in
+        return caller.user, caller.sign_in_id
 
     def authenticate_header(self, request: Request) -> str:
         return BEARER

@@ -14,6 +14,7 @@ from apps.engine.messages import Instrument as EngineInstrument
 from apps.engine.messages import ListInstrument, SetInstrument
 from apps.markets.catalogue import InstrumentSpec
 from apps.markets.models import Asset, Instrument
+from apps.markets.queries import forget_instruments
 from apps.matching.gateway import (
     Reply,
     derived_command_id,
@@ -148,6 +149,7 @@ def _listed_before(wanted: EngineInstrument, reply: Reply) -> int:
 
 
 def _checked(reply: Reply) -> int:
+    forget_instruments()
     rejected = reply.rejected
     if rejected is not None:
         raise Refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,9 +18,13 @@ from apps.markets.rules import INTERVAL_MINUTES, change_bps
 INTERVALS: Final = tuple(INTERVAL_MINUTES)
 CANDLES_MAX: Final = 1500
 SPARKLINE_HOURS: Final = 24
+# How long a process may go on speaking of a market as it was.
+INSTRUMENT_SECONDS: Final = 1.0
 _MINUTE: Final = timedelta(minutes=1)
 # A Monday, so that weeks begin on Mondays; days and hours begin where they should anyway.
 _ORIGIN: Final = datetime(2001, 1, 1, tzinfo=UTC)
+_NEVER: Final = (0.0, None)
+_recent: dict[str, tuple[float, Instrument | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,25 @@ class Ticker24h:
 def visible_instruments() -> list[Instrument]:
     """Return every listed market, with its assets, in the order of listing."""
     return list(Instrument.objects.select_related("base", "quote").order_by("id"))
+
+
+def recent_instrument(symbol: str) -> Instrument:
+    """Return the market as it was at most ``INSTRUMENT_SECONDS`` ago, for who asks all the time.
+
+    What never changes of a market (its assets, ticks and lots) can be relied on. What does (its
+    state, fees and limits) is the engine's to decide by; here it is only fit to be spoken of.
+    """
+    read_at, instrument = _recent.get(symbol, _NEVER) if isinstance(symbol, str) else _NEVER
+    if instrument is None or time.monotonic() - read_at > INSTRUMENT_SECONDS:
+        read_at = time.monotonic()
+        instrument = instrument_by_symbol(symbol)
+        _recent[instrument.symbol] = read_at, instrument
+    return instrument
+
+
+def forget_instruments() -> None:
+    """Have every market read anew: one has been listed or changed."""
+    _recent.clear()
 
 
 def instrument_by_symbol(symbol: str) -> Instrument:

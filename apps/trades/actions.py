@@ -16,7 +16,7 @@ from apps.core import clock
 from apps.core.errors import Conflict, DomainError, NotAllowed, NotFound, Unavailable
 from apps.engine.messages import Cancel, CancelAll, Closed, Place, Terms
 from apps.markets.models import Instrument
-from apps.markets.queries import instrument_by_symbol
+from apps.markets.queries import recent_instrument
 from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
 from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
@@ -161,7 +161,7 @@ def cancel_all(
 ) -> Cancelled:
     """Cancel every open order of the account, or those in one market."""
     owned = _owned(actor, account)
-    market_id = 0 if market is None else instrument_by_symbol(market).id
+    market_id = 0 if market is None else recent_instrument(market).id
     reply = get_gateway().submit(
         CancelAll(new_command_id(), valid_until_ns(VALID_SECONDS), owned.id, market_id)
     )
@@ -196,7 +196,7 @@ def _draft(asked: Asked, instruments: dict[str, Instrument], now: datetime) -> _
     try:
         instrument = instruments.get(asked.market)
         if instrument is None:
-            instrument = instruments[asked.market] = instrument_by_symbol(asked.market)
+            instrument = instruments[asked.market] = recent_instrument(asked.market)
         terms = terms_of(asked, instrument, now)
         client_order_id = asked.client_order_id
         if client_order_id is None:

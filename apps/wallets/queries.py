@@ -15,9 +15,15 @@ from django.db import connection
 from apps.accounts.models import User
 from apps.core.errors import NotFound
 from apps.core.paging import Page, check_limit, page_of, parse_cursor
+from apps.core.rows import Rows
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 
 ROWS_FETCHED = 2000
+
+_accounts = Rows(TradingAccount)
+_OF_OWNER = f"SELECT {_accounts.columns} FROM wallets_tradingaccount WHERE owner_id = %s"
+_MAIN = f"{_OF_OWNER} AND kind = '{TradingAccount.Kind.MAIN}'"
+_OWNED = f"{_OF_OWNER} AND public_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,12 @@ def main_account(*, viewer: User | None) -> TradingAccount:
 
 def account_for(*, viewer: User | None, public_id: object = None) -> TradingAccount:
     """Return the viewer's account of this public id, or the main one where none is named."""
-    accounts = TradingAccount.objects.select_related("owner")
     account = None
     if viewer is not None and viewer.pk is not None:
         if public_id is None or public_id == "":
-            account = accounts.filter(owner=viewer, kind=TradingAccount.Kind.MAIN).first()
+            account = _accounts.first(_MAIN, [viewer.pk])
         elif (wanted := _uuid(public_id)) is not None:
-            account = accounts.filter(owner=viewer, public_id=wanted).first()
+            account = _accounts.first(_OWNED, [viewer.pk, wanted])
     if account is None:
         raise NotFound("unknown_account", "You have no such trading account.")
     return account

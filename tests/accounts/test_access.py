@@ -111,3 +111,22 @@ def test_a_changed_payload_is_refused() -> None:
 )  # fmt: skip
 def test_junk_is_refused(token: str) -> None:
     assert _refused(token)
+
+
+def test_a_token_that_was_good_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = _signed(exp=int(time.time()) - 25)
+    assert access.read(token) == access.Claims(PERSON, SIGN_IN)
+
+    later = time.time() + 6
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    assert _refused(token)
+
+
+def test_a_token_that_was_good_is_not_under_another_secret(settings: Any) -> None:
+    token = _signed()
+    assert access.read(token) == access.Claims(PERSON, SIGN_IN)
+
+    settings.SECRET_KEY = "another" * 10
+
+    assert _refused(token)
