@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 import orjson
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
 from apps.core.realtime.consumer import LiveConsumer
 from apps.core.realtime.hub import close_hub
+from apps.core.realtime.pages import Pages
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,8 +27,6 @@ Send = Callable[[Message], Awaitable[None]]
 REQUESTS_MAX: Final = 220
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
-# In chunks of a response: enough that a thread never waits for a client to read.
-RESPONSE_CHUNKS_MAX: Final = 4096
 SOCKET_PATH: Final = "/ws"
 
 
@@ -39,7 +37,7 @@ class Site:
         self._requests = 0
         # Half of the threads may wait for the engine; the rest go on serving pages.
         threads = 2 * settings.MATCHING_WAITERS_MAX
-        self._pages = WSGIMiddleware(django, threads, RESPONSE_CHUNKS_MAX)
+        self._pages = Pages(django, threads)
         self._socket = LiveConsumer.as_asgi()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +56,7 @@ class Site:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await close_hub()
-        self._pages.executor.shutdown(wait=False, cancel_futures=True)
+        self._pages.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +73,7 @@ class Site:
             # WSGI cannot tell an underscore from a hyphen, so a header named with one could pass
             # for a header that only a trusted proxy may set.
             scope["headers"] = [pair for pair in scope["headers"] if b"_" not in pair[0]]
-            await self._pages(scope, _replay(body, receive), send)  # type: ignore[arg-type]
+            await self._pages.answer(scope, body, send)
         except TimeoutError:
             await _refuse(send, 408, "body_too_slow", "The request did not arrive in time.")
         except _Gone:
@@ -102,17 +100,6 @@ async def _read_body(receive: Receive) -> bytes | None:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    waiting = [body]
-
-    async def receive_again() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
-
-    return receive_again
 
 
 async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
