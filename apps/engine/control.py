@@ -93,7 +93,7 @@ def cancel(state: State, command: Cancel, events: list[AnyEvent]) -> None:
         and command.command_id not in state.by_command_id
         and len(command.command_id) == COMMAND_ID_BYTES
     ):
-        matcher.close(order, state.books[order.terms.market_id], CANCELLED, "user", events)
+        matcher.close(order, state.books[order.instrument.market_id], CANCELLED, "user", events)
         state.remember(command, 0)
     else:
         control(state, command, events)

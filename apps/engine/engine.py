@@ -41,7 +41,7 @@ class Engine(State):
         if now_ns > self.now_ns:
             self.now_ns = now_ns
         events: list[AnyEvent] = []
-        if now_ns >= self.wake_ns:
+        if now_ns >= self.due_ns:
             self.wake(events)
         _CARRY_OUT[type(command)](self, command, events)
         return events

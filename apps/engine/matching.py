@@ -118,7 +118,7 @@ class Matcher:
             self._forget_aged(order)
         events.append(
             Closed(
-                order_id, account.account_id, order.terms.market_id, side,
+                order_id, account.account_id, order.instrument.market_id, side,
                 status, reason, released, price_ticks, book_lots,
             )
         )  # fmt: skip

@@ -24,8 +24,7 @@ class State:
     ``timers`` are (due, order id) of good-till-date orders. Order ids rise with the sequence
     number, so this sorts by (due, seq). An order that ended earlier is passed over when it is due.
     ``due_ns`` is no later than the first moment at which time alone changes anything; the whole
-    ``second`` that ``now_ns`` is in counts as such a thing. ``wake_ns`` is the same, or zero where
-    too many commands are remembered.
+    ``second`` that ``now_ns`` is in counts as such a thing. ``orders`` are the matcher's.
     """
 
     __slots__ = (
@@ -38,13 +37,13 @@ class State:
         "matcher",
         "next_order_id",
         "now_ns",
+        "orders",
         "remembered",
         "rules_version",
         "second",
         "seq",
         "timers",
         "venue_state",
-        "wake_ns",
     )
 
     def __init__(self) -> None:
@@ -58,12 +57,12 @@ class State:
         self.ledger = Ledger()
         self.accounts: dict[int, Account] = self.ledger.accounts
         self.matcher = Matcher(self.ledger)
+        self.orders: dict[int, Order] = self.matcher.orders
         self.remembered: deque[Remembered] = deque()
         self.by_command_id: dict[bytes, Remembered] = {}
         self.forgotten_seq = 0
         self.timers: list[tuple[int, int]] = []
         self.due_ns = 0
-        self.wake_ns = 0
 
     def set_venue(self, venue_state: int) -> None:
         self.venue_state = venue_state
@@ -75,12 +74,12 @@ class State:
         self.remembered.append(entry)
         self.by_command_id[command.command_id] = entry
         if len(self.remembered) > REMEMBERED_MAX:
-            self.wake_ns = 0
+            self._forget_oldest()
         return entry
 
     def add_timer(self, order: Order) -> None:
         timers = self.timers
-        orders = self.matcher.orders
+        orders = self.orders
         if len(timers) > 2 * len(orders) + 1000:
             # Mostly orders that ended early: keep the live ones, so that memory stays bounded.
             timers[:] = [timer for timer in timers if timer[1] in orders]
@@ -88,25 +87,16 @@ class State:
         due_ns = order.terms.expires_at_ns
         heappush(timers, (due_ns, order.order_id))
         self.due_ns = min(self.due_ns, due_ns)
-        self.wake_ns = min(self.wake_ns, due_ns)
 
     def next_due_ns(self) -> int | None:
         """When the next timer is due, if any."""
         timers = self.timers
-        while timers and timers[0][1] not in self.matcher.orders:
+        while timers and timers[0][1] not in self.orders:
             heappop(timers)
         return timers[0][0] if timers else None
 
     def wake(self, events: list[AnyEvent]) -> None:
         """Does what is due by now: old commands are forgotten, good-till-date orders end."""
-        # Under load the memory is full, and every command that comes makes the oldest leave.
-        while len(self.remembered) > REMEMBERED_MAX:
-            self._forget_oldest()
-        if self.now_ns >= self.due_ns:
-            self._pass_time(events)
-        self.wake_ns = self.due_ns
-
-    def _pass_time(self, events: list[AnyEvent]) -> None:
         self.second = self.now_ns // SECOND_NS
         remembered = self.remembered
         horizon_ns = self.now_ns - REMEMBERED_NS
@@ -114,7 +104,7 @@ class State:
             self._forget_oldest()
         timers = self.timers
         while timers and timers[0][0] <= self.now_ns:
-            order = self.matcher.orders.get(heappop(timers)[1])
+            order = self.orders.get(heappop(timers)[1])
             if order is not None:
                 book = self.books[order.terms.market_id]
                 self.matcher.close(order, book, EXPIRED, "gtd", events)
@@ -131,7 +121,7 @@ class State:
         del self.by_command_id[command.command_id]
         self.forgotten_seq = oldest.seq
         if isinstance(command, Place):
-            if oldest.order_id in self.matcher.orders:
+            if oldest.order_id in self.orders:
                 self.matcher.aged[oldest.order_id] = None
             else:
                 del self.accounts[command.account_id].client_ids[command.client_order_id]
