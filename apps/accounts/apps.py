@@ -5,6 +5,8 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "apps.accounts"
+    # The library that signs people in calls its own part Accounts.
+    verbose_name = "People"
 
     def ready(self) -> None:
         from apps.accounts import queries

@@ -77,11 +77,10 @@ def lines_of(holdings: Holdings, positions: Sequence[Mapping[str, object]]) -> t
 
 def summary_of(history: History, holdings: Holdings) -> Summary:
     """Sums as they are read: what prices and trading made is what makes them add up to the cent."""
-    before_minor = history.points[0][1] if history.points else holdings.total_minor
     before, now, paid_in, fees = (
         value_cents(minor)
         for minor in (
-            before_minor, holdings.total_minor, history.paid_in_minor, history.fees_minor
+            history.before_minor, holdings.total_minor, history.paid_in_minor, history.fees_minor
         )
     )  # fmt: skip
     return Summary(
@@ -90,7 +89,7 @@ def summary_of(history: History, holdings: Holdings) -> Summary:
         paid_in_text=cents_text(paid_in),
         fees_text=cents_text(fees),
         result_text=cents_text(now - before - paid_in - fees),
-        from_opening=len(history.points) < history.range.steps,
+        from_opening=history.from_opening,
     )
 
 

@@ -98,10 +98,15 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Value at the end of each step, and why it changed from the first step to the last."""
+    """Value at the end of each step, and why it changed from before to now.
+
+    Before is the first step's end; nothing, where the account was opened within the range.
+    """
 
     range: Range
     points: tuple[tuple[datetime, int], ...]
+    from_opening: bool
+    before_minor: int
     paid_in_minor: int
     fees_minor: int
 
@@ -158,14 +163,17 @@ def value_history(
     newest = _ORIGIN + ((now or clock.now()) - _ORIGIN) // wanted.step * wanted.step
     first = newest - wanted.step * (wanted.steps - 1)
     if not holdings.account:
-        return History(wanted, (), 0, 0)
+        return History(wanted, (), True, 0, 0, 0)
     account = main_account(viewer=viewer)
     moved = [
         Flow(step=(row.begins - first) // wanted.step, asset_id=row.asset_id, kind=row.kind,
              amount_minor=row.amount_minor)
         for row in flows(viewer=viewer, account=account, since=first, step=wanted.step)
     ]  # fmt: skip
-    opened = max(0, ((holdings.opened_at or first) - first) // wanted.step)
+    opened = ((holdings.opened_at or first) - first) // wanted.step
+    from_opening = opened >= 0
+    # What came in during the first step shown is in its value already, unless all began there.
+    counted_from = opened if from_opening else 1
     totals = [0] * wanted.steps
     paid_in = fees = 0
     for row in holdings.rows:
@@ -176,13 +184,13 @@ def value_history(
             totals[step] += _worth_at(held, values[step], row)
         for flow in mine:
             value = _worth_at(flow.amount_minor, values[flow.step], row)
-            # What came in during the first step shown is in its value already.
-            if flow.step > opened and flow.kind in ("deposit", "withdrawal", "transfer"):
+            if flow.step >= counted_from and flow.kind in ("deposit", "withdrawal", "transfer"):
                 paid_in += value
-            elif flow.step > opened and flow.kind == "fee":
+            elif flow.step >= counted_from and flow.kind == "fee":
                 fees += value
     points = [(first + wanted.step * step, total) for step, total in enumerate(totals)]
-    return History(wanted, tuple(points[opened:]), paid_in, fees)
+    before = 0 if from_opening else totals[0]
+    return History(wanted, tuple(points[max(0, opened) :]), from_opening, before, paid_in, fees)
 
 
 def _prices(found: Sequence[Ticker24h]) -> Mapping[str, Ticker24h]:

@@ -29,6 +29,9 @@ function describe(raw) {
 const root = document.querySelector("[data-instrument]");
 export const instrument = root ? describe(JSON.parse(root.dataset.instrument)) : null;
 
+/** Whether the market of this page trades the asset. */
+export const trades = (asset) => asset === instrument.base || asset === instrument.quote;
+
 /** Turns a subscription into state with listeners; it subscribes when somebody first listens. */
 function feed(topic, fold) {
   const listeners = new Set();

@@ -187,6 +187,21 @@ def test_a_purchase_shows_in_positions_with_what_it_cost(visit: Visit) -> None:
     expect(moving).not_to_have_text(moving.inner_text())
 
 
+def test_only_this_market_holds_for_positions_and_balances_too(visit: Visit) -> None:
+    visitor = visit("trader2@example.com")
+    visitor.open_market("ETH-USDT")
+    page = visitor.page
+
+    page.get_by_label("ETH-USDT only").check()
+
+    for tab, rows in (("Positions", "data-position-rows"), ("Balances", "data-balance-rows")):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.locator(f"[{rows}] tr[data-id=ETH]")).to_be_visible()
+        expect(page.locator(f"[{rows}] tr[data-id=BTC]:visible")).to_have_count(0)
+    page.get_by_label("ETH-USDT only").uncheck()
+    expect(page.locator("[data-balance-rows] tr[data-id=BTC]")).to_be_visible()
+
+
 def test_a_market_buy_by_quote_spends_no_more_than_its_budget(visit: Visit) -> None:
     visitor = visit("trader2@example.com")
     visitor.open_market("SOL-USDT")

@@ -91,9 +91,12 @@ class TestHoldings:
         assert len(history.points) == 4
         assert history.points[-1][1] == holdings.total_minor
         assert history.points[0][1] == holdings.total_minor
-        assert (history.paid_in_minor, history.fees_minor) == (0, 0)
-        assert summary.result_text == "0.00"
-        assert summary.from_opening
+        # 100,000 USDT and 1 BTC came in when it was opened, and 30 USDT and 0.0001 BTC were fees.
+        assert history.paid_in_minor == (100_000 + 60_000) * UNIT
+        assert history.fees_minor == -36 * UNIT
+        assert (summary.from_opening, summary.before_text) == (True, "0.00")
+        # What it bought in ETH has no price in USDT.
+        assert summary.result_text == "-6000.00"
         chart = chart_of(history)
         assert chart.points.startswith("0,100 ")
         assert len(chart.series) == 4
@@ -131,7 +134,8 @@ def test_the_sums_of_the_last_day_add_up_to_the_cent() -> None:
     # Given parts of a cent everywhere: cut off one by one they would miss a cent or two.
     history = History(
         RANGES["24h"], ((clock.now(), 10_009_999_999), (clock.now(), 9_990_000_001)),
-        paid_in_minor=1_999_999, fees_minor=-999_999,
+        from_opening=False, before_minor=10_009_999_999, paid_in_minor=1_999_999,
+        fees_minor=-999_999,
     )  # fmt: skip
 
     summary = summary_of(history, Holdings("", None, (), 9_990_000_001))

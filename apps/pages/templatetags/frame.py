@@ -167,6 +167,12 @@ def signed(text: object) -> str:
 
 
 @register.filter
+def day_and_time(text: object) -> str:
+    """Part the day of an ISO time from the time of day, for who reads it without scripts."""
+    return str(text).replace("T", " ")
+
+
+@register.filter
 def direction(text: object) -> str:
     """``up``, ``down`` or nothing, by the sign of a decimal text."""
     if not str(text or "").strip("-0."):

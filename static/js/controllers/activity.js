@@ -2,7 +2,7 @@
 
 import { account, follow, loadEnded, noteOrder } from "account";
 import { moment } from "format";
-import { instrument } from "market";
+import { instrument, trades } from "market";
 import { cancel, cancelAll } from "orders";
 import { balanceCells, fillCells, orderCells, resultWords, statusWords } from "order-words";
 import { remember, remembered } from "memory";
@@ -97,6 +97,7 @@ export default function activity(root) {
         use.setAttribute("href", `${use.getAttribute("href").split("#")[0]}#${balance.asset}`);
         body.append(row);
       }
+      row.hidden = only.checked && !trades(balance.asset);
       fill(row, balanceCells(balance));
     }
   }

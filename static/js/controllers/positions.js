@@ -5,6 +5,7 @@ import { account, follow } from "account";
 import * as decimal from "decimal";
 import { amount, brief, fixed, percent, signed, trimmed } from "format";
 import { followTickers } from "controllers/quotes";
+import { trades } from "market";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { fill, sync } from "rows";
 
@@ -57,6 +58,7 @@ function draw(row, position) {
 export default function positions(root) {
   const body = root.querySelector("tbody");
   const template = root.querySelector("template");
+  const only = document.querySelector("[data-only-market]");
   const prices = new Map();
   let held = root.dataset.positions ? JSON.parse(root.dataset.positions) : null;
   let asking = 0;
@@ -70,7 +72,9 @@ export default function positions(root) {
       }
       return;
     }
-    const open = all.filter((position) => decimal.parse(position.quantity));
+    const open = all.filter(
+      ({ asset, quantity }) => decimal.parse(quantity) && !(only?.checked && !trades(asset)),
+    );
     sync(body, template, open.map((position) => ({ id: position.asset, position })), (row, item) => {
       const use = row.querySelector("use");
       use.setAttribute("href", `${use.getAttribute("href").split("#")[0]}#${item.id}`);
@@ -129,6 +133,7 @@ export default function positions(root) {
     if (moved && held !== null) askSoon(ASK_GAP_MS);
     paint();
   });
+  only?.addEventListener("change", paint);
   // Behind a tab they are read when they are first looked at.
   document.addEventListener("tab", (event) => {
     if (held === null && event.detail.tab.getAttribute("aria-controls") === root.id) askSoon(0);
