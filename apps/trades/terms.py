@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from apps.core import clock
-from apps.core.errors import DomainError, Invalid
+from apps.core.errors import DomainError, Invalid, NotFound
 from apps.core.money import parse_positive
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -83,7 +83,13 @@ def asked_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("market", "side", "type"):
         if fields.get(name) is None:
             raise _invalid("missing_field", name, f"The {name} of the order is missing.")
-    return {_FIELDS[name]: value for name, value in fields.items() if value is not None}
+    given = {_FIELDS[name]: value for name, value in fields.items() if value is not None}
+    # By these two the order is looked up before the rest of it is read.
+    if not isinstance(given["market"], str):
+        raise NotFound("unknown_market", "There is no such market here.", field="market")
+    if "client_order_id" in given:
+        check_client_order_id(given["client_order_id"])
+    return given
 
 
 def check_client_order_id(text: object) -> str:
