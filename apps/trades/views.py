@@ -157,6 +157,8 @@ def order_list(request: HttpRequest) -> HttpResponse:
     """Orders or fills, filtered, page by page; a page asked for by script comes as rows alone."""
     show = "fills" if request.GET.get("show") == "fills" else "orders"
     filters = {name: request.GET.get(name, "") for name in ("market", "status")}
+    if filters["market"]:
+        filters["market"] = instrument_by_symbol(filters["market"]).symbol
     viewer = _person(request)
     asked: dict[str, Any] = {
         "viewer": viewer,

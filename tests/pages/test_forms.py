@@ -138,6 +138,9 @@ def test_long_lists_come_page_by_page(signed_in: Client, world: Trader) -> None:
     assert not ids & {row["id"] for row in rows.context["rows"]}
     filtered = signed_in.get("/orders?market=BTC-USDT&status=filled")
     assert {row["status"] for row in filtered.context["rows"]} == {"filled"}
+    for unknown in ("%00", "BTC-USDT%26show=fills", "NONE"):
+        assert signed_in.get(f"/orders?market={unknown}").status_code == 404
+        assert signed_in.get(f"/orders?show=fills&market={unknown}").status_code == 404
     assert signed_in.get("/orders?status=lost").status_code == 400
     assert signed_in.get("/orders?before=x").status_code == 400
 
