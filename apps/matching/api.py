@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from apps.core.errors import Unavailable
 from apps.core.fields import QueryInteger, QuerySerializer
-from apps.matching.queries import projected_seq, wait_for_seq
+from apps.matching.queries import journaled_seq, projected_seq, wait_for_seq
 
 WAIT_SECONDS: Final = 2.0
 # So many may wait at once; more would leave no thread for anybody else.
@@ -28,7 +28,8 @@ def await_seq(query: Mapping[str, Any]) -> None:
     wanted = query.get("min_seq")
     if wanted is None or projected_seq() >= wanted:
         return
-    if _waiting.acquire(blocking=False):
+    # What is not even decided may not come for long: whoever asks for it keeps nobody else waiting.
+    if wanted <= journaled_seq() and _waiting.acquire(blocking=False):
         try:
             if wait_for_seq(wanted, WAIT_SECONDS):
                 return

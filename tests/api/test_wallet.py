@@ -201,11 +201,25 @@ def test_a_read_waits_for_what_was_written_and_not_for_ever(
     reached = projected_seq()
     assert ada.client.get("/api/v1/balances", {"min_seq": reached}).status_code == 200
     monkeypatch.setattr("apps.matching.api.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("apps.matching.api.journaled_seq", lambda: reached + 1)
 
     response = ada.client.get("/api/v1/balances", {"min_seq": reached + 1})
 
     assert code_of(response) == (503, "not_yet_projected")
     assert response["Retry-After"] == "1"
+
+
+def test_nobody_waits_for_what_has_not_been_decided(
+    anybody: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waited(seq: int, timeout_seconds: float) -> bool:
+        raise AssertionError(f"waited for {seq}")
+
+    monkeypatch.setattr("apps.matching.api.wait_for_seq", waited)
+
+    response = anybody.get("/api/v1/tickers", {"min_seq": projected_seq() + 1})
+
+    assert code_of(response) == (503, "not_yet_projected")
 
 
 @pytest.mark.parametrize("path", ["me", "balances", "ledger"])
