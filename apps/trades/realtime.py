@@ -114,13 +114,16 @@ class AccountPublisher:
 
     def __init__(self) -> None:
         self._chain: Chain | None = None
+        self._seq = -1
         self._public_ids: dict[int, str] = {}
 
     def publish(self, batch: Batch, folded: Folded) -> None:
         """Send one message per account that changed and is followed by somebody."""
         touched = _touched(batch, folded)
-        if self._chain is None:
+        if self._chain is None or batch.first_seq != self._seq + 1:
+            # It has begun, or a batch was committed whose commit the projector did not hear of.
             self._chain = Chain(batch.first_seq - 1)
+        self._seq = batch.last_seq
         # Every account moves on, heard or not: who joins later sees what he has missed.
         places = {
             account_id: self._chain.advance(str(account_id), batch.last_seq)

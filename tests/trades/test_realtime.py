@@ -147,6 +147,26 @@ def test_each_change_names_the_one_before(
     assert second["prev"] == first["seq"]
 
 
+def test_a_batch_that_was_never_told_shows_as_a_gap(
+    ada: Trader, listen: Callable[[Trader], Listener],
+    django_capture_on_commit_callbacks: Commits,
+) -> None:  # fmt: skip
+    listener = listen(ada)
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.buy("0.001", "50000")
+    # Committed, but the projector lost its connection before it knew.
+    with django_capture_on_commit_callbacks(execute=False):
+        ada.buy("0.002", "50000")
+    missed = projected_seq()
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.buy("0.003", "50000")
+
+    told, after = listener.heard()
+
+    assert told["seq"] < missed
+    assert after["prev"] == missed
+
+
 def test_a_snapshot_and_the_changes_after_it_make_the_later_snapshot(
     ada: Trader, bob: Trader, listen: Callable[[Trader], Listener],
     django_capture_on_commit_callbacks: Commits,
