@@ -6,9 +6,10 @@ The tables are written by the projection of what the engine answers, never here.
 from __future__ import annotations
 
 import msgspec
+from django.db import connection, transaction
 
 from apps.accounts.models import User
-from apps.core.errors import Conflict, Invalid, NotAllowed, Refused
+from apps.core.errors import Conflict, Invalid, NotAllowed, Refused, Unavailable
 from apps.core.money import parse_decimal, parse_positive
 from apps.engine.messages import Instrument as EngineInstrument
 from apps.engine.messages import ListInstrument, SetInstrument
@@ -22,8 +23,11 @@ from apps.matching.gateway import (
     new_command_id,
     valid_until_ns,
 )
+from apps.matching.queries import journaled_seq, wait_for_seq
 
 VALID_SECONDS = 60
+CATCH_UP_SECONDS = 1.0
+LOCK = 0x4D41524B
 
 
 def list_instrument(*, actor: User | None, spec: InstrumentSpec) -> int:
@@ -57,7 +61,10 @@ def set_instrument(
     max_notional_minor: int | None = None,
     max_position_lots: int | None = None,
 ) -> int:
-    """Change terms of a market, for orders from now on, and return the seq of the change."""
+    """Change terms of a market, for orders from now on, and return the seq of the change.
+
+    What is not named stays as the last change has left it, whenever ``instrument`` was read.
+    """
     _check_staff(actor)
     changes = {
         "state": state,
@@ -68,11 +75,31 @@ def set_instrument(
         "max_notional_minor": max_notional_minor,
         "max_position_lots": max_position_lots,
     }
-    wanted = msgspec.structs.replace(
-        as_engine_has_it(instrument), **{k: v for k, v in changes.items() if v is not None}
-    )
-    command = SetInstrument(new_command_id(), valid_until_ns(VALID_SECONDS), wanted)
-    return _checked(get_gateway().submit(command))
+    given = {name: value for name, value in changes.items() if value is not None}
+    closes = given.keys() == {"state"} and state != Instrument.State.OPEN
+    with transaction.atomic():
+        present = _present_terms(instrument.id, at_once=closes)
+        wanted = msgspec.structs.replace(present, **given)
+        command = SetInstrument(new_command_id(), valid_until_ns(VALID_SECONDS), wanted)
+        return _checked(get_gateway().submit(command))
+
+
+def _present_terms(market_id: int, *, at_once: bool) -> EngineInstrument:
+    """Return a market's terms after all that was decided before; one change at a time.
+
+    The engine takes all terms of a market together, so one made from older ones would undo the
+    change between: open a market that was just halted. Closing one does not wait for long.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, market_id])
+    if not wait_for_seq(journaled_seq(), CATCH_UP_SECONDS) and not at_once:
+        raise Unavailable(
+            "not_yet_projected",
+            "The present terms cannot be read yet. Nothing has changed; try again in a moment.",
+            retry_after_seconds=1,
+        )
+    rows = Instrument.objects.select_related("base", "quote")
+    return as_engine_has_it(rows.get(id=market_id))
 
 
 def engine_instrument(spec: InstrumentSpec) -> EngineInstrument:

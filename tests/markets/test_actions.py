@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, Paused, Refused
+from apps.core.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotAllowed,
+    Paused,
+    Refused,
+    Unavailable,
+)
 from apps.markets.actions import (
     as_engine_has_it,
     engine_instrument,
@@ -73,6 +81,32 @@ def test_terms_of_a_market_are_changed_by_staff() -> None:
     changed = Instrument.objects.get()
     assert (changed.state, changed.taker_fee_ppm, changed.seq) == (3, 500, seq)
     assert (changed.maker_fee_ppm, changed.tick_size_minor) == (800, 1_000_000)
+
+
+def test_a_change_made_from_an_older_view_undoes_no_other() -> None:
+    before = listed()
+    set_instrument(actor=staff(), instrument=before, state=Instrument.State.HALTED)
+
+    set_instrument(actor=staff(), instrument=before, taker_fee_ppm=500)
+
+    changed = Instrument.objects.get()
+    assert (changed.state, changed.taker_fee_ppm) == (Instrument.State.HALTED, 500)
+
+
+def test_while_the_records_are_behind_a_market_can_be_closed_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    instrument = listed()
+    monkeypatch.setattr("apps.markets.actions.wait_for_seq", lambda seq, seconds: False)
+
+    for change in ({"taker_fee_ppm": 500}, {"state": 1}, {"state": 3, "band_bps": 500}):
+        with pytest.raises(Unavailable) as refused:
+            set_instrument(actor=None, instrument=instrument, **change)
+        assert refused.value.code == "not_yet_projected"
+    set_instrument(actor=None, instrument=instrument, state=Instrument.State.HALTED)
+
+    changed = Instrument.objects.get()
+    assert (changed.state, changed.taker_fee_ppm) == (Instrument.State.HALTED, 1000)
 
 
 def test_people_cannot_list_or_change_markets() -> None:
