@@ -36,6 +36,9 @@ def list_instrument(*, actor: User | None, spec: InstrumentSpec) -> int:
     An actor of None is the venue itself, which sets up a new installation.
     """
     _check_staff(actor)
+    if Instrument.objects.filter(symbol=spec.symbol).exclude(id=spec.market_id).exists():
+        # The engine knows markets by number alone; the tables could not be written any more.
+        raise Conflict("market_exists", f"{spec.symbol} is listed under another number already.")
     instrument = engine_instrument(spec)
     reply = get_gateway().submit(
         ListInstrument(

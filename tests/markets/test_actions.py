@@ -25,7 +25,7 @@ from apps.markets.actions import (
 from apps.markets.catalogue import STANDARD_MARKETS
 from apps.markets.models import Instrument
 from apps.markets.presentation import instrument_json
-from apps.matching.queries import projected_seq
+from apps.matching.queries import journaled_seq, projected_seq
 from tests.factories import listed, person, staff, trader
 
 BTC_USDT = STANDARD_MARKETS[0]
@@ -69,6 +69,18 @@ def test_listing_again_changes_nothing_and_another_market_is_refused() -> None:
 
     assert refused.value.code == "market_exists"
     assert as_engine_has_it(Instrument.objects.get()) == as_engine_has_it(before)
+
+
+def test_a_market_is_not_listed_under_a_second_number() -> None:
+    listed()
+    actor = staff()
+    before = journaled_seq()
+
+    with pytest.raises(Conflict) as refused:
+        list_instrument(actor=actor, spec=replace(BTC_USDT, market_id=7))
+
+    assert refused.value.code == "market_exists"
+    assert journaled_seq() == before
 
 
 def test_terms_of_a_market_are_changed_by_staff() -> None:
