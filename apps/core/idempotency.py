@@ -2,8 +2,8 @@
 
 A key belongs to one person and one request: the same key with another body is refused. The answer
 is kept for a day. Work that was broken off, or whose outcome is not known, may be tried again with
-the same key; that this cannot double anything is the duty of the work itself, which gets ids that
-follow from the key alone (``derived_id``).
+the same key; that this cannot double anything is the duty of the work itself, which gets an id
+(``effect_id``) that stays the same over all tries with the key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The journal and what keeps it: lease, snapshots and the projector's place.
 
 The journal is the truth; these models are for reading it and for migrations. Rows are written
-only by ``lease.JournalWriter`` and ``inprocess``; nothing here has logic.
+only by ``lease.Lease`` and ``inprocess``; nothing here has logic.
 """
 
 from __future__ import annotations
