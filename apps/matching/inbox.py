@@ -1,7 +1,8 @@
 """The writer's side of Valkey: reads requests from the stream, sends what is to be told.
 
 One connection for one thread. What is posted is not waited for; the next question collects the
-answers. A lost connection is the caller's business: nothing here connects again by itself.
+answers. Under load the next read of the stream is asked for before the engine begins. A lost
+connection is the caller's business: nothing here connects again by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from apps.matching import servers, wire
 from apps.matching.journal import encoder
 
 COMMANDS_PER_BATCH: Final = 2_000
+ENTRIES_PER_READ_MIN: Final = 16
 ENTRIES_PER_READ_MAX: Final = 2_000
 MALFORMED_BYTES_KEPT: Final = 65_536
 
@@ -26,7 +28,7 @@ MALFORMED_BYTES_KEPT: Final = 65_536
 class Request(msgspec.Struct):
     """One stream entry: the commands of one envelope."""
 
-    entry_id: str
+    entry_id: bytes
     gateway_id: str
     number: int
     commands: list[AnyCommand]
@@ -44,13 +46,13 @@ def request_of(entry_id: bytes, fields: Sequence[bytes]) -> Request:
         gateway_id, number = envelope.gateway_id, envelope.request
         commands = wire.commands.decode(envelope.commands)
         if commands and len(data) <= wire.ENVELOPE_BYTES_MAX:
-            return Request(entry_id.decode(), gateway_id, number, commands, envelope.commands)
+            return Request(entry_id, gateway_id, number, commands, envelope.commands)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass  # Said below, in the journal, where it is kept.
     command_id = hashlib.sha256(entry_id).digest()[:16]
     malformed: list[AnyCommand] = [Malformed(command_id, 0, data[:MALFORMED_BYTES_KEPT])]
     raw = msgspec.Raw(encoder.encode(malformed))
-    return Request(entry_id.decode(), gateway_id, number, malformed, raw, malformed=True)
+    return Request(entry_id, gateway_id, number, malformed, raw, malformed=True)
 
 
 class Link:
@@ -60,6 +62,9 @@ class Link:
         self._client = servers.valkey()
         self._connection: Any = None
         self._owed = 0
+        # How many answers come before that to what was asked ahead, if anything was.
+        self._owed_before_ahead: int | None = None
+        self._fetched: Any = None
 
     def connect(self) -> None:
         """Connect, or raise ``redis.RedisError``."""
@@ -73,6 +78,7 @@ class Link:
         if self._connection is not None:
             self._connection.disconnect()
         self._connection, self._owed = None, 0
+        self._owed_before_ahead, self._fetched = None, None
 
     def post(self, commands: Sequence[Sequence[Any]]) -> None:
         """Send commands whose answers only matter if they are errors."""
@@ -81,13 +87,24 @@ class Link:
         self._owed += len(commands)
 
     def ask(self, *command: Any) -> Any:
-        """Send one command and return its answer, after those of everything posted before."""
+        """Send one command and return its answer, after those of everything sent before."""
         connection = self._connected()
         connection.send_command(*command)
-        while self._owed:
-            connection.read_response()
-            self._owed -= 1
+        self._receive_ahead()
+        self._pass_over(self._owed)
+        self._owed = 0
         return connection.read_response()
+
+    def ask_ahead(self, *command: Any) -> None:
+        """Send one command whose answer is only fetched later. There is one such at a time."""
+        self._connected().send_command(*command)
+        self._owed_before_ahead, self._owed = self._owed, 0
+
+    def fetch(self) -> Any:
+        """Return the answer to what was asked ahead, or None if nothing was."""
+        self._receive_ahead()
+        answer, self._fetched = self._fetched, None
+        return answer
 
     def run_script(self, script: str, sha: str, *arguments: Any) -> Any:
         """Run a script, sending its text only where Valkey does not know it."""
@@ -95,6 +112,17 @@ class Link:
             return self.ask("EVALSHA", sha, *arguments)
         except redis.exceptions.NoScriptError:
             return self.ask("EVAL", script, *arguments)
+
+    def _receive_ahead(self) -> None:
+        if self._owed_before_ahead is not None:
+            self._pass_over(self._owed_before_ahead)
+            self._fetched = self._connected().read_response()
+            self._owed_before_ahead = None
+
+    def _pass_over(self, answers: int) -> None:
+        connection = self._connected()
+        for _ in range(answers):
+            connection.read_response()
 
     def _connected(self) -> Any:
         if self._connection is None:
@@ -119,6 +147,8 @@ class Inbox:
         self._last_read_id = last_entry_id
         self._waiting.clear()
         self._waiting_commands = 0
+        self._more_to_come = False
+        self._link.fetch()
 
     def take(self, block_ms: int) -> list[Request]:
         """Return the next requests, up to a batch's worth; wait for the first at most that long."""
@@ -129,8 +159,15 @@ class Inbox:
             taken = list(self._waiting)
             self._waiting.clear()
             self._waiting_commands = 0
-            return taken
-        taken = []
+        else:
+            taken = self._take_some()
+        if self._more_to_come and not self._waiting:
+            # Valkey looks for the next requests while the engine works on these.
+            self._link.ask_ahead(*self._question())
+        return taken
+
+    def _take_some(self) -> list[Request]:
+        taken: list[Request] = []
         size = 0
         while self._waiting:
             commands = len(self._waiting[0].commands)
@@ -142,17 +179,25 @@ class Inbox:
         return taken
 
     def _read(self, block_ms: int) -> None:
-        count = max(
-            16, min(ENTRIES_PER_READ_MAX, int(COMMANDS_PER_BATCH / self._commands_per_entry))
-        )
-        block = ("BLOCK", block_ms) if block_ms > 0 else ()
-        answer = self._link.ask(
-            "XREAD", "COUNT", count, *block, "STREAMS", self._key, self._last_read_id
-        )
+        if self._more_to_come:
+            answer = self._link.fetch()
+        else:
+            answer = self._link.ask(*self._question(block_ms))
+        self._more_to_come = False
         if not answer:
             return
         entries = answer[0][1]
+        self._more_to_come = len(entries) >= self._count()
         self._waiting.extend([request_of(entry_id, fields) for entry_id, fields in entries])
-        self._last_read_id = self._waiting[-1].entry_id
+        self._last_read_id = self._waiting[-1].entry_id.decode()
         self._waiting_commands = sum([len(request.commands) for request in self._waiting])
         self._commands_per_entry = self._waiting_commands / len(entries)
+
+    def _count(self) -> int:
+        """How many entries to read at once, so that they are about one batch."""
+        wanted = int(COMMANDS_PER_BATCH / self._commands_per_entry)
+        return max(ENTRIES_PER_READ_MIN, min(ENTRIES_PER_READ_MAX, wanted))
+
+    def _question(self, block_ms: int = 0) -> tuple[Any, ...]:
+        block = ("BLOCK", block_ms) if block_ms > 0 else ()
+        return ("XREAD", "COUNT", self._count(), *block, "STREAMS", self._key, self._last_read_id)

@@ -110,8 +110,8 @@ def young_collections_only() -> Iterator[None]:
 
 
 def rows_after(replayer: Replayer, cursor: AnyCursor, *, shard: int) -> Iterator[Row]:
-    """Yield the rows that the replayer has not carried out yet."""
-    return tail(cursor, shard=shard, last_seq=replayer.engine.seq, last_hash=replayer.last_hash)
+    """Yield the rows that the replayer has not carried out yet; it checks each as it does."""
+    return tail(cursor, shard=shard, last_seq=replayer.engine.seq)
 
 
 def recover(

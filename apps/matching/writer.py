@@ -11,19 +11,22 @@ import hashlib
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Final
 
 import msgspec
 import redis
+from msgspec import Raw
 
 from apps.engine.messages import Quarantined, Tick
 from apps.matching import servers, wire
 from apps.matching.inbox import Inbox, Link, Request
-from apps.matching.journal import FIRST_ENTRY_ID, RawGroup, Row, encoder, make_row
+from apps.matching.journal import FIRST_ENTRY_ID, Row, encoder, make_row
 from apps.matching.lease import RENEW_SECONDS, Keeper, Lease, LeaseLost
 from apps.matching.replay import Replayer, recover
+from apps.matching.wire import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ class Outcome(msgspec.Struct):
 
     row: Row
     times: list[int]
-    answers: dict[str, list[wire.Answer]]
+    answers: dict[str, list[Answer]]
 
 
 class Writer:
@@ -92,7 +95,7 @@ class Writer:
         self._keeper = Keeper(lease)
         self._pending: Outcome | None = None
         self._committed: Row | None = None
-        self._strikes: dict[tuple[str, int], int] = {}
+        self._strikes: dict[tuple[bytes, int], int] = {}
         self._announced_at = 0.0
         self._projected_at_start = "0:0"
         self._consumed_since_trim = 0
@@ -146,8 +149,8 @@ class Writer:
             return None
         name = f"tick:{self._lease.epoch}:{engine.seq}".encode()
         tick = Tick(hashlib.sha256(name).digest()[:16], 0)
-        raw = msgspec.Raw(encoder.encode([tick]))
-        return self._work_out([Request(self._replayer.last_entry_id, "", 0, [tick], raw)])
+        raw = Raw(encoder.encode([tick]))
+        return self._work_out([Request(self._replayer.last_entry_id.encode(), "", 0, [tick], raw)])
 
     # ------------------------------------------------------------------ working out
 
@@ -168,11 +171,14 @@ class Writer:
         engine = self._replayer.engine
         apply, encode, clock = engine.apply, encoder.encode, self._clock
         first_seq = engine.seq + 1
-        groups: list[RawGroup] = []
-        outcomes: list[msgspec.Raw] = []
-        answers: dict[str, list[wire.Answer]] = {}
+        times: list[int] = []
+        outcomes: list[Raw] = []
+        answers: defaultdict[str, list[Answer]] = defaultdict(list)
+        at_ns = engine.now_ns
         for number, request in enumerate(requests):
-            at_ns = max(engine.now_ns, clock())
+            now_ns = clock()
+            if now_ns > at_ns:
+                at_ns = now_ns
             group_seq = engine.seq + 1
             events = []
             try:
@@ -180,13 +186,15 @@ class Writer:
                     events.append(apply(command, at_ns))
             except Exception as error:
                 raise Raised(number, len(events), error) from error
-            raw_events = msgspec.Raw(encode(events))
-            groups.append(RawGroup(at_ns, request.raw))
+            raw_events = Raw(encode(events))
+            times.append(at_ns)
             outcomes.append(raw_events)
             if request.number:
                 said = _NOTHING if request.malformed else raw_events
-                answer = wire.Answer(request.number, group_seq, at_ns, said, request.quarantined)
-                answers.setdefault(request.gateway_id, []).append(answer)
+                answers[request.gateway_id].append(
+                    Answer(request.number, group_seq, at_ns, said, request.quarantined)
+                )
+        groups = zip(times, [request.raw for request in requests], strict=True)
         row = make_row(
             shard=self._lease.shard,
             first_seq=first_seq,
@@ -194,15 +202,15 @@ class Writer:
             epoch=self._lease.epoch,
             at_ns=engine.now_ns,
             stream_generation=self._replayer.stream_generation,
-            last_entry_id=requests[-1].entry_id,
+            last_entry_id=requests[-1].entry_id.decode(),
             rules_version=engine.rules_version,
-            commands=encode(groups),
+            commands=encode(list(groups)),
             events=encode(outcomes),
             prev_hash=self._replayer.last_hash,
         )
         self._replayer.stood_at(row)
         self._consumed_since_trim += len(requests)
-        return Outcome(row, [group.at_ns for group in groups], answers)
+        return Outcome(row, times, answers)
 
     def _strike(self, request: Request, raised: Raised) -> None:
         place = (request.entry_id, raised.command)
@@ -216,7 +224,7 @@ class Writer:
         error = str(raised)[:ERROR_CHARACTERS_KEPT]
         quarantined = Quarantined(command.command_id, 0, encoder.encode(command), error)
         request.commands[raised.command] = quarantined
-        request.raw = msgspec.Raw(encoder.encode(request.commands))
+        request.raw = Raw(encoder.encode(request.commands))
         request.quarantined = (*request.quarantined, raised.command)
         alarm = f"A command was quarantined and the venue takes cancels only: {error}"
         logger.critical(alarm)
@@ -317,4 +325,4 @@ class Writer:
         return f"{seq}:{(at_ns if seq else self._clock()) // 1_000_000}"
 
 
-_NOTHING: Final = msgspec.Raw(encoder.encode([]))
+_NOTHING: Final = Raw(encoder.encode([]))

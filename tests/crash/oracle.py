@@ -27,9 +27,11 @@ def main(paths: list[Path]) -> dict[str, Any]:
     executed: Counter[str] = Counter()
     outcomes: dict[int, str] = {}
     strangers: list[str] = []
-    last_seq = 0
+    last_seq, last_hash = 0, journal.GENESIS_HASH
     with closing(servers.postgres(name="crash-oracle")) as connection:
         for row in journal.tail(connection.cursor(), shard=0):
+            journal.check_follows(row, last_seq=last_seq, last_hash=last_hash)
+            last_hash = row.hash
             commands = [command for group in row.groups() for command in group.commands]
             entries = row.batch().entries
             assert len(commands) == len(entries)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import redis
+from django.conf import settings
+
 from apps.engine.messages import AnyCommand, Tick
 from apps.matching import wire
-from apps.matching.inbox import COMMANDS_PER_BATCH, Inbox, Link
+from apps.matching.inbox import COMMANDS_PER_BATCH, ENTRIES_PER_READ_MAX, Inbox, Link
 
 
 class Stream:
@@ -15,6 +18,13 @@ class Stream:
     def __init__(self, *reads: list[int]) -> None:
         self.reads = list(reads)
         self.last = 0
+        self.ahead: list[tuple[Any, ...]] = []
+
+    def ask_ahead(self, *command: Any) -> None:
+        self.ahead.append(command)
+
+    def fetch(self) -> Any:
+        return self.ask(*self.ahead.pop()) if self.ahead else None
 
     def ask(self, *command: Any) -> Any:
         if not self.reads:
@@ -54,3 +64,40 @@ def test_what_waited_is_read_again_after_a_new_start() -> None:
     inbox.open(1, "1-0")
 
     assert _taken(inbox) == [3, 4]
+
+
+def test_after_a_full_read_the_next_is_asked_for_at_once() -> None:
+    stream = Stream([1] * ENTRIES_PER_READ_MAX, [1])
+    inbox = Inbox(cast(Link, stream), 0)
+    full = list(range(1, ENTRIES_PER_READ_MAX + 1))
+    last = full[-1]
+
+    assert _taken(inbox) == full
+    assert [command[-1] for command in stream.ahead] == [f"{last}-0"]
+    assert [_taken(inbox), _taken(inbox)] == [[last + 1], []]
+    assert stream.ahead == []
+
+
+def test_what_was_asked_ahead_is_forgotten_at_a_new_start() -> None:
+    stream = Stream([1] * ENTRIES_PER_READ_MAX, [1], [1, 1])
+    inbox = Inbox(cast(Link, stream), 0)
+    inbox.take(0)
+
+    inbox.open(1, "0-0")
+
+    assert _taken(inbox) == [ENTRIES_PER_READ_MAX + 2, ENTRIES_PER_READ_MAX + 3]
+
+
+def test_an_answer_asked_ahead_is_kept_while_others_are_asked_for(valkey: redis.Redis) -> None:
+    key = f"{settings.KEY_PREFIX}asked-ahead"
+    link = Link()
+    link.connect()
+
+    link.post([("SET", key, 1), ("INCR", key)])
+    link.ask_ahead("GET", key)
+    link.post([("INCR", key)])
+
+    assert link.ask("GET", key) == b"3"
+    assert link.fetch() == b"2"
+    assert link.fetch() is None
+    link.close()

@@ -15,8 +15,14 @@ from apps.matching import journal, wire
 
 
 def rows() -> list[journal.Row]:
+    """Return the whole journal, whose chain must hold."""
     with connection.cursor() as cursor:
-        return list(journal.tail(cursor, shard=0))
+        found = list(journal.tail(cursor, shard=0))
+    last_seq, last_hash = 0, journal.GENESIS_HASH
+    for row in found:
+        journal.check_follows(row, last_seq=last_seq, last_hash=last_hash)
+        last_seq, last_hash = row.last_seq, row.hash
+    return found
 
 
 def commands_of(row: journal.Row) -> list[AnyCommand]:
