@@ -1,8 +1,8 @@
-"""Content-Security-Policy: strict everywhere, looser under /admin/ alone."""
+"""Content-Security-Policy: strict everywhere, looser under /admin/ alone; data may do nothing."""
 
 from __future__ import annotations
 
-from csp.constants import NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.constants import HEADER, NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 
@@ -23,10 +23,20 @@ ADMIN: dict[str, list[str]] = {
     "style-src": [SELF, UNSAFE_INLINE],
 }
 ADMIN_PREFIX = "/admin/"
+DATA = "default-src 'none'; frame-ancestors 'none'"
+DATA_TYPES = ("application/json", "application/problem+json")
 
 
 class SitePolicy(CSPMiddleware):
-    """Adds the policy that fits the path."""
+    """Adds the policy that fits the answer."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if response.headers.get("Content-Type") in DATA_TYPES:
+            response.headers[HEADER] = DATA
+            return response
+        return super().process_response(request, response)
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

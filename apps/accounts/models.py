@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -52,6 +53,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.display_name or self.email
+
+    @cached_property
+    def brought(self) -> dict[str, Any]:
+        """What the query that found this person has brought along: ``queries.bring_along``."""
+        return {}
 
     def set_password(self, raw_password: str | None) -> None:
         """Take a new password; what was guessed about the old one counts no more."""

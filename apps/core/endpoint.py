@@ -19,6 +19,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -36,6 +37,8 @@ PAGE_LIMIT: Final = 50
 PAGE_LIMIT_MAX: Final = 200
 # After Valkey was not there, requests go unmetered for a moment instead of waiting for it each.
 _PAUSE_SECONDS: Final = 5.0
+_JSON: Final = JSONRenderer()
+_TAKES_JSON: Final = ("*/*", _JSON.media_type)
 _unmetered_until = 0.0
 
 
@@ -60,6 +63,14 @@ class Endpoint(APIView):
                 "Too many requests. Wait a little, then go on more slowly.",
                 retry_after_seconds=self.verdict.retry_after_seconds,
             )
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        # There is only JSON; who would take anything need not be read closely.
+        if request.META.get("HTTP_ACCEPT", "*/*") in _TAKES_JSON and "format" not in request.GET:
+            return _JSON, _JSON.media_type
+        return super().perform_content_negotiation(request, force)
 
     @property
     def person(self) -> Any:

@@ -6,13 +6,12 @@ several web processes do not matter. Whether to go on when Valkey is away is the
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-import redis
-from redis.commands.core import Script
+import redis.exceptions
 
 from apps.core.realtime import connections
 
@@ -35,6 +34,7 @@ redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', now)
 redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / rate * 1000) + 1000)
 return {allowed, math.floor(tokens * 1000)}
 """
+_TAKE_SHA: Final = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,17 @@ def give_back(name: str, bucket: Bucket, cost: int = 1) -> None:
 
 
 def _run(name: str, bucket: Bucket, cost: int) -> tuple[int, int]:
-    arguments = [bucket.capacity, bucket.per_second, cost]
-    answer = _script(connections.client())(keys=[connections.key(f"rate:{name}")], args=arguments)
+    arguments = (1, connections.key(f"rate:{name}"), bucket.capacity, bucket.per_second, cost)
+    # Every request comes here: what the client does around a command takes longer than this one.
+    pool = connections.client().connection_pool
+    link: Any = pool.get_connection()
+    try:
+        link.send_command("EVALSHA", _TAKE_SHA, *arguments)
+        try:
+            answer = link.read_response()
+        except redis.exceptions.NoScriptError:
+            link.send_command("EVAL", _TAKE, *arguments)
+            answer = link.read_response()
+    finally:
+        pool.release(link)
     return int(answer[0]), int(answer[1])
-
-
-@lru_cache(maxsize=4)
-def _script(client: redis.Redis) -> Script:
-    return client.register_script(_TAKE)

@@ -23,10 +23,21 @@ class Rows(Generic[M]):
         self._model = model
         self._names = [field.attname for field in fields]
         self.columns = ", ".join(f"{table}.{field.column}" for field in fields)
+        self.width = len(fields)
 
     def first(self, query: str, values: Sequence[Any]) -> M | None:
         """Return the first row that the query finds."""
-        with connection.cursor() as cursor:
-            cursor.execute(query, values)
-            row = cursor.fetchone()
-        return None if row is None else self._model.from_db(connection.alias, self._names, row)
+        row = first_row(query, values)
+        return None if row is None else self.made_of(row)
+
+    def made_of(self, row: Sequence[Any]) -> M:
+        """Return the instance that a row of the table is."""
+        return self._model.from_db(connection.alias, self._names, row)
+
+
+def first_row(query: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Return the first row that the query finds, as it is."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row

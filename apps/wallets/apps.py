@@ -13,8 +13,10 @@ class WalletsConfig(AppConfig):
         # Models cannot be imported before the registry of apps is ready.
         from apps.accounts.events import on_person_arrived
         from apps.wallets.projections import WalletsProjection
+        from apps.wallets.queries import bring_main_account
         from apps.wallets.welcome import welcome
 
         on_person_arrived(welcome)
+        bring_main_account()
         partitions.register("wallets_ledgerentry", "at")
         projections.register(WalletsProjection())

@@ -13,16 +13,19 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from apps.accounts.models import User
+from apps.accounts.queries import bring_along
 from apps.core.errors import NotFound
 from apps.core.paging import Page, check_limit, page_of, parse_cursor
 from apps.core.rows import Rows
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 
 ROWS_FETCHED = 2000
+BROUGHT = "main account"
 
 _accounts = Rows(TradingAccount)
 _OF_OWNER = f"SELECT {_accounts.columns} FROM wallets_tradingaccount WHERE owner_id = %s"
-_MAIN = f"{_OF_OWNER} AND kind = '{TradingAccount.Kind.MAIN}'"
+_IS_MAIN = f"kind = '{TradingAccount.Kind.MAIN}'"
+_MAIN = f"{_OF_OWNER} AND {_IS_MAIN}"
 _OWNED = f"{_OF_OWNER} AND public_id = %s"
 
 
@@ -36,6 +39,15 @@ class FlowRow:
     amount_minor: int
 
 
+def bring_main_account() -> None:
+    """Have the query for a caller bring the main account along, which nearly all go on to use."""
+    bring_along(
+        BROUGHT,
+        _accounts,
+        f"LEFT JOIN wallets_tradingaccount ON owner_id = accounts_user.id AND {_IS_MAIN}",
+    )
+
+
 def main_account(*, viewer: User | None) -> TradingAccount:
     """Return the viewer's main account."""
     return account_for(viewer=viewer)
@@ -46,7 +58,7 @@ def account_for(*, viewer: User | None, public_id: object = None) -> TradingAcco
     account = None
     if viewer is not None and viewer.pk is not None:
         if public_id is None or public_id == "":
-            account = _accounts.first(_MAIN, [viewer.pk])
+            account = viewer.brought.get(BROUGHT) or _accounts.first(_MAIN, [viewer.pk])
         elif (wanted := _uuid(public_id)) is not None:
             account = _accounts.first(_OWNED, [viewer.pk, wanted])
     if account is None:

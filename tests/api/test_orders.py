@@ -323,7 +323,7 @@ def test_a_market_that_is_not_open_takes_no_order_but_lets_go(ada: Person, state
 
 @pytest.mark.parametrize(
     ("method", "path", "count"),
-    [("get", "orders", 3), ("get", "fills", 3), ("get", "orders/{id}", 2)],
+    [("get", "orders", 2), ("get", "fills", 2), ("get", "orders/{id}", 2)],
 )
 def test_reads_cost_a_fixed_number_of_queries(
     ada: Person, django_assert_num_queries: Any, method: str, path: str, count: int
