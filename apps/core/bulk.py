@@ -7,12 +7,13 @@ Knows no table: who calls says how a row is packed, in the order of its columns.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = struct.pack("!h", -1)
-_CHUNK_BYTES: Final = 1 << 18
 # PostgreSQL counts microseconds from the beginning of 2000, we count nanoseconds from 1970.
 _POSTGRES_EPOCH_MICROS: Final = 946_684_800 * 1_000_000
 
@@ -26,38 +27,39 @@ def packed_text(value: str) -> bytes:
     return _length(len(data)) + data
 
 
+@lru_cache(maxsize=256)
+def packed_word(value: str) -> bytes:
+    """Return one of a few words as a field: what comes again and again is packed once."""
+    return packed_text(value)
+
+
+@lru_cache(maxsize=256)
 def micros(at_ns: int) -> int:
     """Return a moment as a timestamptz in a binary row: a bigint of microseconds."""
     return at_ns // 1_000 - _POSTGRES_EPOCH_MICROS
 
 
-def packed(rows: Iterable[bytes]) -> list[bytes]:
-    """Return rows in chunks of a good size to send; nothing where there are none."""
-    chunks: list[bytes] = []
-    chunk: list[bytes] = [_HEADER]
-    size = 0
-    for row in rows:
-        chunk.append(row)
-        size += len(row)
-        if size >= _CHUNK_BYTES:
-            chunks.append(b"".join(chunk))
-            chunk.clear()
-            size = 0
-    if not chunks and len(chunk) == 1:
-        return []
-    chunk.append(_TRAILER)
-    chunks.append(b"".join(chunk))
-    return chunks
+def grouped(rows: Mapping[int, list[bytes]]) -> Iterator[bytes]:
+    """Return what lies under each key, from the lowest to the highest.
+
+    The key is what their index begins with: neighbours are stored for up to a third less.
+    """
+    return chain.from_iterable(rows[key] for key in sorted(rows))
 
 
-def copy(cursor: Any, table: str, columns: Sequence[str], chunks: list[bytes]) -> None:
+def packed(pieces: Iterable[bytes]) -> bytes:
+    """Return rows, or the pieces they are made of, as what COPY reads; nothing where is none."""
+    rows = b"".join(pieces)
+    return _HEADER + rows + _TRAILER if rows else b""
+
+
+def copy(cursor: Any, table: str, columns: Sequence[str], rows: bytes) -> None:
     """Store packed rows, in the transaction of the cursor (psycopg's own, not Django's)."""
-    if not chunks:
+    if not rows:
         return
     names = ", ".join(f'"{column}"' for column in columns)
     with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN (FORMAT BINARY)') as target:
-        for chunk in chunks:
-            target.write(chunk)
+        target.write(rows)
 
 
 def int_array(values: Iterable[int]) -> str:

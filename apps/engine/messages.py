@@ -430,68 +430,56 @@ AnyEvent: TypeAlias = (
 )  # fmt: skip
 
 
-class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A change of one balance. Per event, available plus held sum to zero over all accounts."""
-
-    account_id: int
-    asset_id: int
-    available_minor: int
-    held_minor: int
+# A change of one balance: account, asset, and by how much available and held changed. Per event,
+# available plus held sum to zero over all accounts.
+Posting: TypeAlias = tuple[int, int, int, int]
 
 
 def postings(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Posting]:
-    """The balance changes that an event stands for, the same for engine, ledger and checks."""
+    """The balance changes that an event stands for, the same for ledger and checks."""
+    # Nearly all events are of these three kinds.
+    if isinstance(event, Accepted):
+        return [(event.account_id, event.hold_asset_id, -event.hold_minor, event.hold_minor)]
+    if isinstance(event, Trade):
+        return _trade_postings(event, instruments[event.market_id])
+    if isinstance(event, Closed):
+        return _closed_postings(event, instruments)
     match event:
-        case Trade():
-            return _trade_postings(event, instruments[event.market_id])
-        case Accepted(account_id=account, hold_asset_id=asset, hold_minor=amount):
-            return [Posting(account, asset, -amount, amount)]
-        case Closed(account_id=account, released_minor=amount) if amount:
-            instrument = instruments[event.market_id]
-            buying = event.side == BUY
-            asset = instrument.quote_asset_id if buying else instrument.base_asset_id
-            return [Posting(account, asset, amount, -amount)]
         case Deposited(account_id=account, asset_id=asset, amount_minor=amount):
-            return [
-                Posting(account, asset, amount, 0),
-                Posting(EXTERNAL_ACCOUNT_ID, asset, -amount, 0),
-            ]
+            return [(account, asset, amount, 0), (EXTERNAL_ACCOUNT_ID, asset, -amount, 0)]
         case HoldPlaced(account_id=account, asset_id=asset, amount_minor=amount):
-            return [Posting(account, asset, -amount, amount)]
+            return [(account, asset, -amount, amount)]
         case HoldReleased(account_id=account, asset_id=asset, amount_minor=amount):
-            return [Posting(account, asset, amount, -amount)]
+            return [(account, asset, amount, -amount)]
         case HoldSettled(account_id=account, asset_id=asset, amount_minor=amount):
-            return [
-                Posting(account, asset, 0, -amount),
-                Posting(EXTERNAL_ACCOUNT_ID, asset, amount, 0),
-            ]
+            return [(account, asset, 0, -amount), (EXTERNAL_ACCOUNT_ID, asset, amount, 0)]
         case Transferred(legs=legs):
-            return [Posting(leg.account_id, leg.asset_id, leg.amount_minor, 0) for leg in legs]
+            return [(leg.account_id, leg.asset_id, leg.amount_minor, 0) for leg in legs]
         case _:
             return []
 
 
+def _closed_postings(closed: Closed, instruments: dict[int, Instrument]) -> list[Posting]:
+    amount = closed.released_minor
+    if not amount:
+        return []
+    instrument = instruments[closed.market_id]
+    asset = instrument.quote_asset_id if closed.side == BUY else instrument.base_asset_id
+    return [(closed.account_id, asset, amount, -amount)]
+
+
 def _trade_postings(trade: Trade, instrument: Instrument) -> list[Posting]:
     base, quote = instrument.base_asset_id, instrument.quote_asset_id
-    if trade.taker_side == BUY:
-        buyer, buyer_fee, buyer_used = (
-            trade.taker_account_id, trade.taker_fee_minor, trade.taker_hold_used_minor
-        )  # fmt: skip
-        seller, seller_fee, seller_used = (
-            trade.maker_account_id, trade.maker_fee_minor, trade.maker_hold_used_minor
-        )  # fmt: skip
-    else:
-        buyer, buyer_fee, buyer_used = (
-            trade.maker_account_id, trade.maker_fee_minor, trade.maker_hold_used_minor
-        )  # fmt: skip
-        seller, seller_fee, seller_used = (
-            trade.taker_account_id, trade.taker_fee_minor, trade.taker_hold_used_minor
-        )  # fmt: skip
-    spent = trade.quote_minor + buyer_fee
+    maker = trade.maker_account_id, trade.maker_fee_minor, trade.maker_hold_used_minor
+    taker = trade.taker_account_id, trade.taker_fee_minor, trade.taker_hold_used_minor
+    (buyer, buyer_fee, buyer_used), (seller, seller_fee, seller_used) = (
+        (taker, maker) if trade.taker_side == BUY else (maker, taker)
+    )
+    base_minor, quote_minor = trade.base_minor, trade.quote_minor
     return [
-        Posting(buyer, quote, buyer_used - spent, -buyer_used),
-        Posting(buyer, base, trade.base_minor, 0),
-        Posting(seller, base, seller_used - trade.base_minor, -seller_used),
-        Posting(seller, quote, trade.quote_minor - seller_fee, 0),
-        Posting(FEE_ACCOUNT_ID, quote, buyer_fee + seller_fee, 0),
+        (buyer, quote, buyer_used - quote_minor - buyer_fee, -buyer_used),
+        (buyer, base, base_minor, 0),
+        (seller, base, seller_used - base_minor, -seller_used),
+        (seller, quote, quote_minor - seller_fee, 0),
+        (FEE_ACCOUNT_ID, quote, buyer_fee + seller_fee, 0),
     ]

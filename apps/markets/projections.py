@@ -155,7 +155,7 @@ def _trade_rows(
                     8, event.quantity_lots, 8, event.quote_minor, 2, event.taker_side,
                     8, entry.seq, 8, bulk.micros(entry.at_ns),
                 )  # fmt: skip
-            elif isinstance(event, (InstrumentListed, InstrumentSet)):
+            elif type(event) is InstrumentListed or type(event) is InstrumentSet:
                 listed.append((event.instrument, entry.seq))
 
 

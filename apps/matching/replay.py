@@ -100,7 +100,7 @@ def catch_up(
 
 @contextmanager
 def young_collections_only() -> Iterator[None]:
-    """Spare the growing heap its full collections: the engine makes no cycles."""
+    """Spare a growing heap its full collections: neither engine nor projections make cycles."""
     before = gc.get_threshold()
     gc.set_threshold(*GC_THRESHOLDS)
     try:

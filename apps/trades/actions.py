@@ -20,7 +20,7 @@ from apps.markets.queries import recent_instrument
 from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
 from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
-from apps.trades.folding import STATUS_BY_CLOSE, Change, fold
+from apps.trades.folding import STATUS_BY_CLOSE, Change, Folded
 from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.queries import ORDER_RELATED, order_for
 from apps.trades.refusals import refusal
@@ -262,7 +262,7 @@ def _outcome(reply: Reply, draft: _Draft, account: TradingAccount) -> Order | Do
         earlier = _earlier(account, [draft.client_order_id])
         if draft.client_order_id in earlier:
             return earlier[draft.client_order_id]
-    for change in fold([Entry(reply.seq, reply.at_ns, reply.events)]).changes.values():
+    for change in Folded([Entry(reply.seq, reply.at_ns, reply.events)]).changes.values():
         accepted = change.accepted
         if (
             accepted is not None

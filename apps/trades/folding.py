@@ -6,8 +6,10 @@ answer. Only orders of people are followed: the house's would be most of the row
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
 
 from apps.engine.messages import (
     BUY,
@@ -16,6 +18,7 @@ from apps.engine.messages import (
     FILLED,
     SELL,
     Accepted,
+    AnyEvent,
     Closed,
     Trade,
     Triggered,
@@ -55,16 +58,13 @@ class Change:
         self.updated_ns = 0
 
 
-class Side:
+class Side(msgspec.Struct, frozen=True, gc=False):
     """One side of a trade: the fill of one person's order."""
 
-    __slots__ = ("at_ns", "is_maker", "seq", "trade")
-
-    def __init__(self, trade: Trade, seq: int, at_ns: int, is_maker: bool) -> None:
-        self.trade = trade
-        self.seq = seq
-        self.at_ns = at_ns
-        self.is_maker = is_maker
+    trade: Trade
+    seq: int
+    at_ns: int
+    is_maker: bool
 
     @property
     def id(self) -> int:
@@ -84,24 +84,20 @@ class Side:
 class Folded:
     """The orders a batch changed, by id, and the fills it made, in order."""
 
-    __slots__ = ("changes", "sides")
-
-    def __init__(self) -> None:
+    def __init__(self, entries: Iterable[Entry]) -> None:
         self.changes: dict[int, Change] = {}
         self.sides: list[Side] = []
-
-    def add(self, entry: Entry) -> None:
-        """Take in everything that one command caused."""
-        seq, at_ns = entry.seq, entry.at_ns
-        for event in entry.events:
-            if isinstance(event, Accepted):
-                self._accept(event, seq, at_ns)
-            elif isinstance(event, Trade):
-                self._trade(event, seq, at_ns)
-            elif isinstance(event, Closed):
-                self._close(event, seq, at_ns)
-            elif isinstance(event, Triggered):
-                self._trigger(event, seq, at_ns)
+        takes: dict[type[AnyEvent], Callable[[Any, int, int], None]] = {
+            Accepted: self._accept,
+            Trade: self._trade,
+            Closed: self._close,
+            Triggered: self._trigger,
+        }
+        for entry in entries:
+            for event in entry.events:
+                take = takes.get(type(event))
+                if take is not None:
+                    take(event, entry.seq, entry.at_ns)
 
     def _change(self, order_id: int, account_id: int, seq: int, at_ns: int) -> Change:
         change = self.changes.get(order_id)
@@ -154,11 +150,3 @@ class Folded:
         if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
             return
         self._change(event.order_id, event.account_id, seq, at_ns).triggered = True
-
-
-def fold(entries: Iterable[Entry]) -> Folded:
-    """Return what the entries do to the orders and fills of people."""
-    folded = Folded()
-    for entry in entries:
-        folded.add(entry)
-    return folded

@@ -8,9 +8,9 @@ a batch that was not written after all) it is taken up from the tables. Refuses 
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
-from operator import attrgetter
 from typing import Any, Final
 
 from django.db import connection
@@ -32,7 +32,6 @@ from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID
 from apps.trades.positions import VALUE_ASSET_ID, Key, Market, Moved, Position, Positions
 
 DIFFERENCES_SHOWN: Final = 20
-_account_id: Final = attrgetter("account_id")
 
 _COLUMNS: Final = (
     "id", "at", "account_id", "asset_id", "kind", "change_minor", "value_minor", "price_ticks",
@@ -162,8 +161,6 @@ def _stored(cursor: Any, *, before_seq: int) -> Positions:
 
 
 def _packed(moved: list[Moved]) -> Write:
-    # By account, because the index begins with it; within one they stay in order.
-    moved.sort(key=_account_id)
     rows = bulk.packed(_rows(moved))
     last: dict[Key, Moved] = {(each.account_id, each.asset_id): each for each in moved}
     values = _position_values(last.values())
@@ -177,13 +174,18 @@ def _packed(moved: list[Moved]) -> Write:
 
 
 def _rows(moved: Iterable[Moved]) -> Iterator[bytes]:
+    rows: defaultdict[int, list[bytes]] = defaultdict(list)
     pack, micros = _ROW.pack, bulk.micros
     for each in moved:
-        yield pack(
-            12, 8, each.id, 8, micros(each.at_ns), 8, each.account_id, 2, each.asset_id,
-            2, each.kind, 8, each.change_minor, 8, each.value_minor, 8, each.price_ticks,
-            8, each.quantity_minor, 8, each.cost_minor, 8, each.realised_minor, 8, each.fees_minor,
+        rows[each.account_id].append(
+            pack(
+                12, 8, each.id, 8, micros(each.at_ns), 8, each.account_id, 2, each.asset_id,
+                2, each.kind, 8, each.change_minor, 8, each.value_minor, 8, each.price_ticks,
+                8, each.quantity_minor, 8, each.cost_minor, 8, each.realised_minor,
+                8, each.fees_minor,
+            )
         )  # fmt: skip
+    return bulk.grouped(rows)
 
 
 def _position_values(last: Iterable[Moved]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ cash + cost = paid in + realised - fees.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
@@ -115,7 +115,7 @@ class Positions:
 
     def __init__(self) -> None:
         self.markets: dict[int, Market] = {}
-        self.held: dict[Key, Position] = {}
+        self.held: defaultdict[Key, Position] = defaultdict(Position)
         self.moved: list[Moved] = []
         # Per asset its last price in the value asset, and the market that made it.
         self.prices: dict[int, tuple[int, Market]] = {}
@@ -147,14 +147,15 @@ class Positions:
             return
         if not amount_minor:
             return
-        position = self._position(account_id, asset_id)
+        key = account_id, asset_id
+        position = self.held[key]
         if amount_minor > 0:
             value_minor = self.worth(asset_id, amount_minor) or 0
             position.add(amount_minor, value_minor)
             price_ticks = self.prices[asset_id][0] if asset_id in self.prices else 0
         else:
             value_minor, price_ticks = position.take(-amount_minor), 0
-        self._note(account_id, asset_id, TRANSFER, amount_minor, value_minor, price_ticks, position)
+        self._note(key, TRANSFER, amount_minor, value_minor, price_ticks, position)
 
     def trade(
         self,
@@ -219,7 +220,7 @@ class Positions:
         self, account_id: int, asset_id: int, quantity: int, value: int, fee: int, price_ticks: int
     ) -> None:
         key = account_id, asset_id
-        position = self.held.get(key) or self._position(account_id, asset_id)
+        position = self.held[key]
         position.quantity_minor += quantity
         position.cost_minor += value
         position.fees_minor += fee
@@ -229,7 +230,7 @@ class Positions:
         self, account_id: int, asset_id: int, quantity: int, value: int, fee: int, price_ticks: int
     ) -> None:
         key = account_id, asset_id
-        position = self.held.get(key) or self._position(account_id, asset_id)
+        position = self.held[key]
         position.realised_minor += value - position.take(quantity)
         position.fees_minor += fee
         self._traded(key, -quantity, value, price_ticks, position)
@@ -240,7 +241,7 @@ class Positions:
         """Note a trade, or let the movement before it grow: this runs for every trade there is."""
         moved = self._growing.get(key)
         if moved is None or (moved.change_minor > 0) != (change > 0):
-            self._note(key[0], key[1], TRADE, change, value, price_ticks, position)
+            self._note(key, TRADE, change, value, price_ticks, position)
             self._growing[key] = self.moved[-1]
             return
         moved.change_minor += change
@@ -254,29 +255,22 @@ class Positions:
     def _value(self, asset_id: int, price_ticks: int) -> None:
         """The asset has its first price: what came in before has that as its cost."""
         # In the order of accounts, so that it is the same wherever the fold was taken up.
-        for (account_id, held_id), position in sorted(self.held.items(), key=_key_of):
-            if held_id == asset_id and position.quantity_minor:
+        for key, position in sorted(self.held.items(), key=_key_of):
+            if key[1] == asset_id and position.quantity_minor:
                 value_minor = self.worth(asset_id, position.quantity_minor) or 0
                 position.cost_minor = value_minor
-                self._note(account_id, asset_id, VALUED, 0, value_minor, price_ticks, position)
-
-    def _position(self, account_id: int, asset_id: int) -> Position:
-        key = (account_id, asset_id)
-        position = self.held.get(key)
-        if position is None:
-            position = self.held[key] = Position()
-        return position
+                self._note(key, VALUED, 0, value_minor, price_ticks, position)
 
     def _note(
         self,
-        account_id: int,
-        asset_id: int,
+        key: Key,
         kind: int,
         change: int,
         value: int,
         price_ticks: int,
         position: Position,
     ) -> None:
+        account_id, asset_id = key
         self.moved.append(
             Moved(
                 self._next_id, self._at_ns, account_id, asset_id, kind, change, value, price_ticks,

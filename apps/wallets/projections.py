@@ -7,6 +7,7 @@ that the constraints refuse is a bug in the engine, and stops the projector.
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
@@ -34,11 +35,6 @@ from apps.engine.messages import (
 from apps.matching.journal import Batch, Entry
 from apps.matching.projections import EngineView, Write
 from apps.wallets.rules import (
-    DEPOSIT,
-    FEE,
-    TRADE,
-    TRANSFER,
-    WITHDRAWAL,
     entry_id,
     reference_of,
     wording_of,
@@ -47,14 +43,13 @@ from apps.wallets.rules import (
 DIFFERENCES_SHOWN: Final = 20
 
 _LEDGER_COLUMNS: Final = (
-    "id", "seq", "event_index", "account_id", "asset_id", "amount_minor", "fee_minor", "kind",
-    "reference", "at",
+    "id", "account_id", "asset_id", "amount_minor", "fee_minor", "kind",
+    "seq", "event_index", "at", "reference",
 )  # fmt: skip
-_LEDGER_ROW: Final = struct.Struct("!hiqiqiiiqihiqiq")
-_AT: Final = struct.Struct("!iq")
-_KINDS: Final = {
-    kind: bulk.packed_text(kind) for kind in (DEPOSIT, WITHDRAWAL, TRANSFER, TRADE, FEE)
-}
+# A leg's own columns up to its kind, and those that the legs of an event have in common, up to
+# the length of the reference.
+_LEG: Final = struct.Struct("!hiqiqihiqiq")
+_SOURCE: Final = struct.Struct("!iqiiiqi")
 _MOVES_BETWEEN_ACCOUNTS: Final = frozenset({Trade, Deposited, HoldSettled, Transferred})
 # The common ones; any other event is asked for its postings.
 _MOVES_NOTHING: Final = frozenset({Rested, Triggered, Prevented, Rejected, Duplicate})
@@ -90,7 +85,7 @@ class _Change:
         self.seq = 0
 
 
-Balances = dict[tuple[int, int], _Change]
+Balances = defaultdict[tuple[int, int], _Change]
 
 
 class WalletsProjection:
@@ -145,61 +140,61 @@ class _Changes:
     """What a batch does to balances and ledger, added up and packed."""
 
     def __init__(self, batch: Batch, instruments: dict[int, Instrument]) -> None:
-        self._balances: Balances = {}
-        self._entries = bulk.packed(self._rows(batch, instruments))
+        self._balances: Balances = defaultdict(_Change)
+        self._legs: defaultdict[int, list[bytes]] = defaultdict(list)
+        self._add(batch, instruments)
+        self._ledger = bulk.packed(bulk.grouped(self._legs))
+        self._legs.clear()
 
     def write(self, cursor: Any) -> None:
-        bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, self._entries)
+        bulk.copy(cursor, "wallets_ledgerentry", _LEDGER_COLUMNS, self._ledger)
         if self._balances:
             _merge_balances(cursor, self._balances)
 
-    def _rows(self, batch: Batch, instruments: dict[int, Instrument]) -> Iterator[bytes]:
-        """Yield the ledger's rows, and add up the balances in the same pass."""
+    def _add(self, batch: Batch, instruments: dict[int, Instrument]) -> None:
+        # This runs for every event there is, so it is one loop.
+        balances = self._balances
         for entry in batch.entries:
             seq = entry.seq
-            number = 0
+            next_id = entry_id(seq, 0)
             for index, event in enumerate(entry.events):
                 kind = type(event)
                 if kind in _MOVES_NOTHING:
                     continue
-                if isinstance(event, InstrumentListed):
+                # As exact a question as isinstance here, for a third of its price.
+                if type(event) is InstrumentListed:
                     instruments[event.instrument.market_id] = event.instrument
                 posted = postings(event, instruments)
-                self._add(posted, seq)
+                for account_id, asset_id, available_minor, held_minor in posted:
+                    change = balances[account_id, asset_id]
+                    change.available_minor += available_minor
+                    change.held_minor += held_minor
+                    change.seq = seq
                 if kind in _MOVES_BETWEEN_ACCOUNTS:
-                    rows = _entry_rows(event, posted, entry, index, number)
-                    number += len(rows)
-                    yield from rows
+                    next_id = self._write_down(event, posted, entry, index, next_id)
 
-    def _add(self, posted: list[Posting], seq: int) -> None:
-        balances = self._balances
-        for posting in posted:
-            key = (posting.account_id, posting.asset_id)
-            change = balances.get(key)
-            if change is None:
-                change = balances[key] = _Change()
-            change.available_minor += posting.available_minor
-            change.held_minor += posting.held_minor
-            change.seq = seq
-
-
-def _entry_rows(
-    event: AnyEvent, posted: list[Posting], entry: Entry, index: int, number: int
-) -> list[bytes]:
-    """Return a row for each posting that moves something; ``number`` counts in the command."""
-    tail = bulk.packed_text(reference_of(event)) + _AT.pack(8, bulk.micros(entry.at_ns))
-    rows: list[bytes] = []
-    pack, seq, first_id = _LEDGER_ROW.pack, entry.seq, entry_id(entry.seq, number)
-    for posting, (word, fee_minor) in zip(posted, wording_of(event, len(posted)), strict=True):
-        amount_minor = posting.available_minor + posting.held_minor
-        if amount_minor or fee_minor:
-            rows.append(
-                pack(
-                    10, 8, first_id + len(rows), 8, seq, 4, index, 8, posting.account_id,
-                    2, posting.asset_id, 8, amount_minor, 8, fee_minor,
-                ) + _KINDS[word] + tail
-            )  # fmt: skip
-    return rows
+    def _write_down(
+        self, event: AnyEvent, posted: list[Posting], entry: Entry, index: int, next_id: int
+    ) -> int:
+        """Pack a leg for each posting that moves something; return the id of the next."""
+        legs, pack = self._legs, _LEG.pack
+        reference = reference_of(event).encode()
+        at_micros = bulk.micros(entry.at_ns)
+        source = _SOURCE.pack(8, entry.seq, 4, index, 8, at_micros, len(reference)) + reference
+        written, tail = "", b""
+        for (account_id, asset_id, available_minor, held_minor), (word, fee_minor) in zip(
+            posted, wording_of(event, len(posted)), strict=True
+        ):
+            amount_minor = available_minor + held_minor
+            if amount_minor or fee_minor:
+                if word != written:
+                    written, tail = word, bulk.packed_word(word) + source
+                leg = pack(
+                    10, 8, next_id, 8, account_id, 2, asset_id, 8, amount_minor, 8, fee_minor
+                )
+                legs[account_id].append(leg + tail)
+                next_id += 1
+        return next_id
 
 
 def _merge_balances(cursor: Any, changes: Balances) -> None:

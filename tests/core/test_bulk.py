@@ -46,8 +46,8 @@ def test_rows_come_out_as_they_went_in() -> None:
 def test_nothing_can_be_copied() -> None:
     with connection.cursor() as wrapper:
         wrapper.execute("CREATE TEMP TABLE bulk_none (id bigint) ON COMMIT DROP")
-        assert bulk.packed([]) == []
-        bulk.copy(wrapper.cursor, "bulk_none", ("id",), [])
+        assert bulk.packed([]) == b""
+        bulk.copy(wrapper.cursor, "bulk_none", ("id",), b"")
         wrapper.execute("SELECT count(*) FROM bulk_none")
         assert wrapper.fetchone() == (0,)
 

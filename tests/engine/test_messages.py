@@ -125,34 +125,34 @@ def sale(taker_side: int) -> Trade:
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (Accepted(1, 1_000, "a", TERMS, 1, 108, 0, 0), [Posting(1_000, 1, -108, 108)]),
-        (Closed(1, 1_000, 4, BUY, 2, "user", 8, 7, 5), [Posting(1_000, 1, 8, -8)]),
-        (Closed(1, 1_000, 4, SELL, 2, "user", 8, 7, 5), [Posting(1_000, 2, 8, -8)]),
+        (Accepted(1, 1_000, "a", TERMS, 1, 108, 0, 0), [(1_000, 1, -108, 108)]),
+        (Closed(1, 1_000, 4, BUY, 2, "user", 8, 7, 5), [(1_000, 1, 8, -8)]),
+        (Closed(1, 1_000, 4, SELL, 2, "user", 8, 7, 5), [(1_000, 2, 8, -8)]),
         (Closed(1, 1_000, 4, SELL, 1, "budget", 0, 0, 0), []),
         (
             Deposited(1_000, 1, 9, ""),
-            [Posting(1_000, 1, 9, 0), Posting(EXTERNAL_ACCOUNT_ID, 1, -9, 0)],
+            [(1_000, 1, 9, 0), (EXTERNAL_ACCOUNT_ID, 1, -9, 0)],
         ),
-        (HoldPlaced(3, 1_000, 1, 9), [Posting(1_000, 1, -9, 9)]),
-        (HoldReleased(3, 1_000, 1, 9), [Posting(1_000, 1, 9, -9)]),
+        (HoldPlaced(3, 1_000, 1, 9), [(1_000, 1, -9, 9)]),
+        (HoldReleased(3, 1_000, 1, 9), [(1_000, 1, 9, -9)]),
         (
             HoldSettled(3, 1_000, 1, 9),
-            [Posting(1_000, 1, 0, -9), Posting(EXTERNAL_ACCOUNT_ID, 1, 9, 0)],
+            [(1_000, 1, 0, -9), (EXTERNAL_ACCOUNT_ID, 1, 9, 0)],
         ),
         (
             Transferred((Leg(1_000, 1, -4), Leg(1_001, 1, 4)), ""),
-            [Posting(1_000, 1, -4, 0), Posting(1_001, 1, 4, 0)],
+            [(1_000, 1, -4, 0), (1_001, 1, 4, 0)],
         ),
         (Rested(1, 1_000, 4, BUY, 7, 5), []),
         (
             # The seller takes; the maker bought and had reserved 108 for 105 and a fee of 2.
             sale(SELL),
             [
-                Posting(1_000, 1, 1, -108),
-                Posting(1_000, 2, 50, 0),
-                Posting(1_001, 2, 0, -50),
-                Posting(1_001, 1, 102, 0),
-                Posting(FEE_ACCOUNT_ID, 1, 5, 0),
+                (1_000, 1, 1, -108),
+                (1_000, 2, 50, 0),
+                (1_001, 2, 0, -50),
+                (1_001, 1, 102, 0),
+                (FEE_ACCOUNT_ID, 1, 5, 0),
             ],
         ),
     ],

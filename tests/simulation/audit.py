@@ -111,13 +111,11 @@ class Auditor:
     def _post(self, event: AnyEvent) -> None:
         sums: dict[int, int] = {}
         touched: list[tuple[int, int]] = []
-        for posting in postings(event, self.instruments):
-            key = (posting.account_id, posting.asset_id)
-            available = self.available.get(key, 0) + posting.available_minor
-            held = self.held.get(key, 0) + posting.held_minor
-            self.available[key], self.held[key] = available, held
-            change = posting.available_minor + posting.held_minor
-            sums[posting.asset_id] = sums.get(posting.asset_id, 0) + change
+        for account_id, asset_id, available_minor, held_minor in postings(event, self.instruments):
+            key = (account_id, asset_id)
+            self.available[key] = self.available.get(key, 0) + available_minor
+            self.held[key] = self.held.get(key, 0) + held_minor
+            sums[asset_id] = sums.get(asset_id, 0) + available_minor + held_minor
             touched.append(key)
         # Legs of one transfer count together, so it is the event that must leave no debt.
         for key in touched:

@@ -325,7 +325,8 @@ def test_a_fold_taken_up_from_what_is_stored_goes_on_as_if_it_never_stopped(
     first = Books().play(acts[:cut])
 
     stored = {key: type(each)(*each.figures()) for key, each in first.positions.held.items()}
-    first.positions.held = dict(reversed(stored.items()))
+    first.positions.held.clear()
+    first.positions.held.update(reversed(stored.items()))
     for number, (name, account, lots, price, selling) in enumerate(acts[cut:], cut):
         first.positions.begin(number + 1, number)
         getattr(first, f"do_{name}")(account, lots, price, selling)

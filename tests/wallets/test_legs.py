@@ -41,8 +41,10 @@ def test_the_legs_of_a_trade_have_their_fees_inside(
 
     posted = postings(trade, MARKETS)
     legs = [
-        (each.account_id, each.asset_id, each.available_minor + each.held_minor, kind, fee)
-        for each, (kind, fee) in zip(posted, wording_of(trade, len(posted)), strict=True)
+        (account_id, asset_id, available_minor + held_minor, kind, fee)
+        for (account_id, asset_id, available_minor, held_minor), (kind, fee) in zip(
+            posted, wording_of(trade, len(posted)), strict=True
+        )
     ]
 
     assert sorted(legs) == sorted(
