@@ -146,6 +146,41 @@ def test_who_was_away_for_a_moment_gets_only_what_he_missed() -> None:
     assert (returning.heard, returning.state) == (["delta", "delta"], [1, 2, 3])
 
 
+def test_what_was_kept_before_a_snapshot_ahead_of_the_stream_is_not_continued() -> None:
+    followed = make_followed()
+    settled = join(followed)
+    followed.deliver(snapshot_at(1))
+    followed.lose()
+    followed.receive(delta_at(5))
+    followed.deliver(snapshot_at(8))
+    for seq in (6, 7, 8, 9):
+        followed.receive(delta_at(seq))
+    returning = Reader()
+    returning.seq, returning.state = 4, [1, 2, 3, 4]
+
+    followed.join(returning, 4)  # type: ignore[arg-type]
+
+    assert returning.heard == []
+    assert followed.deliver(snapshot_at(9))
+    assert settled.state == returning.state == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(("missed", "heard"), [(4, ["delta"] * 4), (5, ["snapshot"])])
+def test_who_missed_more_than_half_his_queue_gets_a_snapshot(missed: int, heard: list[str]) -> None:
+    followed = make_followed(queue_frames=8)
+    join(followed)
+    followed.deliver(snapshot_at(0))
+    for seq in range(1, 11):
+        followed.receive(delta_at(seq))
+    returning = Reader()
+    returning.seq, returning.state = 10 - missed, list(range(1, 11 - missed))
+
+    followed.join(returning, 10 - missed)  # type: ignore[arg-type]
+    followed.deliver(snapshot_at(10))
+
+    assert (returning.heard, returning.state) == (heard, list(range(1, 11)))
+
+
 @pytest.mark.parametrize("since", [0, 3, 99])
 def test_who_missed_more_than_is_kept_or_nothing_at_all_gets_a_snapshot(since: int) -> None:
     followed = make_followed(ring_messages=2)

@@ -55,11 +55,12 @@ class Followed:
     def join(self, outlet: Outlet, since: int | None) -> None:
         """Give what was missed since a message, or wait for a snapshot.
 
-        Who missed nothing gets a snapshot as well, so that he knows it.
+        Who missed nothing gets a snapshot as well, so that he knows it. So does who missed so much
+        that it would fill his queue, for which he would be closed as too slow.
         """
         self.remove(outlet)
         missed = None if since is None or self.reload or self.stale else self.after(since)
-        if not missed:
+        if not missed or len(missed) > self._limits.queue_frames // 2:
             self.waiting.add(outlet)
             return
         for message in missed:
@@ -100,8 +101,7 @@ class Followed:
         """Something was missed: what readers have cannot be continued without a new snapshot."""
         self.generation += 1
         self.reload = True
-        self._ring.clear()
-        self._ring_bytes = 0
+        self._forget_kept()
         self.last_seq = None
 
     def go_stale(self) -> None:
@@ -121,7 +121,10 @@ class Followed:
         outlets = self.readers if self.reload else set(self.waiting)
         is_ahead = self.last_seq is None or snapshot.seq > self.last_seq
         if self.reload or self.last_seq is None:
-            # Everybody will be where the snapshot is, so the stream is as well.
+            # Everybody will be where the snapshot is, so the stream is as well. What is kept from
+            # before it would be followed by a hole: what lies between is not taken in any more.
+            if is_ahead:
+                self._forget_kept()
             self.last_seq = missed[-1].seq if missed else snapshot.seq
             is_ahead = False
         self.reload = False
@@ -159,3 +162,7 @@ class Followed:
             or self._ring_bytes > self._limits.ring_bytes
         ):
             self._ring_bytes -= len(self._ring.popleft().frame.payload)
+
+    def _forget_kept(self) -> None:
+        self._ring.clear()
+        self._ring_bytes = 0
