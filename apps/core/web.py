@@ -22,6 +22,7 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
+    HttpResponseNotAllowed,
     HttpResponsePermanentRedirect,
     JsonResponse,
 )
@@ -264,13 +265,22 @@ def _page(request: HttpRequest, problem: Problem) -> str:
 
 
 class ProblemPages:
-    """Middleware: a domain error or a missing service in a view becomes a page, not a crash."""
+    """Middleware: a domain error or a missing service in a view becomes a page, not a crash.
+
+    So does a method that a view does not take, which Django answers with nothing at all.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            refused = describe(drf.MethodNotAllowed(request.method or ""))
+            told = answer(request, refused)
+            told["Allow"] = response["Allow"]
+            return told
+        return response
 
     def process_exception(self, request: HttpRequest, failure: Exception) -> HttpResponse | None:
         problem = describe(failure)

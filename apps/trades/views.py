@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import redis.exceptions
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -86,10 +87,12 @@ def market(request: HttpRequest, symbol: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def place(request: HttpRequest, symbol: str) -> HttpResponse:
     """The order form, sent without scripts. A refusal comes back at the field it is about."""
     instrument = instrument_by_symbol(symbol)
+    if not request.user.is_authenticated:
+        # Signing in leads to a page, and to this address only a form can be sent.
+        return redirect_to_login(reverse("trades:market", args=[instrument.symbol]))
     entry = entry_of(request.POST)
     try:
         placed = place_order(
@@ -108,20 +111,22 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect_to_login(_page_of_form(request, "trades:orders"))
     try:
         cancel_order(actor=_person(request), order_id=order_id)
     except DomainError as error:
         messages.error(request, error.message)
     else:
         messages.success(request, "The order is cancelled.")
-    return _back(request, "trades:orders")
+    return redirect(_page_of_form(request, "trades:orders"))
 
 
 @require_POST
-@login_required
 def cancel_everything(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect_to_login(_page_of_form(request, "trades:orders"))
     try:
         cancel_all(
             actor=_person(request), account=main_account(viewer=_person(request)),
@@ -131,7 +136,7 @@ def cancel_everything(request: HttpRequest) -> HttpResponse:
         messages.error(request, error.message)
     else:
         messages.success(request, "Your open orders are cancelled.")
-    return _back(request, "trades:orders")
+    return redirect(_page_of_form(request, "trades:orders"))
 
 
 @require_safe
@@ -296,11 +301,11 @@ def _rows_only(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def _back(request: HttpRequest, fallback: str) -> HttpResponse:
-    """Return to the page the form was on; an address outside this site is ignored."""
+def _page_of_form(request: HttpRequest, fallback: str) -> str:
+    """Return the page that the form was on; an address outside this site is ignored."""
     target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(
+    if url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     ):
-        target = reverse(fallback)
-    return redirect(target)
+        return target
+    return reverse(fallback)

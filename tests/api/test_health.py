@@ -15,7 +15,9 @@ def test_alive_asks_nobody(client: Client, without_valkey: None) -> None:
     response = client.get("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
-    assert client.post("/healthz").status_code == 405
+    refused = client.post("/healthz")
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    assert refused["Allow"] == "GET, HEAD"
 
 
 @pytest.mark.django_db

@@ -120,8 +120,24 @@ def test_forms_need_their_token_and_a_person(world: Trader) -> None:
     strict.force_login(world.user)
 
     assert strict.post(PLACE, LIMIT).status_code == 403
-    assert Client().post(PLACE, LIMIT)["Location"].startswith("/accounts/login/")
     assert Client().get(PLACE).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "page"),
+    [
+        (PLACE, LIMIT, "/trade/BTC-USDT"),
+        ("/orders/1/cancel", {"next": "/trade/BTC-USDT"}, "/trade/BTC-USDT"),
+        ("/orders/1/cancel", {"next": "//evil.example"}, "/orders"),
+        ("/orders/cancel-all", {}, "/orders"),
+    ],
+)
+def test_who_was_signed_out_comes_back_to_the_page_of_the_form(
+    world: Trader, form: str, fields: dict[str, str], page: str
+) -> None:
+    response = Client().post(form, fields)
+
+    assert response["Location"] == f"/accounts/login/?next={page}"
 
 
 def test_long_lists_come_page_by_page(signed_in: Client, world: Trader) -> None:
