@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.models import User
 from apps.core import clock
@@ -86,13 +86,17 @@ def market(request: HttpRequest, symbol: str) -> HttpResponse:
     return response
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def place(request: HttpRequest, symbol: str) -> HttpResponse:
     """The order form, sent without scripts. A refusal comes back at the field it is about."""
     instrument = instrument_by_symbol(symbol)
+    page = reverse("trades:market", args=[instrument.symbol])
+    if request.method != "POST":
+        # Where a refusal was shown: links and forms on that page lead here.
+        query = request.META.get("QUERY_STRING", "")
+        return redirect(f"{page}?{query}" if query else page)
     if not request.user.is_authenticated:
-        # Signing in leads to a page, and to this address only a form can be sent.
-        return redirect_to_login(reverse("trades:market", args=[instrument.symbol]))
+        return redirect_to_login(page)
     entry = entry_of(request.POST)
     try:
         placed = place_order(
@@ -102,12 +106,12 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
     except DomainError as error:
         context = _desk(request, instrument, entry) | {"errors": {field_of(error): error.message}}
         problem = describe(error)
-        page = render(request, "trades/market.html", context, status=problem.status)
+        refused = render(request, "trades/market.html", context, status=problem.status)
         for name, value in problem.headers.items():
-            page[name] = value
-        return page
+            refused[name] = value
+        return refused
     messages.success(request, f"Your order {placed.id} is in. Its state is below.")
-    return redirect("trades:market", instrument.symbol)
+    return redirect(page)
 
 
 @require_POST

@@ -120,7 +120,16 @@ def test_forms_need_their_token_and_a_person(world: Trader) -> None:
     strict.force_login(world.user)
 
     assert strict.post(PLACE, LIMIT).status_code == 403
-    assert Client().get(PLACE).status_code == 405
+    assert Client().get("/orders/cancel-all").status_code == 405
+
+
+def test_what_leads_to_a_refused_form_leads_to_its_page(signed_in: Client) -> None:
+    refused = signed_in.post(PLACE, {**LIMIT, "amount": "much"})
+
+    assert refused.status_code == 400
+    assert 'href="?tab=history"' in refused.content.decode()
+    assert signed_in.get(f"{PLACE}?tab=history")["Location"] == "/trade/BTC-USDT?tab=history"
+    assert signed_in.get(PLACE)["Location"] == "/trade/BTC-USDT"
 
 
 @pytest.mark.parametrize(
