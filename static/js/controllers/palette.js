@@ -15,12 +15,18 @@ export default function palette(dialog) {
   async function loadMarkets() {
     if (asked) return;
     asked = true;
-    const response = await fetch("/api/v1/tickers", { headers: { Accept: "application/json" } });
-    if (!response.ok) {
+    let items;
+    try {
+      const response = await fetch("/api/v1/tickers", { headers: { Accept: "application/json" } });
+      ({ items } = await response.json());
+    } catch {
+      items = null;
+    }
+    if (!items) {
+      // A refusal, or no answer: pages can be found all the same, and markets the next time.
       asked = false;
       return;
     }
-    const { items } = await response.json();
     const markets = items.map((ticker) => ({
       label: ticker.market,
       words: ticker.market.replace("-", "/") + ticker.market.replace("-", "") + ticker.market,
