@@ -20,12 +20,17 @@ SPARK_HEIGHT: Final = 320
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One market in a list. ``volume_value_minor`` is its volume in the common quote asset."""
+    """One market in a list. ``volume_value_minor`` is its volume in the common quote asset.
+
+    ``fits`` says whether it is searched for: what is not is drawn all the same, so that a script
+    can show it when the search changes.
+    """
 
     ticker: Ticker24h
     data: dict[str, object]
     spark: str
     favourite: bool
+    fits: bool
     volume_value_minor: int
 
     @property
@@ -50,7 +55,7 @@ def market_rows(
     favourites: Collection[str] = (),
     only_favourites: bool = False,
 ) -> list[Row]:
-    """Return the markets that fit, in the order asked for; an unknown order is the listing's."""
+    """Return the markets in the order asked for; an unknown order is the listing's."""
     found = tickers()
     sparks = sparkline(instruments=[ticker.instrument for ticker in found])
     values = {
@@ -64,10 +69,10 @@ def market_rows(
             data=ticker_json(ticker),
             spark=spark_points(sparks[ticker.instrument.id]),
             favourite=ticker.instrument.symbol in favourites,
+            fits=_fits(ticker, search),
             volume_value_minor=_volume_value(ticker, values),
         )
         for ticker in found
-        if _fits(ticker, search)
     ]
     if only_favourites:
         rows = [row for row in rows if row.favourite]

@@ -56,6 +56,7 @@ def market_list(request: HttpRequest) -> HttpResponse:
     starred = {"show": "starred"} if only_favourites else {}
     context = {
         "rows": rows,
+        "any_fits": any(row.fits for row in rows),
         "search": search,
         "sort": sort,
         "dir": state["dir"],

@@ -113,7 +113,7 @@ def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
 def test_markets_can_be_searched_and_sorted_without_scripts(client: Client) -> None:
     def symbols(query: str) -> list[str]:
         page = client.get(f"/markets{query}").content.decode()
-        return re.findall(r'<tr data-symbol="([^"]+)"', page)
+        return re.findall(r'<tr data-symbol="([^"]+)" data-name', page)
 
     assert symbols("") == ["BTC-USDT", "ETH-BTC"]
     assert symbols("?sort=market&dir=desc") == ["ETH-BTC", "BTC-USDT"]
@@ -124,6 +124,9 @@ def test_markets_can_be_searched_and_sorted_without_scripts(client: Client) -> N
     assert symbols("?q=eth/btc") == ["ETH-BTC"]
     assert symbols("?sort=nonsense") == ["BTC-USDT", "ETH-BTC"]
     assert symbols("?q=" + "x" * 5000) == []
+    # The rest is there for a script that shows it when the search is changed.
+    rest = client.get("/markets?q=bitcoin").content.decode()
+    assert '<tr data-symbol="ETH-BTC" hidden data-name' in rest
 
 
 def test_a_trading_page_of_no_market_is_not_found(client: Client) -> None:
