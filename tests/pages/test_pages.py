@@ -6,6 +6,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -127,6 +128,18 @@ def test_markets_can_be_searched_and_sorted_without_scripts(client: Client) -> N
     # The rest is there for a script that shows it when the search is changed.
     rest = client.get("/markets?q=bitcoin").content.decode()
     assert '<tr data-symbol="ETH-BTC" hidden data-name' in rest
+
+
+@pytest.mark.parametrize("demo", [True, False])
+@pytest.mark.parametrize("path", ["/", "/trade/BTC-USDT", "/accounts/signup/"])
+def test_demo_funds_are_promised_in_a_demo_only(
+    client: Client, settings: Any, path: str, demo: bool
+) -> None:
+    settings.DEMO = demo
+
+    page = client.get(path).content.decode()
+
+    assert page.count("demo funds") == (2 if demo else 0)
 
 
 def test_a_trading_page_of_no_market_is_not_found(client: Client) -> None:

@@ -84,6 +84,12 @@ def preferences(context: dict[str, Any]) -> Preferences:
     return preferences_of(request) if request is not None else Preferences()
 
 
+@register.simple_tag
+def is_demo() -> bool:
+    """Whether this installation gives play money away; only then may a page say so."""
+    return bool(settings.DEMO)
+
+
 @register.simple_tag(takes_context=True)
 def holdings(context: dict[str, Any]) -> Holdings | None:
     """What the viewer has; None for who is not signed in. A page that has read it gives it.
