@@ -44,16 +44,21 @@ class DataFolder:
         """Make the folder or recognise it, check the disk, and take the lock."""
         self._refuse_foreign()
         try:
-            for folder in (self.path, self.logs, self.run):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_full_disk()
+            # Marked before anything else is in it, so that the next start knows the folder of one
+            # that was broken off.
+            mark = self.path / MARK
+            if not mark.exists():
+                mark.write_text(f"{FORMAT}\n")
+            for folder in (self.logs, self.run):
+                folder.mkdir(exist_ok=True)
         except OSError as error:
             raise DataFolderProblem(
                 f"The data folder {self.path} cannot be made: {error.strerror}. Choose another: "
                 "make up DATA_DIR=/some/place"
             ) from None
-        self._refuse_full_disk()
         self._take_lock()
-        (self.path / MARK).write_text(f"{FORMAT}\n")
         self._end_leftovers()
 
     def close(self) -> None:

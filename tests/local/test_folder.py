@@ -85,6 +85,12 @@ def test_a_full_disk_is_refused_before_anything_starts(
     with pytest.raises(DiskFull, match="Only 12 MB are free"):
         DataFolder(tmp_path / "data").open()
 
+    # With room again, the folder is still a new one and nobody else's.
+    monkeypatch.undo()
+    folder = DataFolder(tmp_path / "data")
+    folder.open()
+    folder.close()
+
 
 def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
