@@ -24,6 +24,7 @@ from apps.local.problems import DiskFull, LocalProblem, PortBusy, StartFailed
 
 HOST = "127.0.0.1"
 LOG_BYTES_MAX = 10_000_000
+PORT_MAX = 65_535
 
 _guard = Guard()
 atexit.register(_guard.close)
@@ -219,7 +220,11 @@ class Server(abc.ABC):
 
 
 def refuse_busy_port(port: int, title: str) -> None:
-    """Raise PortBusy where somebody else already listens on the port."""
+    """Raise PortBusy where somebody else already listens on the port, or nobody ever can."""
+    if not 1 <= port <= PORT_MAX:
+        raise LocalProblem(
+            f"A port is a number from 1 to {PORT_MAX}, not {port}: make up PORT=8100"
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from apps.local import plan
+from apps.local.problems import LocalProblem
+from apps.local.server import refuse_busy_port
 
 
 def test_ports_are_distinct_and_below_what_systems_give_out() -> None:
@@ -25,6 +27,12 @@ def test_the_standard_ports() -> None:
 @pytest.mark.parametrize("other", [8001, 8080, 8100, 8500, 9000, 10_000])
 def test_two_copies_on_usual_ports_do_not_meet(other: int) -> None:
     assert not {8000, *plan.server_ports(8000)} & {other, *plan.server_ports(other)}
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65_536])
+def test_a_port_that_cannot_be_is_refused_in_words(port: int) -> None:
+    with pytest.raises(LocalProblem, match=f"from 1 to 65535, not {port}"):
+        refuse_busy_port(port, "the site")
 
 
 @pytest.mark.parametrize("jobs", [[], ["tables"], ["static"], ["tables", "static"]])
