@@ -124,9 +124,15 @@ def _kept_answer(person_id: int, key: str, asked: bytes) -> Answer:
 
 
 def _finish(person_id: int, key: str, status: int, body: Any) -> None:
-    IdempotentAnswer.objects.filter(person_id=person_id, key=key).update(
-        status=status, body=json.dumps(body, separators=(",", ":"))
-    )
+    text = json.dumps(body, separators=(",", ":"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE core_idempotentanswer SET status = %s, body = %s
+            WHERE person_id = %s AND key = %s
+            """,
+            [status, text, person_id, key],
+        )
 
 
 def _release(person_id: int, key: str, now: datetime) -> None:

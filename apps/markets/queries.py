@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,8 +25,6 @@ INSTRUMENT_SECONDS: Final = 1.0
 _MINUTE: Final = timedelta(minutes=1)
 # A Monday, so that weeks begin on Mondays; days and hours begin where they should anyway.
 _ORIGIN: Final = datetime(2001, 1, 1, tzinfo=UTC)
-_NEVER: Final = (0.0, None)
-_recent: dict[str, tuple[float, Instrument | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +53,48 @@ class Ticker24h:
     at: datetime | None
 
 
+class _Listing:
+    """The markets as they were at one moment."""
+
+    def __init__(self, read_at: float, instruments: Sequence[Instrument]) -> None:
+        self.read_at = read_at
+        self.by_id = {instrument.id: instrument for instrument in instruments}
+        self.by_symbol = {instrument.symbol: instrument for instrument in instruments}
+
+
+_NOTHING: Final = _Listing(-math.inf, ())
+_listing = _NOTHING
+
+
 def visible_instruments() -> list[Instrument]:
     """Return every listed market, with its assets, in the order of listing."""
     return list(Instrument.objects.select_related("base", "quote").order_by("id"))
 
 
-def recent_instrument(symbol: str) -> Instrument:
-    """Return the market as it was at most ``INSTRUMENT_SECONDS`` ago, for who asks all the time.
+def recent_instruments() -> Mapping[int, Instrument]:
+    """Return every market as it was at most ``INSTRUMENT_SECONDS`` ago, by id.
 
-    What never changes of a market (its assets, ticks and lots) can be relied on. What does (its
-    state, fees and limits) is the engine's to decide by; here it is only fit to be spoken of.
+    For who asks all the time. What never changes of a market (its assets, ticks and lots) can be
+    relied on. What does (its state, fees and limits) is the engine's to decide by; here it is only
+    fit to be spoken of.
     """
-    read_at, instrument = _recent.get(symbol, _NEVER) if isinstance(symbol, str) else _NEVER
-    if instrument is None or time.monotonic() - read_at > INSTRUMENT_SECONDS:
-        read_at = time.monotonic()
-        instrument = instrument_by_symbol(symbol)
-        _recent[instrument.symbol] = read_at, instrument
-    return instrument
+    global _listing
+    if time.monotonic() - _listing.read_at > INSTRUMENT_SECONDS:
+        _listing = _Listing(time.monotonic(), visible_instruments())
+    return _listing.by_id
+
+
+def recent_instrument(symbol: str) -> Instrument:
+    """Return the market as it was at most ``INSTRUMENT_SECONDS`` ago; see above."""
+    recent_instruments()
+    found = _listing.by_symbol.get(symbol) if isinstance(symbol, str) else None
+    return found or instrument_by_symbol(symbol)
 
 
 def forget_instruments() -> None:
-    """Have every market read anew: one has been listed or changed."""
-    _recent.clear()
+    """Have the markets read anew: one has been listed or changed."""
+    global _listing
+    _listing = _NOTHING
 
 
 def instrument_by_symbol(symbol: str) -> Instrument:

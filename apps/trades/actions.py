@@ -22,7 +22,7 @@ from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
 from apps.trades.folding import STATUS_BY_CLOSE, Change, Folded
 from apps.trades.models import OPEN_STATUSES, Order
-from apps.trades.queries import ORDER_RELATED, order_for
+from apps.trades.queries import order_for, orders_named
 from apps.trades.refusals import refusal
 from apps.trades.terms import NOTHING, Asked, check_client_order_id, terms_of
 from apps.wallets.models import TradingAccount
@@ -220,9 +220,7 @@ def _earlier(account: TradingAccount, client_order_ids: list[str]) -> dict[str, 
     """Return orders under these ids: the engine remembers ten minutes, the table remembers all."""
     if not client_order_ids:
         return {}
-    found = Order.objects.filter(
-        account=account, client_order_id__in=client_order_ids
-    ).select_related(*ORDER_RELATED)
+    found = orders_named(account=account, client_order_ids=client_order_ids)
     return {order.client_order_id: order for order in found}
 
 

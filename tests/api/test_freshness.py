@@ -90,6 +90,7 @@ def test_a_market_is_spoken_of_as_it_was_for_a_second_at_most(
     Instrument.objects.filter(pk=kept.pk).update(min_notional_minor=1)
 
     with django_assert_num_queries(0):
+        assert queries.recent_instruments()[kept.pk] is kept
         assert recent_instrument("BTC-USDT").min_notional_minor == 500_000_000
     assert queries.INSTRUMENT_SECONDS == 1.0
     monkeypatch.setattr(queries, "INSTRUMENT_SECONDS", 0.0)
