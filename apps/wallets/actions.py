@@ -118,13 +118,15 @@ def deposit(
 
 
 def _earlier_deposit(account: TradingAccount, asset: HasId, reference: str) -> LedgerEntry | None:
-    # The engine remembers ids for ten minutes; what is older the ledger knows.
-    return LedgerEntry.objects.filter(
+    # The engine remembers ids for ten minutes; what is older the ledger knows. There is one at
+    # most, and an order would have it looked for among all entries of the account.
+    entries = LedgerEntry.objects.filter(
         account=account,
         asset_id=asset.id,
         kind=LedgerEntry.Kind.DEPOSIT,
         reference=reference,
-    ).first()
+    ).order_by()
+    return next(iter(entries[:1]), None)
 
 
 def _open_in_engine(account: TradingAccount, limits: Limits) -> None:

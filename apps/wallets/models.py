@@ -119,6 +119,13 @@ class LedgerEntry(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "ledger entries"
+        indexes = [
+            # By this a deposit that comes again is known, however long ago it came first.
+            models.Index(
+                fields=["account", "asset", "reference"], name="ledger_deposit_reference",
+                condition=Q(kind="deposit"),
+            )
+        ]  # fmt: skip
         constraints = [
             models.CheckConstraint(
                 condition=Q(fee_minor__gt=0) | (Q(fee_minor=0) & ~Q(amount_minor=0)),
