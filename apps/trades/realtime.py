@@ -61,8 +61,14 @@ def register() -> None:
 
 
 def authorise(user: AbstractBaseUser | None, match: Match) -> bool:
-    """Owners only; a foreign account and none at all are refused alike."""
-    return account_for(viewer=_person(user), public_id=match["public_id"]) is not None
+    """Owners only; a foreign account and none at all are refused alike.
+
+    So is the id written another way: its topic would be one that nothing is ever sent to.
+    """
+    account = account_for(viewer=_person(user), public_id=match["public_id"])
+    if str(account.public_id) != match["public_id"]:
+        raise NotFound("unknown_account", "You have no such trading account.")
+    return True
 
 
 def snapshot(match: Match) -> tuple[int, object]:

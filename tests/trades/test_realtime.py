@@ -84,6 +84,16 @@ def test_only_the_owner_may_read_an_account(ada: Trader, bob: Trader) -> None:
     assert absent.value.code == "unknown_account"
 
 
+def test_an_account_has_one_topic_however_its_id_can_be_written(ada: Trader) -> None:
+    written = str(ada.account.public_id)
+
+    for other in (written.upper(), written.replace("-", "")):
+        kind, match = topics.resolve(f"account.{other}")
+        with pytest.raises(NotFound) as refused:
+            kind.authorise(ada.user, match)
+        assert refused.value.code == "unknown_account"
+
+
 def test_a_snapshot_has_open_orders_balances_and_fills(ada: Trader, bob: Trader) -> None:
     bob.sell("0.001", "50000")
     ada.buy("0.002", "50000")
