@@ -57,6 +57,7 @@ _UPDATE_ORDERS: Final = """
         reason, last_seq, updated_micros
     )
     WHERE old.account_id = change.account_id AND old.id = change.id
+        AND old.created_at <= timestamptz 'epoch' + %s * interval '1 microsecond'
 """
 
 
@@ -138,7 +139,7 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
     return bulk.grouped(rows)
 
 
-def _update_values(changes: list[Change]) -> tuple[str, ...]:
+def _update_values(changes: list[Change]) -> tuple[str | int, ...]:
     return (
         bulk.int_array(change.account_id for change in changes),
         bulk.int_array(change.order_id for change in changes),
@@ -151,10 +152,12 @@ def _update_values(changes: list[Change]) -> tuple[str, ...]:
         bulk.word_array(change.reason for change in changes),
         bulk.int_array(change.last_seq for change in changes),
         bulk.int_array(change.updated_ns // 1_000 for change in changes),
+        # Nothing changes before it is entered: the months to come need not be looked at.
+        max((change.updated_ns // 1_000 for change in changes), default=0),
     )
 
 
-def _update_orders(cursor: Any, changes: list[Change], values: tuple[str, ...]) -> None:
+def _update_orders(cursor: Any, changes: list[Change], values: tuple[str | int, ...]) -> None:
     cursor.execute(_BY_INDEX)
     cursor.execute(_UPDATE_ORDERS, values)
     if cursor.rowcount != len(changes):
