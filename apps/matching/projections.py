@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from psycopg import sql
 
@@ -18,6 +18,10 @@ from apps.matching.journal import Batch
 
 # Writes one batch with the cursor that it is given.
 Write: TypeAlias = Callable[[Any], None]
+
+# So many batches may be prepared beyond the one that is being written: a slow one on either side
+# then makes nobody wait.
+PREPARED_MAX: Final = 2
 
 
 class EngineView(Protocol):
@@ -70,7 +74,21 @@ class PreparesBatches(Protocol):
         """Return what writes the batch, given the cursor: the same as ``apply``.
 
         Batches are prepared in order, in another thread than the one that writes, and without a
-        database. What is prepared may never be written: the process ends then.
+        database. What is prepared may never be written; before it comes again, ``take_up`` is
+        called.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesUp(Protocol):
+    """A projection that prepares from what it remembers of the tables."""
+
+    def take_up(self, cursor: Any, *, seq: int) -> None:
+        """Remember the tables, which stand at ``seq``: what is prepared next comes right after it.
+
+        Called where the projector finds its place, and before each batch that it does not prepare
+        ahead; most of those follow on what is remembered already.
         """
         ...
 
@@ -111,6 +129,13 @@ def registered() -> tuple[Projection, ...]:
 def versions() -> dict[str, int]:
     """Return the version of every projection, by its name."""
     return {projection.name: projection.version for projection in registered()}
+
+
+def take_up_all(cursor: Any, *, seq: int) -> None:
+    """Let every projection remember what it needs of the tables, which stand at ``seq``."""
+    for projection in registered():
+        if isinstance(projection, TakesUp):
+            projection.take_up(cursor, seq=seq)
 
 
 def prepare_all(batch: Batch) -> list[Write]:

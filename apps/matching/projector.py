@@ -59,6 +59,7 @@ class OffsetMoved(Exception):
 
 def project(batch: Batch, cursor: Any, *, shard: int) -> None:
     """Write the batch into all projections and move the offset, in the caller's transaction."""
+    projections.take_up_all(cursor, seq=batch.first_seq - 1)
     _write(_Prepared(batch, projections.prepare_all(batch)), cursor, shard=shard)
 
 
@@ -120,11 +121,12 @@ class Projector:
         self._shard = settings.MATCHING_SHARD
         self._place = _Place(self._shard)
         self._last_seq = 0
-        # Up to where the journal has been read; what of it is not prepared yet; what is.
+        # Up to where the journal has been read; what of it is not prepared yet; what is, or is
+        # being prepared.
         self._read_seq = 0
         self._read_hash = GENESIS_HASH
         self._ahead: deque[Row] = deque()
-        self._preparing: Future[_Prepared] | None = None
+        self._preparing: deque[Future[_Prepared]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
         sys.setswitchinterval(SWITCH_SECONDS)
 
@@ -166,10 +168,11 @@ class Projector:
     def find_place(self, connection: Connection) -> None:
         """Take up where the last projector stopped."""
         self._ahead.clear()
-        if self._preparing is not None:
-            # It prepares what may not come next; nothing else may be prepared meanwhile.
-            wait([self._preparing])
-            self._preparing = None
+        # What is being prepared may not come next, and nothing else may be prepared meanwhile.
+        for each in self._preparing:
+            each.cancel()
+        wait(self._preparing)
+        self._preparing.clear()
         cursor = connection.cursor()
         self._last_seq = self._read_seq = offset(cursor, shard=self._shard)
         self._read_hash = GENESIS_HASH
@@ -180,6 +183,7 @@ class Projector:
                     f"The projections are at seq {self._last_seq}, where no journal row ends."
                 )
             self._read_hash = row.hash
+        projections.take_up_all(cursor, seq=self._last_seq)
 
     def rewrite(self, connection: Connection) -> None:
         """Empty every projection and write it again up to where it was, telling nobody.
@@ -205,7 +209,7 @@ class Projector:
     def step(self, connection: Connection, *, tells: bool = True) -> bool:
         """Project what comes next in one transaction; return whether there was anything.
 
-        While the database writes it, the batch behind it is prepared, if it has been read.
+        While the database writes it, those behind it are prepared, if they have been read.
         """
         prepared = self._next_prepared(connection)
         if prepared is None:
@@ -223,12 +227,10 @@ class Projector:
     def _next_prepared(self, connection: Connection) -> _Prepared | None:
         if not self._fills_a_transaction():
             self._read_ahead(_binary_cursor(connection))
-        if self._preparing is None:
-            rows = self._next_rows(COMMANDS_AT_FIRST)
-            return _prepare(rows) if rows else None
-        prepared = self._preparing.result()
-        self._preparing = None
-        return prepared
+        if self._preparing:
+            return self._preparing.popleft().result()
+        rows = self._next_rows(COMMANDS_AT_FIRST)
+        return _prepare(rows) if rows else None
 
     def _fills_a_transaction(self) -> bool:
         """Whether enough has been read, so that the next to be prepared is no smaller than it may.
@@ -240,9 +242,9 @@ class Projector:
         return self._ahead[-1].last_seq - self._ahead[0].first_seq >= COMMANDS_PER_TRANSACTION
 
     def _prepare_ahead(self) -> None:
-        rows = self._next_rows(COMMANDS_PER_TRANSACTION)
-        if rows:
-            self._preparing = self._thread.submit(_prepare, rows)
+        while self._ahead and len(self._preparing) < projections.PREPARED_MAX:
+            rows = self._next_rows(COMMANDS_PER_TRANSACTION)
+            self._preparing.append(self._thread.submit(_prepare, rows))
 
     def _next_rows(self, commands_max: int) -> list[Row]:
         rows: list[Row] = []

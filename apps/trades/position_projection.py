@@ -1,8 +1,8 @@
 """Positions and their movements, written from the engine's events.
 
 What a movement makes of a position depends on what it was before, so all positions are kept in
-memory, as the engine keeps all balances; where the fold is not just before a batch (a new process,
-a batch that was not written after all) it is taken up from the tables. Refuses nothing.
+memory, as the engine keeps all balances; where they are of another moment (a new process, a batch
+that was not written after all) they are taken up from the tables. Refuses nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any, Final
 
 from django.db import connection
@@ -59,6 +58,10 @@ _MERGE_POSITIONS: Final = """
 """
 
 
+class OutOfPlace(Exception):
+    """A batch does not follow on what is in memory, and nothing right can come of it."""
+
+
 class PositionsProjection:
     name: str = "positions"
     version: int = 1
@@ -70,15 +73,19 @@ class PositionsProjection:
         self._seq = -1
 
     def apply(self, batch: Batch, cursor: Any) -> None:
+        self.take_up(cursor, seq=batch.first_seq - 1)
         self.prepare(batch)(cursor)
 
-    def prepare(self, batch: Batch) -> Write:
-        if batch.first_seq == 1:
+    def take_up(self, cursor: Any, *, seq: int) -> None:
+        if seq == 0:
             self._positions = Positions()
-        elif batch.first_seq != self._seq + 1:
-            # The database knows, and here is none. From what is in memory nothing goes on.
-            self._seq = -1
-            return partial(self._write_taken_up, batch)
+        elif seq != self._seq:
+            self._positions = _stored(cursor, seq=seq)
+        self._seq = seq
+
+    def prepare(self, batch: Batch) -> Write:
+        if batch.first_seq != self._seq + 1:
+            raise OutOfPlace(f"The positions are at seq {self._seq}, not before {batch.first_seq}.")
         return _packed(self._folded(batch))
 
     def _folded(self, batch: Batch) -> list[Moved]:
@@ -96,10 +103,6 @@ class PositionsProjection:
         moved, positions.moved = positions.moved, []
         self._seq = batch.last_seq
         return moved
-
-    def _write_taken_up(self, batch: Batch, cursor: Any) -> None:
-        self._positions = _stored(cursor, before_seq=batch.first_seq)
-        _packed(self._folded(batch))(cursor)
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:
@@ -132,10 +135,10 @@ def _fold(positions: Positions, event: AnyEvent) -> None:
 _MOVES: Final = frozenset({Trade, Deposited, HoldSettled, Transferred, InstrumentListed})
 
 
-def _stored(cursor: Any, *, before_seq: int) -> Positions:
-    """Return the positions as the tables have them, with the prices just before a command.
+def _stored(cursor: Any, *, seq: int) -> Positions:
+    """Return the positions as the tables have them, with the prices of that moment.
 
-    The tape is another app's, and has what this batch traded already.
+    The tape is another app's, and may have what comes next already.
     """
     positions = Positions()
     cursor.execute(
@@ -145,9 +148,9 @@ def _stored(cursor: Any, *, before_seq: int) -> Positions:
     cursor.execute(
         "SELECT market.base_id, market.id, last.price_ticks FROM markets_instrument AS market"
         " CROSS JOIN LATERAL (SELECT price_ticks FROM markets_trade"
-        " WHERE instrument_id = market.id AND seq < %s ORDER BY id DESC LIMIT 1) AS last"
+        " WHERE instrument_id = market.id AND seq <= %s ORDER BY id DESC LIMIT 1) AS last"
         " WHERE market.quote_id = %s",
-        (before_seq, VALUE_ASSET_ID),
+        (seq, VALUE_ASSET_ID),
     )
     for asset_id, market_id, price_ticks in cursor.fetchall():
         positions.prices[asset_id] = price_ticks, positions.markets[market_id]

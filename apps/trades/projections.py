@@ -16,7 +16,7 @@ from django.db import connection
 
 from apps.core import bulk
 from apps.matching.journal import Batch
-from apps.matching.projections import EngineView, Write
+from apps.matching.projections import PREPARED_MAX, EngineView, Write
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side
 
 DIFFERENCES_SHOWN: Final = 20
@@ -77,9 +77,9 @@ class TradesProjection:
 
     def __init__(self, tell: Callable[[Batch, Folded], None]) -> None:
         self._tell = tell
-        # What the last batches came to, so that they are not added up again to tell of them.
-        # There are two: one is being prepared while the other is written.
-        self._last: deque[tuple[Batch, Folded]] = deque(maxlen=2)
+        # What the last batches came to, so that they are not added up again to tell of them: those
+        # that are prepared, and the one that is written.
+        self._last: deque[tuple[Batch, Folded]] = deque(maxlen=PREPARED_MAX + 1)
 
     def apply(self, batch: Batch, cursor: Any) -> None:
         self.prepare(batch)(cursor)
@@ -152,7 +152,8 @@ def _update_values(changes: list[Change]) -> tuple[str | int, ...]:
         bulk.word_array(change.reason for change in changes),
         bulk.int_array(change.last_seq for change in changes),
         bulk.int_array(change.updated_ns // 1_000 for change in changes),
-        # Nothing changes before it is entered: the months to come need not be looked at.
+        # An order is entered before it changes, and the journal's time never goes back: the months
+        # to come need not be looked at.
         max((change.updated_ns // 1_000 for change in changes), default=0),
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, Final
 
 from django.db import connection
@@ -99,26 +98,16 @@ class WalletsProjection:
         self._knows_all = False
 
     def apply(self, batch: Batch, cursor: Any) -> None:
+        self.take_up(cursor, seq=batch.first_seq - 1)
         self.prepare(batch)(cursor)
 
+    def take_up(self, cursor: Any, *, seq: int) -> None:
+        if not self._knows_all:
+            self._instruments = _listed_so_far(cursor)
+            self._knows_all = True
+
     def prepare(self, batch: Batch) -> Write:
-        if self._knows_all:
-            return _Changes(batch, self._instruments).write
-        # What was listed before this process began is in the database, and here is none.
-        self._learn(batch)
-        return partial(self._write_first, batch)
-
-    def _learn(self, batch: Batch) -> None:
-        for entry in batch.entries:
-            for event in entry.events:
-                if isinstance(event, InstrumentListed):
-                    self._instruments[event.instrument.market_id] = event.instrument
-
-    def _write_first(self, batch: Batch, cursor: Any) -> None:
-        for market_id, instrument in _listed_so_far(cursor).items():
-            self._instruments.setdefault(market_id, instrument)
-        self._knows_all = True
-        _Changes(batch, self._instruments).write(cursor)
+        return _Changes(batch, self._instruments).write
 
     def check(self, view: EngineView) -> list[str]:
         with connection.cursor() as cursor:

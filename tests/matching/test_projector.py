@@ -112,6 +112,53 @@ def test_the_next_batch_is_prepared_while_one_is_written(
     assert [where for what, _, where in steps if what == "prepared"] == [True, False, False, False]
 
 
+def test_two_batches_are_prepared_while_one_is_written(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_one_row(monkeypatch)
+    ready = {seq: threading.Event() for seq in (7, 8, 9, 10)}
+    waited: list[bool] = []
+
+    def prepare(batch: Batch) -> projections.Write:
+        ready[batch.last_seq].set()
+
+        def write(cursor: psycopg.Cursor) -> None:
+            waited.append(ready[min(batch.last_seq + 2, 10)].wait(10))
+            tape.apply(batch, cursor)
+
+        return write
+
+    monkeypatch.setattr(tape, "prepare", prepare, raising=False)
+
+    project_all(link)
+
+    assert waited == [True] * 4
+    assert tape_rows() == EVENTS
+
+
+def test_a_projection_takes_up_its_tables_where_the_projector_finds_its_place(
+    tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_one_row(monkeypatch)
+    taken_up: list[tuple[int, int]] = []
+
+    def take_up(cursor: psycopg.Cursor, *, seq: int) -> None:
+        taken_up.append((seq, len(tape_rows())))
+
+    monkeypatch.setattr(tape, "take_up", take_up, raising=False)
+    made = Projector(threading.Event())
+    made.find_place(link)
+    made.step(link)
+    made.step(link)
+
+    made.find_place(link)
+    while made.step(link):
+        continue
+
+    assert taken_up == [(0, 0), (8, 8)]
+    assert tape_rows() == EVENTS
+
+
 def test_what_was_prepared_in_vain_is_prepared_again(
     tape: TapeProjection, link: servers.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

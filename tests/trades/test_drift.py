@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from apps.matching import projections, projector
 from apps.matching.journal import Batch, Entry
 from apps.trades import drift
-from apps.trades.position_projection import PositionsProjection
+from apps.trades.position_projection import OutOfPlace, PositionsProjection
 from apps.trades.tasks import check_positions
 from tests.trades.test_projection import clear, lived, project, rows
 
@@ -56,6 +56,8 @@ def test_a_batch_prepared_before_the_last_one_is_written_is_right() -> None:
     parts = [batch_of(journal.entries[100:200]), batch_of(journal.entries[200:])]
     others = [each for each in projections.registered() if each.name != "positions"]
 
+    with connection.cursor() as wrapper:
+        fresh.take_up(wrapper.cursor, seq=100)
     writes = [fresh.prepare(part) for part in parts]
     for part, write in zip(parts, writes, strict=True):
         with connection.cursor() as wrapper:
@@ -65,6 +67,17 @@ def test_a_batch_prepared_before_the_last_one_is_written_is_right() -> None:
             write(wrapper.cursor)
 
     assert drift.check() == []
+
+
+def test_a_batch_that_does_not_follow_is_not_folded() -> None:
+    journal = lived(7, steps=50)
+    project(journal.entries[:30], size=30)
+    fresh = PositionsProjection()
+    with connection.cursor() as wrapper:
+        fresh.take_up(wrapper.cursor, seq=30)
+
+    with pytest.raises(OutOfPlace, match="at seq 30, not before 32"):
+        fresh.prepare(batch_of(journal.entries[31:]))
 
 
 def test_drift_is_said_loudly(
