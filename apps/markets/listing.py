@@ -44,7 +44,6 @@ _SORTS: Final[dict[str, Callable[[Row], int | str]]] = {
     "change": lambda row: row.ticker.change_bps,
     "volume": lambda row: row.volume_value_minor,
 }
-SORTS: Final = tuple(_SORTS)
 
 
 def market_rows(

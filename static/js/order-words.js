@@ -24,7 +24,6 @@ const REASONS = {
   band: "price too far away",
   budget: "amount used up",
   no_liquidity: "nobody left to trade with",
-  min_notional: "rest too small",
 };
 
 const isZero = (text) => decimal.parse(text) === decimal.ZERO;

@@ -48,7 +48,6 @@ _REASONS: Final = {
     "band": "price too far away",
     "budget": "amount used up",
     "no_liquidity": "nobody left to trade with",
-    "min_notional": "rest too small",
 }
 
 
