@@ -13,12 +13,17 @@ const ROWS_MOST = 40;
 const SPREAD_BASIS = 1_000_000n;
 const READ_OUT_MS = 15_000;
 
-/** Levels put together in steps: bids go down to the step below, asks up to the one above. */
+/** The step that a price counts to: the one below for bids, the one above for asks. */
+function edgeOf(price, step, asks) {
+  const floor = decimal.floorTo(price, step);
+  return asks && floor !== price ? floor + step : floor;
+}
+
+/** Levels put together in steps, from the best on. */
 function grouped(levels, step, asks, most) {
   const groups = [];
   for (const [price, quantity] of levels) {
-    const floor = decimal.floorTo(price, step);
-    const edge = asks && floor !== price ? floor + step : floor;
+    const edge = edgeOf(price, step, asks);
     const last = groups.at(-1);
     if (last && last.price === edge) last.quantity += quantity;
     else if (groups.length === most) break;
@@ -228,7 +233,7 @@ export default function book(root) {
   select.addEventListener("change", () => {
     step = decimal.parse(select.value);
     places = Math.min(instrument.pricePlaces, decimal.places(select.value));
-    paint();
+    noteMine();
   });
 
   function noteMine() {
@@ -236,8 +241,8 @@ export default function book(root) {
     for (const order of account.orders.values()) {
       if (order.market !== instrument.symbol || !order.price) continue;
       const name = order.side === "buy" ? "bids" : "asks";
-      const price = decimal.floorTo(decimal.parse(order.price), step);
-      mine.add(`${name}${decimal.text(price)}`);
+      const edge = edgeOf(decimal.parse(order.price), step, name === "asks");
+      mine.add(`${name}${decimal.text(edge)}`);
     }
     if (feed.ready) paint();
   }
