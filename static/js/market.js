@@ -4,6 +4,11 @@
 import * as decimal from "decimal";
 import { followTopic } from "topics";
 
+// Of dollars people read cents; an amount of a coin may be all in the decimals behind.
+const VALUE_ASSET = "USDT";
+const CENT_PLACES = 2;
+const COIN_PLACES = 8;
+
 function describe(raw) {
   const amountOf = (name) => (raw[name] ? decimal.parse(raw[name]) : decimal.ZERO);
   return {
@@ -21,6 +26,7 @@ function describe(raw) {
     band: amountOf("price_band"),
     pricePlaces: decimal.places(raw.tick_size),
     quantityPlaces: decimal.places(raw.lot_size),
+    quotePlaces: raw.quote === VALUE_ASSET ? CENT_PLACES : COIN_PLACES,
     tickText: raw.tick_size,
     lotText: raw.lot_size,
   };

@@ -6,7 +6,7 @@ import * as decimal from "decimal";
 import { book, instrument } from "market";
 import { mostAffordable } from "order-rules";
 
-const CENT = decimal.ONE / 100n;
+const QUOTE_STEP = decimal.ONE / 10n ** BigInt(instrument?.quotePlaces ?? 0);
 
 export class OrderEntry {
   constructor(form) {
@@ -75,7 +75,7 @@ export class OrderEntry {
     const typed = decimal.parseTyped(this.field.amount.value);
     if (!price || !typed) return;
     const next = this.byQuote
-      ? decimal.floorTo(decimal.multiply(typed, price), CENT)
+      ? decimal.floorTo(decimal.multiply(typed, price), QUOTE_STEP)
       : decimal.floorTo(decimal.divide(typed, price), instrument.lot);
     this.field.amount.value = decimal.text(next);
   }
@@ -91,7 +91,7 @@ export class OrderEntry {
       amount.value = decimal.text(decimal.floorTo((have.base * percent) / 100n, instrument.lot));
     } else if (this.type === "market") {
       unit.value = "quote";
-      amount.value = decimal.text(decimal.floorTo((have.quote * percent) / 100n, CENT));
+      amount.value = decimal.text(decimal.floorTo((have.quote * percent) / 100n, QUOTE_STEP));
     } else {
       const price = this.referencePrice();
       if (!price) return;

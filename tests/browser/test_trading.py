@@ -357,6 +357,35 @@ def test_a_click_in_the_book_sets_the_price_and_grouping_widens_it(visit: Visit)
     assert tip.bounding_box()["x"] + tip.bounding_box()["width"] <= level.bounding_box()["x"]
 
 
+def test_own_orders_are_marked_at_the_step_that_they_count_to(visit: Visit) -> None:
+    visitor = visit("trader1@example.com")
+    visitor.open_market("BTC-USDT")
+    page = visitor.page
+    below = Decimal(_price(page, "1.001")) // 10 * 10
+    _order(page, side="sell", type="limit", price=str(below + Decimal("3.37")), amount="0.001")
+    _send(page)
+    expect(page.locator("#toasts")).to_contain_text("is in the book")
+
+    page.get_by_label("Step of prices in the book").select_option("10")
+
+    mine = page.locator("[data-asks] tr.is-mine button")
+    expect(mine).to_have_text(f"{below + 10:,.0f}")
+    _cancel_everything(visitor)
+
+
+def test_a_market_quoted_in_a_coin_shows_its_small_amounts(visit: Visit) -> None:
+    visitor = visit("trader1@example.com")
+    visitor.open_market("ETH-BTC")
+    page = visitor.page
+
+    _order(page, side="buy", type="limit", price="0.02000", amount="0.1")
+
+    expect(page.locator(".order-form [data-total]")).to_have_text("0.0020016 BTC")
+    expect(page.locator("[data-fee]")).to_have_text("0.0000016")
+    _order(page, unit="quote")
+    expect(page.locator("#order-amount")).to_have_value("0.002")
+
+
 def test_the_slider_never_asks_for_more_than_there_is(visit: Visit) -> None:
     visitor = visit("trader3@example.com")
     visitor.open_market("ETH-USDT")

@@ -16,8 +16,7 @@ import { toast } from "toast";
 const SAME_FIELD = { quote_amount: "quantity" };
 const NUMBERS = ["price", "stop_price", "quantity"];
 const DIGITS = /^\d*\.?\d*$/;
-const QUOTE_SHOWN = 2;
-const FEE_STEP = decimal.ONE / 10_000n;
+const FEE_PLACES_LEAST = 4;
 
 export default function orderForm(form) {
   const field = form.elements;
@@ -32,7 +31,13 @@ export default function orderForm(form) {
   let busy = false;
 
   const inBase = (units) => `${amount(decimal.text(units))} ${instrument.base}`;
-  const inQuote = (units) => `${fixed(decimal.text(units), QUOTE_SHOWN)} ${instrument.quote}`;
+  const quotePlaces = instrument.quotePlaces;
+  const feeStep = decimal.ONE / 10n ** BigInt(Math.max(quotePlaces, FEE_PLACES_LEAST));
+  const quoteText = (units) => {
+    const text = fixed(decimal.text(units), quotePlaces);
+    return quotePlaces > 2 ? trimmed(text) : text;
+  };
+  const inQuote = (units) => `${quoteText(units)} ${instrument.quote}`;
 
   const refresh = painter(() => {
     const order = entry.read();
@@ -56,7 +61,7 @@ export default function orderForm(form) {
       const price = decimal.roundTo(average, instrument.tick);
       set("average", amount(decimal.text(price, instrument.pricePlaces)));
       set("slippage", `${slippageBasis / 100n}.${String(slippageBasis % 100n).padStart(2, "0")}%`);
-      set("fee", amount(decimal.text(decimal.roundTo(fee, FEE_STEP))));
+      set("fee", amount(decimal.text(decimal.roundTo(fee, feeStep))));
       set("total", inQuote(total));
       drawAfter(expected, total);
     } else {
@@ -77,7 +82,7 @@ export default function orderForm(form) {
     const base = all(instrument.base) + sign * expected.quantity;
     const quote = all(instrument.quote) - sign * total;
     set("after-base", base < 0n ? "not enough" : trimmed(decimal.text(base)));
-    set("after-quote", quote < 0n ? "not enough" : fixed(decimal.text(quote), QUOTE_SHOWN));
+    set("after-quote", quote < 0n ? "not enough" : quoteText(quote));
   }
 
   function drawFree() {
