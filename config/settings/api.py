@@ -29,7 +29,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": (
         "Trade on SUM+1. Amounts are decimal strings, times are ISO 8601 in UTC. Every refusal is "
-        "a `application/problem+json` with a stable `code`. Lists are `{items, next}`; send "
+        "an `application/problem+json` with a stable `code`. Lists are `{items, next}`; send "
         "`next` back as `cursor`. Answers to writes carry `seq`; a read with `min_seq` waits "
         "until it shows at least that."
     ),
@@ -44,6 +44,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "sign-in", "description": "Tokens for apps and browsers."},
         {"name": "markets", "description": "Public market data; no sign-in needed."},
         {"name": "orders", "description": "Placing, watching and cancelling orders."},
+        {"name": "positions", "description": "What is held, what it cost and what it has made."},
         {"name": "wallet", "description": "Balances and every movement of value."},
         {"name": "venue", "description": "The clock and the health of this installation."},
     ],

@@ -52,6 +52,12 @@ def _routes(patterns: list[URLPattern | URLResolver], prefix: str) -> list[tuple
     return found
 
 
+def test_every_tag_is_described(schema: dict[str, Any]) -> None:
+    used = {tag for _, _, operation in _operations(schema) for tag in operation["tags"]}
+
+    assert {tag["name"] for tag in schema["tags"]} == used
+
+
 def test_every_route_and_method_is_described(schema: dict[str, Any]) -> None:
     expected = set()
     for route, view in _routes(get_resolver().url_patterns, "/"):
