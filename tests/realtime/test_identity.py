@@ -62,6 +62,17 @@ async def test_a_foreign_host_name_is_refused(peer: Callable[..., Peer]) -> None
     assert await socket.connect() == (False, 1000)
 
 
+async def test_where_sessions_are_for_https_an_unprotected_page_gets_no_socket(
+    peer: Callable[..., Peer], settings: Any
+) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+
+    unprotected = peer(headers=[(b"origin", b"http://testserver")])
+
+    assert await unprotected.connect() == (False, 1000)
+    assert await peer(headers=[(b"origin", b"https://testserver")]).open()
+
+
 async def test_a_trusted_origin_is_accepted(peer: Callable[..., Peer], settings: Any) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://app.example"]
 

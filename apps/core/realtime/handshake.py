@@ -72,6 +72,9 @@ def _is_our_host(host: str) -> bool:
 def _is_our_origin(origin: str, host: str) -> bool:
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
+    if settings.SESSION_COOKIE_SECURE and not origin.startswith("https://"):
+        # A page that came unprotected may be anybody's who sits on the way, whatever its address.
+        return False
     try:
         theirs = urlsplit(origin)
         ours = urlsplit(f"{theirs.scheme}://{host}")
