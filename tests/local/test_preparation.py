@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apps.local.folder import DataFolder
+from apps.local.folder import MARK, DataFolder
+from apps.local.management.commands import prepare
 from apps.local.preparation import note, pending
 
 
@@ -30,6 +31,31 @@ def finish(folder: DataFolder, jobs: dict[str, str], static_root: Path) -> None:
         note(folder, job, stamp)
     static_root.mkdir(exist_ok=True)
     (static_root / "staticfiles.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("static_root", "is_emptied"),
+    [("data/static", True), ("data", False), ("data/postgres", False), ("work", False)],
+)
+def test_only_the_static_folder_of_our_own_data_is_emptied(
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    static_root: str,
+    is_emptied: bool,
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(
+        prepare, "call_command", lambda _name, *, clear, **_options: asked.append(clear)
+    )
+    settings.DATA_DIR, settings.STATIC_ROOT = tmp_path / "data", tmp_path / static_root
+
+    prepare.Command().handle(what=["static"])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / MARK).write_text("1")
+    prepare.Command().handle(what=["static"])
+
+    assert asked == [False, is_emptied]
 
 
 def test_everything_is_done_once(folder: DataFolder, settings: Any) -> None:

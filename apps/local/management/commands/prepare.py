@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from apps.core import clock, partitions
+from apps.local.folder import MARK
 
 # What packages bring for pages that we do not have.
 NEVER_SERVED: Final = ("rest_framework", "redoc", "swagger-ui-standalone*", "django_htmx")
@@ -29,7 +32,15 @@ class Command(BaseCommand):
             call_command(
                 "collectstatic",
                 interactive=False,
-                clear=True,
+                clear=_is_ours(Path(settings.STATIC_ROOT), Path(settings.DATA_DIR)),
                 ignore_patterns=list(NEVER_SERVED),
                 stdout=self.stdout,
             )
+
+
+def _is_ours(static_root: Path, data_dir: Path) -> bool:
+    """Whether the folder may be emptied: the one of our own data folder, never one that was named.
+
+    Emptying takes everything there is, and follows links out of the folder.
+    """
+    return (data_dir / MARK).is_file() and static_root == data_dir / "static"
