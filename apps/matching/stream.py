@@ -1,7 +1,8 @@
 """The gateway through Valkey: packs commands into stream entries and waits for durable answers.
 
 One script decides and sends in one step: is there a writer, is there room, are the projections
-near enough. So a command either was not sent, for a stated reason, or it is in the stream.
+near enough. So a command either was not sent, for a stated reason, or it is in the stream. What
+staff say to the venue as a whole needs a writer and nothing more.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.engine.idempotency import REMEMBERED_MAX
-from apps.engine.messages import AnyCommand, Place, Rejected
+from apps.engine.messages import AnyCommand, Place, Rejected, SetVenue
 from apps.matching import journal, servers, wire
 from apps.matching.gateway import (
     COMMANDS_PER_ENTRY_MAX,
@@ -43,15 +44,17 @@ SEND: Final = """
 local leader = redis.call('GET', KEYS[1])
 if not leader then return 'down' end
 local generation, seq, at = string.match(leader, '^(%d+):%d+:(%d+):(%d+)$')
-local projected = redis.call('GET', KEYS[2])
-if not projected then return 'behind' end
-local projected_seq, projected_at = string.match(projected, '^(%d+):(%d+)$')
-local lag = tonumber(seq) - tonumber(projected_seq)
-if lag > tonumber(ARGV[4]) then return 'behind' end
-if lag > 0 and tonumber(at) - tonumber(projected_at) > tonumber(ARGV[3]) then return 'behind' end
 local stream = ARGV[1] .. generation
-if redis.call('XLEN', stream) >= tonumber(ARGV[2]) then return 'full' end
-for i = 5, #ARGV do redis.call('XADD', stream, '*', 'm', ARGV[i]) end
+if ARGV[2] ~= 'urgent' then
+  local projected = redis.call('GET', KEYS[2])
+  if not projected then return 'behind' end
+  local projected_seq, projected_at = string.match(projected, '^(%d+):(%d+)$')
+  local lag = tonumber(seq) - tonumber(projected_seq)
+  if lag > tonumber(ARGV[5]) then return 'behind' end
+  if lag > 0 and tonumber(at) - tonumber(projected_at) > tonumber(ARGV[4]) then return 'behind' end
+  if redis.call('XLEN', stream) >= tonumber(ARGV[3]) then return 'full' end
+end
+for i = 6, #ARGV do redis.call('XADD', stream, '*', 'm', ARGV[i]) end
 return 'sent'
 """
 SEND_SHA: Final = hashlib.sha1(SEND.encode(), usedforsecurity=False).hexdigest()
@@ -130,7 +133,7 @@ class StreamGateway:
         except redis.RedisError as error:
             raise unavailable("The exchange cannot be reached. Nothing was sent.") from error
         try:
-            verdict = _send(link, envelopes)
+            verdict = _send(link, envelopes, urgent=any(isinstance(c, SetVenue) for c in commands))
         except redis.ResponseError as error:
             # The script stopped before its first write: Valkey is loading, or is out of memory.
             raise unavailable(f"The exchange cannot take requests ({error}).") from error
@@ -176,11 +179,13 @@ def _refused(command: AnyCommand, seq: int, at_ns: int, reason: str) -> Reply:
     return Reply(seq, at_ns, (refusal,))
 
 
-def _send(link: Any, envelopes: list[bytes]) -> bytes:
+def _send(link: Any, envelopes: list[bytes], *, urgent: bool) -> bytes:
+    """Send envelopes, or say why not. What halts the venue must not wait for what it is to stop."""
     shard = settings.MATCHING_SHARD
     arguments = (
         2, wire.leader_key(shard), wire.projected_key(shard), wire.stream_prefix(shard),
-        INBOX_ENTRIES_MAX, PROJECTOR_LAG_MS_MAX, PROJECTOR_LAG_COMMANDS_MAX, *envelopes,
+        "urgent" if urgent else "", INBOX_ENTRIES_MAX, PROJECTOR_LAG_MS_MAX,
+        PROJECTOR_LAG_COMMANDS_MAX, *envelopes,
     )  # fmt: skip
     link.send_command("EVALSHA", SEND_SHA, *arguments)
     try:

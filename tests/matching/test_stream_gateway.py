@@ -12,10 +12,15 @@ import redis
 
 from apps.core.errors import Unavailable
 from apps.engine.messages import (
+    HALTED,
     Accepted,
+    CancelAll,
+    Closed,
     Leg,
     Rested,
+    SetVenue,
     Transfer,
+    VenueSet,
 )
 from apps.matching import queries, stream, wire
 from apps.matching.gateway import new_command_id, valid_until_ns
@@ -44,6 +49,34 @@ def test_r2_a_full_inbox_refuses(
     assert caught.value.code == "engine_busy"
     assert caught.value.data["retry_after_seconds"] == 1
     assert queries.journaled_seq() == 7
+
+
+def test_the_venue_is_halted_however_full_the_inbox_and_however_late_the_records(
+    start_host: StartHost,
+    stream_gateway: StreamGateway,
+    valkey: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    accepted = stream_gateway.submit(place(ALICE, "a-1")).events[0]
+    assert isinstance(accepted, Accepted)
+    monkeypatch.setattr(stream, "INBOX_ENTRIES_MAX", 0)
+    monkeypatch.setattr(stream, "PROJECTOR_LAG_COMMANDS_MAX", -1)
+
+    halted, killed = stream_gateway.submit_many(
+        [
+            SetVenue(new_command_id(), valid_until_ns(10), HALTED),
+            CancelAll(new_command_id(), valid_until_ns(10), 0),
+        ]
+    )
+    with pytest.raises(Unavailable):
+        stream_gateway.submit(place(ALICE, "a-2"))
+
+    assert halted.events == (VenueSet(HALTED),)
+    (ended,) = killed.events
+    assert isinstance(ended, Closed)
+    assert (ended.order_id, ended.reason) == (accepted.order_id, "kill")
 
 
 @pytest.mark.parametrize(
