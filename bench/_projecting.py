@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import django
+import psutil
 
 from bench.flow import ACCOUNTS, FIRST_ACCOUNT_ID, START_NS
 
@@ -28,19 +29,22 @@ def main() -> dict[str, Any]:
         before = _rows(connection, tables)
         first_seq = running.projected_seq
         longest = 0.0
-        started, started_busy = time.perf_counter(), time.process_time()
+        backend = psutil.Process(connection.info.backend_pid)
+        started, python, postgres = time.perf_counter(), time.process_time(), _used(backend)
         with replay.young_collections_only():
             while True:
                 began = time.perf_counter()
                 if not running.step(connection):
                     break
                 longest = max(longest, time.perf_counter() - began)
-        seconds, busy = time.perf_counter() - started, time.process_time() - started_busy
+        seconds = time.perf_counter() - started
+        python, postgres = time.process_time() - python, _used(backend) - postgres
         after = _rows(connection, tables)
     return {
         "commands": running.projected_seq - first_seq,
         "seconds": seconds,
-        "busy": busy,
+        "python": python,
+        "postgres": postgres,
         "longest": longest,
         "rows": {table: after[table] - before[table] for table in tables},
     }
@@ -63,6 +67,12 @@ def _make_ready() -> None:
         )
         for number in range(ACCOUNTS)
     )
+
+
+def _used(process: psutil.Process) -> float:
+    """Return the processor time of a process so far, in seconds."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _rows(connection: Any, tables: list[str]) -> dict[str, int]:
