@@ -122,6 +122,15 @@ def test_the_portfolio_tells_its_value_by_the_keyboard_too(visit: Visit) -> None
     page = visit("trader1@example.com").page
     page.goto("/portfolio")
 
+    # Above and in the sums of the day it is one figure, at any moment.
+    page.wait_for_function(
+        """() => {
+            const [above, below] = [".dash-value [data-total]", ".since [data-total]"].map(
+                (each) => document.querySelector(each).textContent);
+            window.seen ??= above;
+            return above === below && above !== window.seen;
+        }"""
+    )
     picture = page.locator(".value-chart")
     if picture.count():
         picture.focus()
