@@ -131,14 +131,18 @@ class Link:
 
 
 class Inbox:
-    """The stream, read in whole entries."""
+    """The stream, read in whole entries, which are decoded when their batch is due.
+
+    An entry may hold one command or hundreds, so that a read may bring many batches.
+    """
 
     def __init__(self, link: Link, shard: int) -> None:
         self._link = link
         self._shard = shard
-        self._waiting: deque[Request] = deque()
-        self._waiting_commands = 0
-        self._commands_per_entry = 1.0
+        self._waiting: deque[tuple[bytes, Sequence[bytes]]] = deque()
+        self._over: Request | None = None
+        # Until it is known how large entries are, few are read.
+        self._commands_per_entry = COMMANDS_PER_BATCH / ENTRIES_PER_READ_MIN
         self.open(0, "0-0")
 
     def open(self, generation: int, last_entry_id: str) -> None:
@@ -146,21 +150,15 @@ class Inbox:
         self._key = wire.stream_key(self._shard, generation)
         self._last_read_id = last_entry_id
         self._waiting.clear()
-        self._waiting_commands = 0
+        self._over = None
         self._more_to_come = False
         self._link.fetch()
 
     def take(self, block_ms: int) -> list[Request]:
         """Return the next requests, up to a batch's worth; wait for the first at most that long."""
-        if not self._waiting:
+        if not self._waiting and self._over is None:
             self._read(block_ms)
-        if self._waiting_commands <= COMMANDS_PER_BATCH:
-            # As nearly always: what was read is one batch, and nobody need look at each request.
-            taken = list(self._waiting)
-            self._waiting.clear()
-            self._waiting_commands = 0
-        else:
-            taken = self._take_some()
+        taken = self._take_some()
         if self._more_to_come and not self._waiting:
             # Valkey looks for the next requests while the engine works on these.
             self._link.ask_ahead(*self._question())
@@ -169,13 +167,18 @@ class Inbox:
     def _take_some(self) -> list[Request]:
         taken: list[Request] = []
         size = 0
-        while self._waiting:
-            commands = len(self._waiting[0].commands)
+        waiting = self._waiting
+        while waiting or self._over is not None:
+            request = self._over or request_of(*waiting.popleft())
+            self._over = None
+            commands = len(request.commands)
             if taken and size + commands > COMMANDS_PER_BATCH:
+                self._over = request
                 break
             size += commands
-            taken.append(self._waiting.popleft())
-        self._waiting_commands -= size
+            taken.append(request)
+        if taken:
+            self._commands_per_entry = size / len(taken)
         return taken
 
     def _read(self, block_ms: int) -> None:
@@ -187,17 +190,13 @@ class Inbox:
         if not answer:
             return
         entries = answer[0][1]
-        self._more_to_come = len(entries) >= self._count()
-        self._waiting.extend([request_of(entry_id, fields) for entry_id, fields in entries])
-        self._last_read_id = self._waiting[-1].entry_id.decode()
-        self._waiting_commands = sum([len(request.commands) for request in self._waiting])
-        self._commands_per_entry = self._waiting_commands / len(entries)
-
-    def _count(self) -> int:
-        """How many entries to read at once, so that they are about one batch."""
-        wanted = int(COMMANDS_PER_BATCH / self._commands_per_entry)
-        return max(ENTRIES_PER_READ_MIN, min(ENTRIES_PER_READ_MAX, wanted))
+        self._more_to_come = len(entries) >= self._asked
+        self._waiting.extend(entries)
+        self._last_read_id = entries[-1][0].decode()
 
     def _question(self, block_ms: int = 0) -> tuple[Any, ...]:
+        """Ask for as many entries as are about one batch."""
+        wanted = int(COMMANDS_PER_BATCH / self._commands_per_entry)
+        self._asked = max(ENTRIES_PER_READ_MIN, min(ENTRIES_PER_READ_MAX, wanted))
         block = ("BLOCK", block_ms) if block_ms > 0 else ()
-        return ("XREAD", "COUNT", self._count(), *block, "STREAMS", self._key, self._last_read_id)
+        return ("XREAD", "COUNT", self._asked, *block, "STREAMS", self._key, self._last_read_id)

@@ -38,7 +38,8 @@ RECONNECT_SECONDS: Final = 0.2
 ERROR_CHARACTERS_KEPT: Final = 500
 
 # Shows that the writer lives, unless a later one does, or the stream is not the one it read.
-ANNOUNCE: Final = """
+# It must do also where memory is full: only a writer that leads makes room, by trimming the stream.
+ANNOUNCE: Final = """#!lua flags=allow-oom
 local have = redis.call('GET', KEYS[1])
 if have and tonumber(string.match(have, '^%d+:(%d+)')) > tonumber(ARGV[1]) then return 'fenced' end
 if ARGV[4] ~= '0-0' then

@@ -103,7 +103,8 @@ class TradesProjection:
         return write
 
     def committed(self, batch: Batch) -> None:
-        for each, folded in self._last:
+        # A copy, because the thread that prepares adds to it.
+        for each, folded in tuple(self._last):
             if each is batch:
                 return self._tell(batch, folded)
         return self._tell(batch, Folded(batch.entries))

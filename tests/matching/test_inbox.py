@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
 import redis
 from django.conf import settings
 
 from apps.engine.messages import AnyCommand, Tick
 from apps.matching import wire
-from apps.matching.inbox import COMMANDS_PER_BATCH, ENTRIES_PER_READ_MAX, Inbox, Link
+from apps.matching.inbox import (
+    COMMANDS_PER_BATCH,
+    ENTRIES_PER_READ_MAX,
+    ENTRIES_PER_READ_MIN,
+    Inbox,
+    Link,
+    Request,
+    request_of,
+)
 
 
 class Stream:
@@ -19,6 +29,7 @@ class Stream:
         self.reads = list(reads)
         self.last = 0
         self.ahead: list[tuple[Any, ...]] = []
+        self.asked: list[tuple[Any, ...]] = []
 
     def ask_ahead(self, *command: Any) -> None:
         self.ahead.append(command)
@@ -27,6 +38,7 @@ class Stream:
         return self.ask(*self.ahead.pop()) if self.ahead else None
 
     def ask(self, *command: Any) -> Any:
+        self.asked.append(command)
         if not self.reads:
             return None
         return [(b"stream", [self._entry(size) for size in self.reads.pop(0)])]
@@ -76,6 +88,26 @@ def test_after_a_full_read_the_next_is_asked_for_at_once() -> None:
     assert [command[-1] for command in stream.ahead] == [f"{last}-0"]
     assert [_taken(inbox), _taken(inbox)] == [[last + 1], []]
     assert stream.ahead == []
+
+
+def test_large_entries_are_decoded_when_their_batch_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[bytes] = []
+
+    def counted(entry_id: bytes, fields: Sequence[bytes]) -> Request:
+        decoded.append(entry_id)
+        return request_of(entry_id, fields)
+
+    monkeypatch.setattr("apps.matching.inbox.request_of", counted)
+    stream = Stream([500] * 400)
+    inbox = Inbox(cast(Link, stream), 0)
+
+    batches = [_taken(inbox), _taken(inbox)]
+
+    assert batches == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert len(decoded) == 9
+    assert stream.asked[0][2] == ENTRIES_PER_READ_MIN
 
 
 def test_what_was_asked_ahead_is_forgotten_at_a_new_start() -> None:
