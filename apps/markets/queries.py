@@ -19,7 +19,6 @@ from apps.markets.rules import INTERVAL_MINUTES, change_bps
 
 INTERVALS: Final = tuple(INTERVAL_MINUTES)
 CANDLES_MAX: Final = 1500
-SPARKLINE_HOURS: Final = 24
 # How long a process may go on speaking of a market as it was.
 INSTRUMENT_SECONDS: Final = 1.0
 _MINUTE: Final = timedelta(minutes=1)

@@ -24,7 +24,13 @@ from apps.trades.folding import STATUS_BY_CLOSE, Change, Folded
 from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.queries import order_for, orders_named
 from apps.trades.refusals import refusal
-from apps.trades.terms import NOTHING, Asked, check_client_order_id, terms_of
+from apps.trades.terms import (
+    NOTHING,
+    Asked,
+    check_client_order_id,
+    is_client_order_id,
+    terms_of,
+)
 from apps.wallets.models import TradingAccount
 from apps.wallets.queries import account_for
 
@@ -110,23 +116,27 @@ def place_orders(
         raise NotAllowed("batch_size", f"A batch has 1 to {ORDERS_PER_BATCH_MAX} orders. {NOTHING}")
     owned = _owned(actor, account)
     instruments: dict[str, Instrument] = {}
-    drafts = [_draft(Asked(**asked), instruments, now) for asked in orders]
-    given = [asked["client_order_id"] for asked in orders if asked.get("client_order_id")]
-    earlier = _earlier(owned, given)
+    earlier = _earlier(owned, [asked.get("client_order_id") for asked in orders])
     outcomes: list[Order | DomainError | None] = []
     sent: list[tuple[int, _Draft]] = []
-    for index, draft in enumerate(drafts):
+    for index, order in enumerate(orders):
+        asked = Asked(**order)
+        name = asked.client_order_id
+        before = earlier.get(name) if isinstance(name, str) else None
+        # What comes again is read as of when it came first: its date may have passed since.
+        draft = _draft(asked, instruments, now if before is None else before.created_at)
         if isinstance(draft, DomainError):
             outcomes.append(draft)
-        elif (before := earlier.get(draft.client_order_id)) is not None:
+        elif before is not None:
             outcomes.append(_again(before, draft))
         else:
             outcomes.append(None)
             sent.append((index, draft))
     if sent:
         replies = get_gateway().submit_many([_place(owned, draft) for _, draft in sent])
+        repeated = _repeated(owned, [draft for _, draft in sent], replies)
         for (index, draft), reply in zip(sent, replies, strict=True):
-            outcomes[index] = _outcome(reply, draft, owned)
+            outcomes[index] = _outcome(reply, draft, owned, repeated)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -216,12 +226,30 @@ def _place(account: TradingAccount, draft: _Draft) -> Place:
     )
 
 
-def _earlier(account: TradingAccount, client_order_ids: list[str]) -> dict[str, Order]:
-    """Return orders under these ids: the engine remembers ten minutes, the table remembers all."""
-    if not client_order_ids:
+def _earlier(account: TradingAccount, client_order_ids: Sequence[object]) -> dict[str, Order]:
+    """Return orders under these ids: the engine remembers ten minutes, the table remembers all.
+
+    What cannot be an id of an order is passed over.
+    """
+    names = [each for each in client_order_ids if is_client_order_id(each)]
+    if not names:
         return {}
-    found = orders_named(account=account, client_order_ids=client_order_ids)
+    found = orders_named(account=account, client_order_ids=names)
     return {order.client_order_id: order for order in found}
+
+
+def _repeated(
+    account: TradingAccount, drafts: Sequence[_Draft], replies: Sequence[Reply]
+) -> dict[str, Order]:
+    """Return what has become of the orders that the engine knew already. One wait for them all."""
+    known = [
+        (draft.client_order_id, reply.seq)
+        for draft, reply in zip(drafts, replies, strict=True)
+        if reply.duplicate
+    ]
+    if not known or not wait_for_seq(max(seq for _, seq in known), CATCH_UP_SECONDS):
+        return {}
+    return _earlier(account, [name for name, _ in known])
 
 
 def _again(before: Order, draft: _Draft) -> Order | DomainError:
@@ -250,16 +278,16 @@ def _terms_of_row(order: Order) -> Terms:
     )
 
 
-def _outcome(reply: Reply, draft: _Draft, account: TradingAccount) -> Order | DomainError:
+def _outcome(
+    reply: Reply, draft: _Draft, account: TradingAccount, repeated: Mapping[str, Order]
+) -> Order | DomainError:
     rejected = reply.rejected
     if rejected is not None:
         return refusal(
             rejected.reason, terms=draft.terms, instrument=draft.instrument, account=account
         )
-    if reply.duplicate and wait_for_seq(reply.seq, CATCH_UP_SECONDS):
-        earlier = _earlier(account, [draft.client_order_id])
-        if draft.client_order_id in earlier:
-            return earlier[draft.client_order_id]
+    if reply.duplicate and draft.client_order_id in repeated:
+        return repeated[draft.client_order_id]
     for change in Folded([Entry(reply.seq, reply.at_ns, reply.events)]).changes.values():
         accepted = change.accepted
         if (
@@ -330,7 +358,15 @@ def _not_cancelled(reply: Reply, actor: User, order_id: int) -> Order:
         )
     wait_for_seq(reply.seq, CATCH_UP_SECONDS)
     order = _order_or_none(actor, order_id)
-    raise _not_found() if order is None else _closed(order)
+    if order is None:
+        raise _not_found()
+    if order.status in OPEN_STATUSES:
+        raise Unavailable(
+            "not_yet_projected",
+            "This order has ended already; how can be read in a moment.",
+            retry_after_seconds=1,
+        )
+    raise _closed(order)
 
 
 def _close(order: Order, reply: Reply) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from apps.core import clock
 from apps.core.errors import DomainError, Invalid, NotFound
@@ -92,9 +92,13 @@ def asked_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+def is_client_order_id(text: object) -> TypeGuard[str]:
+    return isinstance(text, str) and CLIENT_ORDER_ID.fullmatch(text) is not None
+
+
 def check_client_order_id(text: object) -> str:
     """Return the owner's own id of an order; refuse what would not survive a URL."""
-    if not isinstance(text, str) or not CLIENT_ORDER_ID.fullmatch(text):
+    if not is_client_order_id(text):
         raise _invalid(
             "invalid_client_order_id",
             "client_order_id",

@@ -151,6 +151,45 @@ def test_the_engine_knows_a_repeated_id_before_the_table_does(ada: Trader) -> No
     Order.objects.filter(id=first.id).update(client_order_id="mine")
 
 
+def test_an_order_whose_date_has_passed_is_known_again(ada: Trader) -> None:
+    end = clock.now() + timedelta(minutes=1)
+    asked = {"time_in_force": "gtd", "expires_at": clock.iso(end), "client_order_id": "mine"}
+    first = ada.buy("0.01", "50000", **asked)
+
+    again = ada.buy("0.01", "50000", now=end + timedelta(seconds=1), **asked)
+
+    assert again.id == first.id
+    with pytest.raises(Invalid) as refused:
+        ada.buy(
+            "0.01", "50000", now=end + timedelta(seconds=1), **{**asked, "client_order_id": "new"}
+        )
+    assert refused.value.code == "expires_at_past"
+
+
+def test_orders_that_come_again_in_a_batch_wait_once_for_the_table(
+    ada: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [
+        {"market": "BTC-USDT", "side": "buy", "order_type": "limit", "quantity": "0.001",
+         "price": "50000", "client_order_id": f"mine-{number}"}
+        for number in range(3)
+    ]  # fmt: skip
+    first = place_orders(actor=ada.user, orders=asked, now=clock.now())
+    monkeypatch.setattr(actions, "orders_named", lambda account, client_order_ids: [])
+    waited: list[int] = []
+    monkeypatch.setattr(actions, "wait_for_seq", lambda seq, seconds: waited.append(seq))
+
+    again = place_orders(actor=ada.user, orders=asked, now=clock.now())
+
+    assert [_id(each) for each in again] == [_id(each) for each in first]
+    assert waited == [max(order.seq for order in first if isinstance(order, Order))]
+
+
+def _id(outcome: Order | DomainError) -> int:
+    assert isinstance(outcome, Order)
+    return outcome.id
+
+
 def test_a_balance_that_is_too_small_is_said_in_numbers(ada: Trader) -> None:
     with pytest.raises(Refused) as refused:
         ada.buy("0.02", "60000")
@@ -254,6 +293,20 @@ def test_an_ended_order_is_not_cancelled_again(ada: Trader, bob: Trader) -> None
         assert refused.value.message == (
             f"This order is {words} already. There was nothing to cancel."
         )
+
+
+def test_an_order_that_ended_while_the_table_is_behind_is_not_called_open(
+    ada: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ada.buy("0.001", "50000")
+    behind = order_for(viewer=ada.user, order_id=order.id)
+    bob.sell("0.001", "50000")
+    monkeypatch.setattr(actions, "_order_or_none", lambda actor, order_id: behind)
+
+    with pytest.raises(Unavailable) as later:
+        cancel_order(actor=ada.user, order_id=order.id)
+
+    assert later.value.code == "not_yet_projected"
 
 
 def test_an_order_that_is_not_in_the_table_yet_can_be_cancelled(
