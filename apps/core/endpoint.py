@@ -25,7 +25,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core import clock, idempotency, ratelimit
-from apps.core.errors import Invalid, TooMany
+from apps.core.errors import Invalid, NotSignedIn, TooMany
 from apps.core.fields import QueryInteger, QuerySerializer, StrictSerializer, StrictText
 from apps.core.parsers import BODY_BYTES_MAX
 from apps.core.web import PROBLEM_TYPE, client_address
@@ -51,9 +51,21 @@ class Endpoint(APIView):
     cache_control: ClassVar[str] = "no-store"
     verdict: ratelimit.Verdict | None = None
 
-    def check_throttles(self, request: Request) -> None:
+    def perform_authentication(self, request: Request) -> None:
+        try:
+            super().perform_authentication(request)
+        except NotSignedIn:
+            # Whoever tries tokens is counted, too.
+            self._take(f"address:{client_address(request)}")
+            raise
+
+    def check_permissions(self, request: Request) -> None:
+        # Before what is refused, so that asking for it is not free.
         person = request.user.pk if request.user.is_authenticated else None
-        name = f"person:{person}" if person else f"address:{client_address(request)}"
+        self._take(f"person:{person}" if person else f"address:{client_address(request)}")
+        super().check_permissions(request)
+
+    def _take(self, name: str) -> None:
         self.verdict = _meter(
             f"api:{name}", ratelimit.Bucket(settings.API_BURST, settings.API_PER_SECOND)
         )

@@ -238,6 +238,18 @@ def test_every_answer_says_how_much_is_left(anybody: APIClient, settings: Any) -
     assert 99 <= int(answers[2]["Retry-After"]) <= 100
 
 
+@pytest.mark.parametrize("header", [{}, {"HTTP_AUTHORIZATION": "Bearer broken"}])
+def test_who_is_refused_is_counted_too(
+    anybody: APIClient, settings: Any, header: dict[str, str]
+) -> None:
+    settings.API_BURST, settings.API_PER_SECOND = 2, 0.01
+    anybody.credentials(**header)
+
+    answers = [anybody.get("/api/v1/me").status_code for _ in range(3)]
+
+    assert answers == [401, 401, 429]
+
+
 def test_a_persons_limit_is_not_that_of_the_address(
     ada: Person, anybody: APIClient, settings: Any
 ) -> None:
