@@ -8,10 +8,14 @@ const FILLS_KEPT = 50;
 const ENDED_KEPT = 50;
 const listeners = new Set();
 
-/** `orders`: open ones by id. `ended`: as many of those that ended as are known, last one first. */
+/**
+ * `orders`: open ones by id, all of them once `listed`. `ended`: as many of those that ended as are
+ * known, last one first.
+ */
 export const account = {
   id,
   ready: false,
+  listed: false,
   stale: true,
   orders: new Map(),
   ended: [],
@@ -70,6 +74,21 @@ function foldBalance(balance) {
 export function noteOrder(order) {
   foldOrder(order);
   tell("local", { orders: [order] });
+  if (!account.listed) listOpen().catch(console.warn);
+}
+
+/** Where the topic has said nothing yet, the orders beside the one that was noted are asked for. */
+async function listOpen() {
+  for (const order of await readOrders("status=open&limit=200")) foldOrder(order);
+  account.listed = true;
+  tell("local", {});
+}
+
+async function readOrders(query) {
+  const headers = { Accept: "application/json" };
+  const response = await fetch(`/api/v1/orders?${query}`, { headers });
+  if (!response.ok) throw new Error(`Orders did not come: ${response.status}`);
+  return (await response.json()).items;
 }
 
 // Whether orders may have ended without a word while the connection was down.
@@ -77,9 +96,7 @@ let missed = false;
 
 /** Orders that have ended are in no snapshot: they are asked for when they are wanted. */
 export async function loadEnded() {
-  const response = await fetch("/api/v1/orders?limit=50", { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error(`Orders did not come: ${response.status}`);
-  const { items } = await response.json();
+  const items = await readOrders("limit=50");
   for (const order of items) if (ENDED.has(order.status)) foldOrder(order);
   tell("local", {});
 }
@@ -92,7 +109,7 @@ function start() {
       account.balances.clear();
       account.fills = [];
       fold(data);
-      account.ready = true;
+      account.ready = account.listed = true;
       tell("snapshot", data);
     },
     delta(data) {

@@ -301,6 +301,23 @@ def test_orders_go_by_post_while_the_socket_is_down(visit: Visit) -> None:
     expect(_open_rows(page, price)).to_have_count(0)
 
 
+def test_orders_show_where_a_socket_never_opens(visit: Visit) -> None:
+    visitor = visit("trader3@example.com")
+    page = visitor.page
+    page.route_web_socket("**/ws", lambda socket: socket.close())
+    page.goto("/trade/BTC-USDT")
+    expect(page.locator(".light")).to_have_attribute("data-state", "stale")
+    best = Decimal(_api(page, "/markets/BTC-USDT/book?depth=1")["bids"][0][0])
+    price = str((best * Decimal("0.95")).quantize(Decimal("0.01")))
+
+    _order(page, side="buy", type="limit", price=price, amount="0.001")
+    _send(page)
+
+    expect(_open_rows(page, price)).to_have_count(1)
+    _open_rows(page, price).get_by_role("button").click()
+    expect(_open_rows(page, price)).to_have_count(0)
+
+
 def test_what_happened_while_the_connection_was_down_is_caught_up(visit: Visit) -> None:
     visitor, other = visit("trader3@example.com"), visit("trader3@example.com")
     page = visitor.page

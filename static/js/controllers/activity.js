@@ -103,8 +103,8 @@ export default function activity(root) {
   }
 
   const paint = painter(() => {
+    if (account.listed) drawOpen();
     if (!account.ready) return;
-    drawOpen();
     // Until it is read, the rows that the server drew stand.
     if (history !== "unread") drawEnded();
     drawFills();
