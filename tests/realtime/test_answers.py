@@ -90,7 +90,7 @@ async def test_a_long_answer_follows_in_parts(monkeypatch: pytest.MonkeyPatch) -
     ]  # fmt: skip
 
 
-async def test_an_answer_without_a_body_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_without_a_body_is_one() -> None:
     client = Client()
 
     await _answer(Application([]), client)
