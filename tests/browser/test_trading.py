@@ -57,8 +57,18 @@ def _api(page: Page, path: str) -> Any:
     return page.evaluate(script, f"/api/v1{path}")
 
 
+def _own(page: Page, path: str) -> Any:
+    """One's own things, as new as all that this page has been told of them."""
+    script = """async () => {
+      const { account } = await import("account");
+      const told = [account.orders.values(), account.ended, account.balances.values()];
+      return Math.max(0, ...told.flatMap((each) => [...each]).map(({ seq }) => seq));
+    }"""
+    return _api(page, f"{path}{'&' if '?' in path else '?'}min_seq={page.evaluate(script)}")
+
+
 def _balances(page: Page) -> dict[str, Decimal]:
-    rows = _api(page, "/balances")
+    rows = _own(page, "/balances")
     return {row["asset"]: Decimal(row["total"]) for row in rows["items"]}
 
 
@@ -147,9 +157,9 @@ def test_a_market_order_fills_and_moves_exactly_its_value_and_fee(visit: Visit, 
     verb = "Bought" if side == "buy" else "Sold"
     expect(page.locator("#toasts")).to_contain_text(f"{verb} 0.2500 ETH at")
 
-    order = _api(page, "/orders?market=ETH-USDT&limit=1")["items"][0]
+    order = _own(page, "/orders?market=ETH-USDT&limit=1")["items"][0]
     after = _balances(page)
-    fills = _api(page, f"/fills?order_id={order['id']}")["items"]
+    fills = _own(page, f"/fills?order_id={order['id']}")["items"]
     value = sum((Decimal(fill["price"]) * Decimal(fill["quantity"]) for fill in fills), Decimal(0))
     fee = sum((Decimal(fill["fee"]) for fill in fills), Decimal(0))
     assert (order["status"], Decimal(order["filled_quantity"])) == ("filled", Decimal("0.25"))
@@ -175,11 +185,11 @@ def test_a_purchase_shows_in_positions_with_what_it_cost(visit: Visit) -> None:
     _order(page, side="buy", type="market", unit="base", amount="2")
     _send(page)
     expect(page.locator("#toasts")).to_contain_text("Bought")
-    order = _api(page, "/orders?market=SOL-USDT&limit=1")["items"][0]
+    order = _own(page, "/orders?market=SOL-USDT&limit=1")["items"][0]
 
     row = page.locator("[data-position-rows] tr[data-id=SOL]")
     expect(row.locator("[data-field=quantity]")).to_have_text("2.00")
-    (sol,) = [each for each in _api(page, "/positions")["items"] if each["asset"] == "SOL"]
+    (sol,) = [each for each in _own(page, "/positions")["items"] if each["asset"] == "SOL"]
     assert Decimal(sol["cost"]) == Decimal(order["filled_quote"])
     assert Decimal(sol["fees"]) == Decimal(order["fee"])
     page.goto("/portfolio")
