@@ -25,6 +25,7 @@ from apps.engine.messages import (
     Tick,
 )
 from apps.engine.state import SECOND_NS, State
+from apps.engine.timers import wake
 
 
 class Engine(State):
@@ -42,7 +43,7 @@ class Engine(State):
             self.now_ns = now_ns
         events: list[AnyEvent] = []
         if now_ns >= self.due_ns:
-            self.wake(events)
+            wake(self, events)
         _CARRY_OUT[type(command)](self, command, events)
         return events
 

@@ -22,7 +22,7 @@ from apps.engine.risk import (
     position_refusal,
     worst_price_ticks,
 )
-from apps.engine.state import SECOND_NS, State
+from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
 
 # A sender's clock may be this much ahead of the journal's.
 CLOCK_SKEW_NS: Final = SECOND_NS
@@ -154,5 +154,5 @@ def _admit(state: State, command: Place, account: Account, events: list[AnyEvent
     else:
         state.matcher.enter(order, book, own, opposite, second, events)
         if terms.time_in_force == GTD and order_id in state.matcher.orders:
-            state.add_timer(order)
+            state.add_timer(terms.expires_at_ns, state.seq, GOOD_TILL_DATE, order_id)
     return None

@@ -22,6 +22,9 @@ LIMIT: Final = 1
 MARKET: Final = 2
 STOP: Final = 3
 STOP_LIMIT: Final = 4
+TAKE_PROFIT: Final = 5
+TAKE_PROFIT_LIMIT: Final = 6
+TRAILING_STOP: Final = 7
 
 GTC: Final = 1
 IOC: Final = 2
@@ -31,6 +34,7 @@ GTD: Final = 4
 EXPIRE_TAKER: Final = 1
 EXPIRE_MAKER: Final = 2
 EXPIRE_BOTH: Final = 3
+DECREMENT: Final = 4
 
 # Market and venue states.
 OPEN: Final = 1
@@ -48,6 +52,23 @@ CANCELLED: Final = 2
 EXPIRED: Final = 3
 
 AMOUNT_MAX: Final = 2**62
+
+
+class Special(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What few orders ask for besides; zero stands for nothing.
+
+    ``display_lots``: the part of an iceberg that the book shows. ``trail_ticks`` or ``trail_bps``:
+    how far a trailing stop stays behind the best price since it became active.
+    ``take_profit_ticks`` and ``stop_loss_ticks``: what protects a purchase once it has filled,
+    ``stop_loss_limit_ticks`` the worst price of the stop where it is to be a stop-limit.
+    """
+
+    display_lots: int = 0
+    trail_ticks: int = 0
+    trail_bps: int = 0
+    take_profit_ticks: int = 0
+    stop_loss_ticks: int = 0
+    stop_loss_limit_ticks: int = 0
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,6 +96,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expires_at_ns: int = 0
     post_only: bool = False
     self_trade: int = EXPIRE_TAKER
+    special: Special | None = None
 
 
 class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):

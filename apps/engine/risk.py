@@ -66,6 +66,7 @@ def plain_hold_minor(account: Account, terms: Terms, book: Book) -> int:
         and not terms.quote_minor
         and not terms.expires_at_ns
         and not terms.post_only
+        and terms.special is None
         and terms.self_trade in SELF_TRADE_MODES
         and instrument.min_quantity_lots <= lots <= book.plain_lots_max
         and book.notional_min_minor <= notional <= book.notional_max_minor
@@ -109,7 +110,7 @@ def shape_is_known(terms: Terms, now_ns: int) -> bool:
     kind, force = terms.order_type, terms.time_in_force
     if (kind, force) not in _FORCES or terms.side not in (BUY, SELL):
         return False
-    if terms.self_trade not in SELF_TRADE_MODES:
+    if terms.self_trade not in SELF_TRADE_MODES or terms.special is not None:
         return False
     if terms.post_only and (kind != LIMIT or force not in (GTC, GTD)):
         return False

@@ -25,7 +25,7 @@ from apps.engine.messages import (
 )
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
-from apps.engine.state import SECOND_NS, State
+from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
 
 SNAPSHOT_FORMAT: Final = 1
 
@@ -276,7 +276,7 @@ def _load_order(state: State, found: OrderState) -> None:
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
     if terms.time_in_force == GTD:
-        state.add_timer(order)
+        state.add_timer(terms.expires_at_ns, found.entered_seq, GOOD_TILL_DATE, order.order_id)
     if found.entered_seq <= state.forgotten_seq:
         # Its command is forgotten, but while it lives the owner's id stays taken.
         command = Place(b"", 0, account.account_id, order.client_order_id, terms)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, TypeAlias
 
 from apps.engine.balances import Account, Ledger
 from apps.engine.book import Book, Order
 from apps.engine.idempotency import REMEMBERED_MAX, REMEMBERED_NS, Remembered
 from apps.engine.matching import Matcher
-from apps.engine.messages import EXPIRED, OPEN, AnyCommand, AnyEvent, Hold, Place
+from apps.engine.messages import OPEN, AnyCommand, Hold, Place
 
 RULES_VERSIONS: Final = (1,)
+TIMERS_ROOM_MIN: Final = 1_000
 SECOND_NS: Final = 1_000_000_000
+
+# What a timer is about; its key says which one.
+GOOD_TILL_DATE: Final = 1
+
+# (due, seq, kind, key): when, of which command, and what for.
+Timer: TypeAlias = tuple[int, int, int, int]
 
 
 class State:
@@ -21,10 +29,10 @@ class State:
 
     ``remembered`` are the commands of the last ten minutes, oldest first, ``by_command_id`` the
     same by id; ``forgotten_seq`` is the sequence number of the newest command that has left.
-    ``timers`` are (due, order id) of good-till-date orders. Order ids rise with the sequence
-    number, so this sorts by (due, seq). An order that ended earlier is passed over when it is due.
-    ``due_ns`` is no later than the first moment at which time alone changes anything; the whole
-    ``second`` that ``now_ns`` is in counts as such a thing. ``orders`` are the matcher's.
+    ``timers`` is a heap. What a timer is about may have ended, or become due at another time,
+    since it was added: then it is passed over. ``due_ns`` is no later than the first moment at
+    which time alone changes anything; the whole ``second`` that ``now_ns`` is in counts as such a
+    thing. ``orders`` are the matcher's.
     """
 
     __slots__ = (
@@ -43,6 +51,7 @@ class State:
         "second",
         "seq",
         "timers",
+        "timers_room",
         "venue_state",
     )
 
@@ -61,7 +70,8 @@ class State:
         self.remembered: deque[Remembered] = deque()
         self.by_command_id: dict[bytes, Remembered] = {}
         self.forgotten_seq = 0
-        self.timers: list[tuple[int, int]] = []
+        self.timers: list[Timer] = []
+        self.timers_room = TIMERS_ROOM_MIN
         self.due_ns = 0
 
     def set_venue(self, venue_state: int) -> None:
@@ -77,42 +87,32 @@ class State:
             self._forget_oldest()
         return entry
 
-    def add_timer(self, order: Order) -> None:
+    def add_timer(self, due_ns: int, seq: int, kind: int, key: int) -> None:
         timers = self.timers
-        orders = self.orders
-        if len(timers) > 2 * len(orders) + 1000:
-            # Mostly orders that ended early: keep the live ones, so that memory stays bounded.
-            timers[:] = [timer for timer in timers if timer[1] in orders]
+        if len(timers) >= self.timers_room:
+            # Mostly of what ended early: those that live stay, so that memory is bounded.
+            timers[:] = [timer for timer in timers if self.is_live(timer)]
             heapify(timers)
-        due_ns = order.terms.expires_at_ns
-        heappush(timers, (due_ns, order.order_id))
+            self.timers_room = 2 * len(timers) + TIMERS_ROOM_MIN
+        heappush(timers, (due_ns, seq, kind, key))
         self.due_ns = min(self.due_ns, due_ns)
+
+    def is_live(self, timer: Timer) -> bool:
+        due_ns, _, kind, key = timer
+        return _DUE_NS[kind](self, key) == due_ns
 
     def next_due_ns(self) -> int | None:
         """When the next timer is due, if any."""
         timers = self.timers
-        while timers and timers[0][1] not in self.orders:
+        while timers and not self.is_live(timers[0]):
             heappop(timers)
         return timers[0][0] if timers else None
 
-    def wake(self, events: list[AnyEvent]) -> None:
-        """Does what is due by now: old commands are forgotten, good-till-date orders end."""
-        self.second = self.now_ns // SECOND_NS
+    def forget_old_commands(self) -> None:
         remembered = self.remembered
         horizon_ns = self.now_ns - REMEMBERED_NS
         while remembered and remembered[0].at_ns <= horizon_ns:
             self._forget_oldest()
-        timers = self.timers
-        while timers and timers[0][0] <= self.now_ns:
-            order = self.orders.get(heappop(timers)[1])
-            if order is not None:
-                book = self.books[order.terms.market_id]
-                self.matcher.close(order, book, EXPIRED, "gtd", events)
-        # A command remembered from now on leaves no sooner than the oldest there is.
-        oldest_ns = remembered[0].at_ns if remembered else self.now_ns
-        self.due_ns = min(oldest_ns + REMEMBERED_NS, (self.second + 1) * SECOND_NS)
-        if timers:
-            self.due_ns = min(self.due_ns, timers[0][0])
 
     def _forget_oldest(self) -> None:
         """A live order keeps its owner's id taken, however old its command is."""
@@ -127,3 +127,12 @@ class State:
                 del self.accounts[command.account_id].client_ids[command.client_order_id]
         elif isinstance(command, Hold):
             del self.ledger.recent_holds[command.hold_id]
+
+
+def _order_due_ns(state: State, order_id: int) -> int:
+    order = state.orders.get(order_id)
+    return 0 if order is None else order.terms.expires_at_ns
+
+
+# When the thing that a timer is about is due as things stand, by kind; zero where it has ended.
+_DUE_NS: Final[dict[int, Callable[[State, int], int]]] = {GOOD_TILL_DATE: _order_due_ns}

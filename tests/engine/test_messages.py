@@ -26,6 +26,7 @@ from apps.engine.messages import (
     Posting,
     Rejected,
     Rested,
+    Special,
     Terms,
     Trade,
     Transferred,
@@ -81,7 +82,9 @@ EVENTS = {
 }
 PARTS = {
     Terms: "market_id side order_type time_in_force quantity_lots quote_minor price_ticks"
-    " stop_ticks expires_at_ns post_only self_trade",
+    " stop_ticks expires_at_ns post_only self_trade special",
+    Special: "display_lots trail_ticks trail_bps take_profit_ticks stop_loss_ticks"
+    " stop_loss_limit_ticks",
     Instrument: "market_id base_asset_id quote_asset_id lot_minor tick_lot_minor"
     " min_quantity_lots max_quantity_lots min_notional_minor max_notional_minor maker_fee_ppm"
     " taker_fee_ppm band_bps state max_position_lots symbol",

@@ -50,6 +50,7 @@ from apps.engine.messages import (
     SetRules,
     Settle,
     SetVenue,
+    Special,
     Terms,
     Tick,
     Trade,
@@ -371,6 +372,8 @@ class Flow:
         for name in draw.sample(names, draw.randint(0, 3)):
             if name == "post_only":
                 fields[name] = not fields[name]
+            elif name == "special":
+                fields[name] = Special(*(draw.choice((0, 0, 1, -1, 2**63)) for _ in range(6)))
             else:
                 fields[name] = draw.choice((0, 1, 2, 3, 4, 9, -1, AMOUNT_MAX, 2**63, self.now_ns))
         account_id = draw.choice((*self.accounts, 1, 2, 77, 0))

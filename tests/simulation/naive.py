@@ -131,6 +131,7 @@ class NaiveEngine(NaiveWorld):
         check(t.time_in_force in forces[t.order_type], "invalid_order")
         check(t.side in (BUY, SELL), "invalid_order")
         check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH), "invalid_order")
+        check(t.special is None, "invalid_order")
         postable = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
         check(not t.post_only or postable, "invalid_order")
         check(priced or t.price_ticks == 0, "invalid_order")

@@ -12,10 +12,23 @@ import types
 
 import pytest
 
-from apps.engine import balances, book, control, entry, matching, rates, risk, snapshot, state
+from apps.engine import (
+    balances,
+    book,
+    control,
+    entry,
+    matching,
+    rates,
+    risk,
+    snapshot,
+    state,
+    timers,
+)
 from tests.simulation.run import Failed, check_determinism, simulate
 
-MODULES = (balances, book, control, entry, matching, rates, risk, snapshot, state)
+MODULES = (balances, book, control, entry, matching, rates, risk, snapshot, state, timers)
+# Where functions are found by what they are for.
+TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
 SEEDS = 60
 COMMANDS = 400
 
@@ -166,9 +179,9 @@ BUGS = {
         "remembered[0].at_ns <= horizon_ns - REMEMBERED_NS",
     ),
     "good till date lives a little longer": (
-        state,
-        "while timers and timers[0][0] <= self.now_ns:",
-        "while timers and timers[0][0] < self.now_ns - SECOND_NS // 10:",
+        timers,
+        "while timers and timers[0][0] <= state.now_ns:",
+        "while timers and timers[0][0] < state.now_ns - SECOND_NS // 10:",
     ),
     "cancel of a foreign order": (
         control,
@@ -243,9 +256,9 @@ def _plant(
             for user in users:
                 if vars(user).get(name) is thing:
                     monkeypatch.setattr(user, name, other)
-                table = vars(user).get("_CARRY_OUT", {})
-                for command in [command for command in table if table[command] is thing]:
-                    monkeypatch.setitem(table, command, other)
+                for table in (vars(user).get(name, {}) for name in TABLES):
+                    for key in [key for key in table if table[key] is thing]:
+                        monkeypatch.setitem(table, key, other)
         elif isinstance(thing, type) and thing.__module__ == module.__name__:
             for method, function in vars(thing).items():
                 if isinstance(function, types.FunctionType) and method in vars(other):

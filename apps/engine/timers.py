@@ -1,0 +1,42 @@
+"""What the mere passing of time does: old commands are forgotten, and timers run out.
+
+Timers that are due run before the command at hand, by time, then by the sequence number of the
+command that set them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop
+from typing import Final
+
+from apps.engine.idempotency import REMEMBERED_NS
+from apps.engine.messages import EXPIRED, AnyEvent
+from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
+
+
+def wake(state: State, events: list[AnyEvent]) -> None:
+    """Does what is due by now, and notes when something will be due again."""
+    state.second = state.now_ns // SECOND_NS
+    state.forget_old_commands()
+    timers = state.timers
+    while timers and timers[0][0] <= state.now_ns:
+        timer = heappop(timers)
+        if state.is_live(timer):
+            _, _, kind, key = timer
+            _RUN_OUT[kind](state, key, events)
+    # A command remembered from now on leaves no sooner than the oldest there is.
+    oldest_ns = state.remembered[0].at_ns if state.remembered else state.now_ns
+    state.due_ns = min(oldest_ns + REMEMBERED_NS, (state.second + 1) * SECOND_NS)
+    if timers:
+        state.due_ns = min(state.due_ns, timers[0][0])
+
+
+def _expire_order(state: State, order_id: int, events: list[AnyEvent]) -> None:
+    order = state.orders[order_id]
+    state.matcher.close(order, state.books[order.terms.market_id], EXPIRED, "gtd", events)
+
+
+_RUN_OUT: Final[dict[int, Callable[[State, int, list[AnyEvent]], None]]] = {
+    GOOD_TILL_DATE: _expire_order,
+}
