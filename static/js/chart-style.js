@@ -1,7 +1,7 @@
 // How the chart looks, read from the page's own tokens, so that it follows theme and colours.
 
 /** The value of a token as the browser resolves it for this element: rgb(...) text. */
-function resolve(element, name) {
+export function resolve(element, name) {
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;
   element.append(probe);
@@ -10,7 +10,7 @@ function resolve(element, name) {
   return value;
 }
 
-const faded = (rgb, share) => rgb.replace("rgb(", "rgba(").replace(")", `, ${share})`);
+export const faded = (rgb, share) => rgb.replace("rgb(", "rgba(").replace(")", `, ${share})`);
 
 export function colours(element) {
   const up = resolve(element, "--up-graph");

@@ -55,7 +55,7 @@ export default function book(root) {
   document.body.append(tip);
   let step = decimal.parse(select.value);
   let places = instrument.pricePlaces;
-  let readOutAt = 0;
+  let readOutAt = -Infinity;
   let mine = new Set();
 
   function fit() {

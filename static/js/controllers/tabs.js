@@ -29,12 +29,14 @@ export default function tabs(root) {
     choose(tab, false);
   });
   list.addEventListener("keydown", (event) => {
-    const at = all.indexOf(document.activeElement);
+    // Some tabs are there on a phone alone.
+    const shown = all.filter((tab) => tab.offsetParent);
+    const at = shown.indexOf(document.activeElement);
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (at < 0) return;
-    if (step) choose(all[(at + step + all.length) % all.length], true);
-    else if (event.key === "Home") choose(all[0], true);
-    else if (event.key === "End") choose(all.at(-1), true);
+    if (step) choose(shown[(at + step + shown.length) % shown.length], true);
+    else if (event.key === "Home") choose(shown[0], true);
+    else if (event.key === "End") choose(shown.at(-1), true);
     else return;
     event.preventDefault();
     event.stopPropagation();
