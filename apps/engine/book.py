@@ -32,8 +32,8 @@ class Order(msgspec.Struct, eq=False, gc=False):
 
     ``instrument`` is the market as it was at entry, which freezes the fee rates. ``hold_minor`` is
     what is still reserved of ``spends``, with ``hold_fee_ppm`` for fees. ``traded_minor`` is the
-    notional it has traded in its present role and ``charged_minor`` the fees of that: an order
-    takes first and makes ever after, so coming to rest starts both over.
+    notional it has traded in its present role and ``charged_minor`` the fees of that;
+    ``aside_minor`` is the notional of its other role, which it may come back to by an amendment.
     """
 
     order_id: int
@@ -51,6 +51,7 @@ class Order(msgspec.Struct, eq=False, gc=False):
     traded_minor: int = 0
     charged_minor: int = 0
     place: int = NOWHERE
+    aside_minor: int = 0
 
 
 class Level:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from apps.engine import risk
+from apps.engine.amend import amend
 from apps.engine.book import Book
 from apps.engine.entry import CLOCK_SKEW_NS
 from apps.engine.idempotency import repeat_answer
@@ -19,6 +20,7 @@ from apps.engine.messages import (
     OPEN,
     AccountOpened,
     AccountSet,
+    Amend,
     AnyCommand,
     AnyEvent,
     Cancel,
@@ -71,7 +73,7 @@ def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
         state.remember(command, 0)
     elif not isinstance(answer, str):
         events.append(answer)
-    elif isinstance(command, Cancel):
+    elif isinstance(command, (Cancel, Amend)):
         events.append(Rejected(answer, command.account_id, command.client_order_id))
     elif isinstance(command, (OpenAccount, SetAccount, Deposit, Hold, CancelAll)):
         events.append(Rejected(answer, command.account_id))
@@ -85,7 +87,9 @@ def cancel(state: State, command: Cancel, events: list[AnyEvent]) -> None:
     It asks at once what ``control`` asks in turn; only ``control`` knows what to answer otherwise.
     """
     matcher = state.matcher
-    order = matcher.orders.get(command.order_id or _order_id(state, command))
+    order = matcher.orders.get(
+        command.order_id or state.order_id_of(command.account_id, command.client_order_id)
+    )
     if (
         order is not None
         and order.account.account_id == command.account_id
@@ -110,20 +114,14 @@ def quarantine(state: State, command: Quarantined, events: list[AnyEvent]) -> No
 
 
 def _cancel(state: State, command: Cancel, events: list[AnyEvent]) -> str:
-    order = state.matcher.orders.get(command.order_id or _order_id(state, command))
+    order = state.matcher.orders.get(
+        command.order_id or state.order_id_of(command.account_id, command.client_order_id)
+    )
     # A foreign order looks like one that does not exist.
     if order is None or order.account.account_id != command.account_id:
         return "order_not_found"
     state.matcher.close(order, state.books[order.terms.market_id], CANCELLED, "user", events)
     return ""
-
-
-def _order_id(state: State, command: Cancel) -> int:
-    """The order that the owner's own id stands for, or zero."""
-    account = state.accounts.get(command.account_id)
-    if account is None or command.client_order_id not in account.client_ids:
-        return 0
-    return account.client_ids[command.client_order_id].order_id
 
 
 def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:
@@ -303,6 +301,7 @@ _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], 
     Release: _release,
     Transfer: _transfer,
     Cancel: _cancel,
+    Amend: amend,
     CancelAll: _cancel_all,
     SetReference: _set_reference,
     SetRules: _set_rules,

@@ -33,7 +33,7 @@ from apps.engine.messages import (
     Trade,
     Triggered,
 )
-from apps.engine.rates import PPM, buy_hold_minor, notional_within_minor
+from apps.engine.rates import PPM, buy_hold_minor, fee_minor, notional_within_minor
 
 # Why matching of an order ended before it was filled; also the reason in its ``Closed``.
 NO_LIQUIDITY: Final = "no_liquidity"
@@ -83,6 +83,18 @@ class Matcher:
             order.place = ARMED
             book.stops(order.side).add(order, stop_ticks)
             return
+        self.arrive(order, book, own, opposite, second, events)
+
+    def arrive(
+        self,
+        order: Order,
+        book: Book,
+        own: Side,
+        opposite: Side,
+        second: int,
+        events: list[AnyEvent],
+    ) -> None:
+        """An order comes to the market: it matches, and what its trades set off follows."""
         self._execute(order, book, own, opposite, events)
         if self.traded_lots:
             if book.buy_stops.keys or book.sell_stops.keys:
@@ -183,7 +195,7 @@ class Matcher:
             self.close(order, book, CANCELLED, reason, events)
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
-        order.traded_minor = order.charged_minor = 0
+        self.change_role(order, order.instrument.maker_fee_ppm)
         own.rest(order)
         events.append(
             Rested(
@@ -191,6 +203,15 @@ class Matcher:
                 order.price_ticks, order.remaining_lots,
             )
         )  # fmt: skip
+
+    def change_role(self, order: Order, fee_ppm: int) -> None:
+        """A taker comes to rest, or a maker leaves the book to take: it goes on where it was.
+
+        Fees are rounded up once over all that an order has traded in a role, however often it
+        comes back to that role.
+        """
+        order.traded_minor, order.aside_minor = order.aside_minor, order.traded_minor
+        order.charged_minor = fee_minor(order.traded_minor, fee_ppm) if order.traded_minor else 0
 
     def _match(  # noqa: C901 - the innermost loop, where a call costs as much as its body
         self, taker: Order, book: Book, opposite: Side, limit_key: int, events: list[AnyEvent]

@@ -256,10 +256,25 @@ class Quarantined(Command, frozen=True, array_like=True, gc=False, tag=18):
     error: str
 
 
+class Amend(Command, frozen=True, array_like=True, gc=False, tag=20):
+    """Changes an open order, named as in ``Cancel``; zero leaves a term as it is.
+
+    ``quantity_lots`` is the new total, what has filled included. Less of it at the same prices
+    keeps the order's place; anything else makes it arrive anew, behind all who stand there.
+    """
+
+    account_id: int
+    order_id: int = 0
+    client_order_id: str = ""
+    quantity_lots: int = 0
+    price_ticks: int = 0
+    stop_ticks: int = 0
+
+
 AnyCommand: TypeAlias = (
     OpenAccount | SetAccount | ListInstrument | SetInstrument | Deposit | Hold | Settle | Release
     | Transfer | Place | Cancel | CancelAll | Tick | SetReference | SetRules | SetVenue
-    | Malformed | Quarantined
+    | Malformed | Quarantined | Amend
 )  # fmt: skip
 
 
@@ -445,10 +460,33 @@ class VenueSet(Event, frozen=True, array_like=True, gc=False, tag=20):
     state: int
 
 
+class Amended(Event, frozen=True, array_like=True, gc=False, tag=21):
+    """A live order asks for something else from here on: ``terms`` are all it asks for now.
+
+    ``remaining_lots`` is what may still fill, ``hold_minor`` all that is reserved for it, and
+    ``hold_change_minor`` what of that came from available (below zero: went back to it).
+    ``book_lots`` lots left the book at ``book_price_ticks``; what enters it again follows as
+    ``Rested``. ``reason`` is "user", "self_trade" or "pair".
+    """
+
+    order_id: int
+    account_id: int
+    market_id: int
+    side: int
+    terms: Terms
+    price_ticks: int
+    remaining_lots: int
+    hold_minor: int
+    hold_change_minor: int
+    book_price_ticks: int
+    book_lots: int
+    reason: str
+
+
 AnyEvent: TypeAlias = (
     AccountOpened | AccountSet | InstrumentListed | InstrumentSet | Deposited | HoldPlaced
     | HoldSettled | HoldReleased | Transferred | Accepted | Rested | Triggered | Trade | Closed
-    | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet
+    | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet | Amended
 )  # fmt: skip
 
 
@@ -477,16 +515,22 @@ def postings(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Postin
             return [(account, asset, 0, -amount), (EXTERNAL_ACCOUNT_ID, asset, amount, 0)]
         case Transferred(legs=legs):
             return [(leg.account_id, leg.asset_id, leg.amount_minor, 0) for leg in legs]
+        case Amended(hold_change_minor=change) if change:
+            asset = _spent_asset_id(event.side, instruments[event.market_id])
+            return [(event.account_id, asset, -change, change)]
         case _:
             return []
+
+
+def _spent_asset_id(side: int, instrument: Instrument) -> int:
+    return instrument.quote_asset_id if side == BUY else instrument.base_asset_id
 
 
 def _closed_postings(closed: Closed, instruments: dict[int, Instrument]) -> list[Posting]:
     amount = closed.released_minor
     if not amount:
         return []
-    instrument = instruments[closed.market_id]
-    asset = instrument.quote_asset_id if closed.side == BUY else instrument.base_asset_id
+    asset = _spent_asset_id(closed.side, instruments[closed.market_id])
     return [(closed.account_id, asset, amount, -amount)]
 
 

@@ -134,13 +134,17 @@ _FORCES: Final = frozenset(
 
 
 def price_refusal(terms: Terms, book: Book) -> str:
-    side, price = terms.side, terms.price_ticks
     if terms.order_type == MARKET:
-        bounded = book.reference_ticks or book.opposite(side).keys
+        bounded = book.reference_ticks or book.opposite(terms.side).keys
         return "" if bounded else "no_reference"
     if terms.order_type != LIMIT:
         return stop_price_refusal(terms, book)
-    # The band bounds only the aggressive side; far away a limit order may wait.
+    return limit_price_refusal(terms, book)
+
+
+def limit_price_refusal(terms: Terms, book: Book) -> str:
+    """The band bounds only the aggressive side; far away a limit order may wait."""
+    side, price = terms.side, terms.price_ticks
     if price > book.upper_ticks if side == BUY else price < book.lower_ticks:
         return "price_band"
     if terms.post_only and crosses(book, side, price):
@@ -209,12 +213,7 @@ def position_refusal(account: Account, terms: Terms, book: Book, orders: dict[in
     instrument = book.instrument
     if not instrument.max_position_lots or terms.side != BUY:
         return ""
-    balance = account.balances.get(instrument.base_asset_id)
-    held = 0 if balance is None else balance.available_minor + balance.held_minor
-    lots = held // instrument.lot_minor
-    for order_id, market_id in account.open_orders.items():
-        if market_id == instrument.market_id and orders[order_id].side == BUY:
-            lots += orders[order_id].remaining_lots
+    lots = position_lots(account, instrument, orders)
     if terms.quote_minor and book.asks.keys:
         # At most what the budget buys at the best price there is.
         notional = notional_within_minor(terms.quote_minor, instrument.taker_fee_ppm)
@@ -222,6 +221,17 @@ def position_refusal(account: Account, terms: Terms, book: Book, orders: dict[in
     else:
         lots += terms.quantity_lots
     return "max_position" if lots > instrument.max_position_lots else ""
+
+
+def position_lots(account: Account, instrument: Instrument, orders: dict[int, Order]) -> int:
+    """What an account has and may still buy by its open orders."""
+    balance = account.balances.get(instrument.base_asset_id)
+    held = 0 if balance is None else balance.available_minor + balance.held_minor
+    lots = held // instrument.lot_minor
+    for order_id, market_id in account.open_orders.items():
+        if market_id == instrument.market_id and orders[order_id].side == BUY:
+            lots += orders[order_id].remaining_lots
+    return lots
 
 
 def may_stay(terms: Terms) -> bool:

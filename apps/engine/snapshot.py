@@ -47,6 +47,9 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     taker_fee_ppm: int
     traded_minor: Wide
     entered_seq: int
+    aside_minor: Wide = 0
+    # What was asked for at entry, where it was amended and its command is forgotten.
+    entry_terms: Terms | None = None
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -112,7 +115,7 @@ def dump(state: State) -> bytes:
             state.forgotten_seq,
             [_account(account, state.now_ns) for account in _by_id(state.ledger.accounts)],
             [_book(book, state.now_ns) for book in _by_id(state.books)],
-            [_order(order) for order in _by_id(state.matcher.orders)],
+            [_order(order, state.forgotten_seq) for order in _by_id(state.matcher.orders)],
             [
                 (hold.hold_id, hold.account_id, hold.asset_id, hold.amount_minor)
                 for hold in _by_id(state.ledger.reserves)
@@ -196,7 +199,11 @@ def _queue(side: Side) -> list[int]:
     return [order_id for level in side.best_first() for order_id in level.orders]
 
 
-def _order(order: Order) -> OrderState:
+def _order(order: Order, forgotten_seq: int) -> OrderState:
+    entry = order.account.client_ids[order.client_order_id]
+    entry_terms = None
+    if entry.seq <= forgotten_seq and isinstance(entry.command, Place):
+        entry_terms = entry.command.terms if entry.command.terms != order.terms else None
     return OrderState(
         order.order_id,
         order.account.account_id,
@@ -208,7 +215,9 @@ def _order(order: Order) -> OrderState:
         order.instrument.maker_fee_ppm,
         order.instrument.taker_fee_ppm,
         _wide(order.traded_minor),
-        order.account.client_ids[order.client_order_id].seq,
+        entry.seq,
+        _wide(order.aside_minor),
+        entry_terms,
     )
 
 
@@ -272,6 +281,7 @@ def _load_order(state: State, found: OrderState) -> None:
         traded_minor,
         # Only as a maker does an order outlive the command that made it trade.
         fee_minor(traded_minor, instrument.maker_fee_ppm),
+        aside_minor=int(found.aside_minor),
     )
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
@@ -279,7 +289,8 @@ def _load_order(state: State, found: OrderState) -> None:
         state.add_timer(terms.expires_at_ns, found.entered_seq, GOOD_TILL_DATE, order.order_id)
     if found.entered_seq <= state.forgotten_seq:
         # Its command is forgotten, but while it lives the owner's id stays taken.
-        command = Place(b"", 0, account.account_id, order.client_order_id, terms)
+        entry_terms = found.entry_terms or terms
+        command = Place(b"", 0, account.account_id, order.client_order_id, entry_terms)
         entry = Remembered(0, found.entered_seq, order.order_id, command)
         account.client_ids[order.client_order_id] = entry
         state.matcher.aged[order.order_id] = None

@@ -87,6 +87,13 @@ class State:
             self._forget_oldest()
         return entry
 
+    def order_id_of(self, account_id: int, client_order_id: str) -> int:
+        """The order that its owner's own id stands for, or zero."""
+        account = self.accounts.get(account_id)
+        if account is None or client_order_id not in account.client_ids:
+            return 0
+        return account.client_ids[client_order_id].order_id
+
     def add_timer(self, due_ns: int, seq: int, kind: int, key: int) -> None:
         timers = self.timers
         if len(timers) >= self.timers_room:

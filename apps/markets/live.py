@@ -14,7 +14,16 @@ from typing import Final
 
 from apps.core import clock
 from apps.core.realtime.publish import Message
-from apps.engine.messages import BUY, SELL, AnyEvent, Closed, InstrumentListed, Rested, Trade
+from apps.engine.messages import (
+    BUY,
+    SELL,
+    Amended,
+    AnyEvent,
+    Closed,
+    InstrumentListed,
+    Rested,
+    Trade,
+)
 from apps.markets.models import Instrument
 from apps.markets.presentation import candle_json, ticker_json, trade_parts_json
 from apps.markets.queries import CandleRow, Ticker24h
@@ -200,6 +209,8 @@ class Market:
             self.side(maker_side).change(event.price_ticks, -event.quantity_lots)
         elif type(event) is Closed and event.book_lots:
             self.side(event.side).change(event.price_ticks, -event.book_lots)
+        elif type(event) is Amended and event.book_lots:
+            self.side(event.side).change(event.book_price_ticks, -event.book_lots)
         else:
             return
         self.book_changed = self.ticker_changed = True
@@ -250,7 +261,7 @@ class Board:
             raise OutOfStep(f"After {self.seq} comes {seq}.")
         self.seq = seq
         for event in events:
-            if isinstance(event, Rested | Trade | Closed):
+            if isinstance(event, Rested | Trade | Closed | Amended):
                 market = self._markets.get(event.market_id)
                 if market is None:
                     raise OutOfStep(f"Market {event.market_id} is not known yet.")

@@ -263,15 +263,17 @@ def _again(before: Order, draft: _Draft) -> Order | DomainError:
 
 
 def _terms_of_row(order: Order) -> Terms:
+    """Return the terms that the order was entered with, whatever has been amended since."""
+    amended = order.entered_quantity_lots is not None
     return Terms(
         market_id=order.instrument_id,
         side=order.side,
         order_type=order.order_type,
         time_in_force=order.time_in_force,
-        quantity_lots=order.quantity_lots,
+        quantity_lots=(order.entered_quantity_lots or 0) if amended else order.quantity_lots,
         quote_minor=order.quote_minor,
-        price_ticks=order.price_ticks,
-        stop_ticks=order.stop_ticks,
+        price_ticks=(order.entered_price_ticks or 0) if amended else order.price_ticks,
+        stop_ticks=(order.entered_stop_ticks or 0) if amended else order.stop_ticks,
         expires_at_ns=clock.to_ns(order.expires_at) if order.expires_at else 0,
         post_only=order.post_only,
         self_trade=order.self_trade,
@@ -304,7 +306,9 @@ def order_of(change: Change, account: TradingAccount, instrument: Instrument) ->
     accepted = change.accepted
     if accepted is None:
         raise ValueError("Only an order that was entered can be made from its events.")
-    terms = accepted.terms
+    entered = accepted.terms
+    amended = change.amended is not None
+    terms = (change.amended or accepted).terms
     return Order(
         id=change.order_id,
         account=account,
@@ -319,6 +323,9 @@ def order_of(change: Change, account: TradingAccount, instrument: Instrument) ->
         quote_minor=terms.quote_minor,
         price_ticks=terms.price_ticks,
         stop_ticks=terms.stop_ticks,
+        entered_quantity_lots=entered.quantity_lots if amended else None,
+        entered_price_ticks=entered.price_ticks if amended else None,
+        entered_stop_ticks=entered.stop_ticks if amended else None,
         expires_at=clock.from_ns(terms.expires_at_ns) if terms.expires_at_ns else None,
         filled_lots=change.filled_lots,
         filled_quote_minor=change.filled_quote_minor,

@@ -18,6 +18,7 @@ from apps.engine.messages import (
     FILLED,
     SELL,
     Accepted,
+    Amended,
     AnyEvent,
     Closed,
     Trade,
@@ -33,18 +34,21 @@ STATUS_BY_CLOSE: Final = {FILLED: "filled", CANCELLED: "cancelled", EXPIRED: "ex
 class Change:
     """Sums of what happened to an order; ``accepted`` is there if it was entered here, too.
 
-    ``status`` is empty where nothing changed it.
+    ``amended`` is the last change of what it asks for. ``status`` is empty where nothing changed
+    it.
     """
 
     __slots__ = (
-        "accepted", "account_id", "created_ns", "fee_minor", "filled_lots", "filled_quote_minor",
-        "held_minor", "last_seq", "order_id", "reason", "seq", "status", "triggered", "updated_ns",
+        "accepted", "account_id", "amended", "created_ns", "fee_minor", "filled_lots",
+        "filled_quote_minor", "held_minor", "last_seq", "order_id", "reason", "seq", "status",
+        "triggered", "updated_ns",
     )  # fmt: skip
 
     def __init__(self, order_id: int, account_id: int) -> None:
         self.order_id = order_id
         self.account_id = account_id
         self.accepted: Accepted | None = None
+        self.amended: Amended | None = None
         self.seq = 0
         self.created_ns = 0
         self.filled_lots = 0
@@ -92,6 +96,7 @@ class Folded:
             Trade: self._trade,
             Closed: self._close,
             Triggered: self._trigger,
+            Amended: self._amend,
         }
         for entry in entries:
             for event in entry.events:
@@ -145,6 +150,13 @@ class Folded:
         change.held_minor -= event.released_minor
         change.status = STATUS_BY_CLOSE[event.status]
         change.reason = event.reason
+
+    def _amend(self, event: Amended, seq: int, at_ns: int) -> None:
+        if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
+            return
+        change = self._change(event.order_id, event.account_id, seq, at_ns)
+        change.amended = event
+        change.held_minor += event.hold_change_minor
 
     def _trigger(self, event: Triggered, seq: int, at_ns: int) -> None:
         if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:

@@ -47,6 +47,11 @@ class Order(models.Model):
     quote_minor = models.BigIntegerField(help_text="Budget of a market order by quote amount.")
     price_ticks = models.BigIntegerField()
     stop_ticks = models.BigIntegerField()
+    entered_quantity_lots = models.BigIntegerField(
+        null=True, help_text="What was asked for at first, where the order was amended."
+    )
+    entered_price_ticks = models.BigIntegerField(null=True)
+    entered_stop_ticks = models.BigIntegerField(null=True)
     expires_at = models.DateTimeField(null=True)
     filled_lots = models.BigIntegerField()
     filled_quote_minor = models.BigIntegerField()

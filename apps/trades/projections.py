@@ -62,6 +62,30 @@ _UPDATE_ORDERS: Final = """
 """
 
 
+# Only few orders are ever amended, so they have a statement of their own. What was asked for at
+# entry is kept: by it the same order is known again when it is sent twice.
+_AMEND_ORDERS: Final = """
+    UPDATE trades_order AS old SET
+        entered_quantity_lots =
+            coalesce(old.entered_quantity_lots, change.entered_quantity_lots, old.quantity_lots),
+        entered_price_ticks =
+            coalesce(old.entered_price_ticks, change.entered_price_ticks, old.price_ticks),
+        entered_stop_ticks =
+            coalesce(old.entered_stop_ticks, change.entered_stop_ticks, old.stop_ticks),
+        quantity_lots = change.quantity_lots,
+        price_ticks = change.price_ticks,
+        stop_ticks = change.stop_ticks
+    FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::bigint[]
+    ) AS change (
+        account_id, id, quantity_lots, price_ticks, stop_ticks, entered_quantity_lots,
+        entered_price_ticks, entered_stop_ticks
+    )
+    WHERE old.account_id = change.account_id AND old.id = change.id
+        AND old.created_at <= timestamptz 'epoch' + %s * interval '1 microsecond'
+"""
+
 # The planner takes an array for half a table and would read every partition to join it; each order
 # is found by its key in no time, whatever the size of the table.
 _BY_INDEX: Final = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
@@ -92,11 +116,15 @@ class TradesProjection:
         orders = bulk.packed(_order_rows(changes))
         old = sorted((each for each in changes if each.accepted is None), key=_account_id)
         update = _update_values(old)
+        amended = sorted((each for each in changes if each.amended is not None), key=_account_id)
         self._last.append((batch, folded))
 
         def write(cursor: Any) -> None:
             bulk.copy(cursor, "trades_fill", _FILL_COLUMNS, fills)
             bulk.copy(cursor, "trades_order", _ORDER_COLUMNS, orders)
+            # First, so that what has filled since is within the new quantity.
+            if amended:
+                _amend_orders(cursor, amended)
             if old:
                 _update_orders(cursor, old, update)
 
@@ -122,7 +150,7 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
         order = change.accepted
         if order is None:
             continue
-        terms = order.terms
+        terms = (change.amended or order).terms
         client_order_id = order.client_order_id.encode()
         fixed = pack(
             25, 8, change.order_id, 8, change.account_id, 4, terms.market_id, 2, terms.side,
@@ -167,6 +195,31 @@ def _update_values(changes: list[Change]) -> tuple[str | int, ...]:
 def _update_orders(cursor: Any, changes: list[Change], values: tuple[str | int, ...]) -> None:
     cursor.execute(_BY_INDEX)
     cursor.execute(_UPDATE_ORDERS, values)
+    _require_all(cursor, changes)
+
+
+def _amend_orders(cursor: Any, changes: list[Change]) -> None:
+    terms = [change.amended.terms for change in changes if change.amended is not None]
+    entered = [change.accepted.terms if change.accepted else None for change in changes]
+    cursor.execute(_BY_INDEX)
+    cursor.execute(
+        _AMEND_ORDERS,
+        (
+            [change.account_id for change in changes],
+            [change.order_id for change in changes],
+            [each.quantity_lots for each in terms],
+            [each.price_ticks for each in terms],
+            [each.stop_ticks for each in terms],
+            [each.quantity_lots if each else None for each in entered],
+            [each.price_ticks if each else None for each in entered],
+            [each.stop_ticks if each else None for each in entered],
+            max(change.updated_ns // 1_000 for change in changes),
+        ),
+    )
+    _require_all(cursor, changes)
+
+
+def _require_all(cursor: Any, changes: list[Change]) -> None:
     if cursor.rowcount != len(changes):
         raise OrderMissing(
             f"{len(changes) - cursor.rowcount} of {len(changes)} orders that changed up to seq"

@@ -37,6 +37,8 @@ from apps.engine.messages import (
     STOP,
     STOP_LIMIT,
     Accepted,
+    Amend,
+    Amended,
     AnyEvent,
     Cancel,
     Closed,
@@ -132,7 +134,7 @@ def _opened(told: dict[str, list[str]]) -> Venue:
 _WORDS = (
     ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
-    + ("expire", "taker", "maker", "both")
+    + ("amends", "to", "expire", "taker", "maker", "both")
 )
 
 
@@ -155,6 +157,11 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
     if waits:
         venue.wait(int(waits[1]))
         return []
+    amends = re.fullmatch(r"(\S+) amends the order @ (\d+) to(?: (\d+))?(?: @ (\d+))?", line)
+    if amends:
+        changed = (int(amends[3] or 0), int(amends[4] or 0))
+        number = _number(venue, amends[1], int(amends[2]))
+        return venue.do(Amend, venue.ids[amends[1]], number, "", *changed)
     cancels = re.fullmatch(r"(\S+) cancels the order @ (\d+)", line)
     if cancels:
         return _cancel(venue, cancels[1], int(cancels[2]))
@@ -193,10 +200,14 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
 
 
 def _cancel(venue: Venue, name: str, price: int) -> list[AnyEvent]:
+    return venue.do(Cancel, venue.ids[name], _number(venue, name, price))
+
+
+def _number(venue: Venue, name: str, price: int) -> int:
     for row in venue.engine.open_orders():
         if row[1] == venue.ids[name] and row[4] == price:
-            return venue.do(Cancel, row[1], row[0])
-    return venue.do(Cancel, venue.ids[name], 10**9)
+            return row[0]
+    return 10**9
 
 
 def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
@@ -217,6 +228,9 @@ def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
                 found.append(f"refused: {event.reason}")
             case Triggered():
                 found.append(f"triggered {venue.name(event.account_id)}")
+            case Amended():
+                words = f"{event.remaining_lots} @ {event.price_ticks}"
+                found.append(f"amended {words} {venue.name(event.account_id)}")
             case Prevented():
                 found.append("prevented")
             case _:

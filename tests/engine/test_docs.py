@@ -36,7 +36,11 @@ def test_the_page_names_every_reason_and_no_other() -> None:
 
 
 def test_the_page_counts_the_planted_bugs() -> None:
-    assert f"{len(BUGS)} planted bugs" in TEXT
+    """In round numbers: it may be more by now."""
+    told = re.search(r"more than (\d+) planted bugs", TEXT)
+
+    assert told is not None
+    assert int(told[1]) < len(BUGS) <= int(told[1]) + 25
 
 
 def _strings_of_the_code() -> set[str]:

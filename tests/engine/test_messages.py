@@ -13,6 +13,7 @@ from apps.engine.messages import (
     FEE_ACCOUNT_ID,
     SELL,
     Accepted,
+    Amended,
     AnyCommand,
     AnyEvent,
     Closed,
@@ -53,6 +54,8 @@ COMMANDS = {
     16: "SetVenue command_id valid_until_ns state",
     17: "Malformed command_id valid_until_ns raw",
     18: "Quarantined command_id valid_until_ns raw error",
+    20: "Amend command_id valid_until_ns account_id order_id client_order_id quantity_lots"
+    " price_ticks stop_ticks",
 }
 EVENTS = {
     1: "AccountOpened account_id trade_group limits",
@@ -79,6 +82,8 @@ EVENTS = {
     18: "ReferenceSet market_id price_ticks",
     19: "RulesSet rules_version",
     20: "VenueSet state",
+    21: "Amended order_id account_id market_id side terms price_ticks remaining_lots hold_minor"
+    " hold_change_minor book_price_ticks book_lots reason",
 }
 PARTS = {
     Terms: "market_id side order_type time_in_force quantity_lots quote_minor price_ticks"
@@ -132,6 +137,9 @@ def sale(taker_side: int) -> Trade:
         (Closed(1, 1_000, 4, BUY, 2, "user", 8, 7, 5), [(1_000, 1, 8, -8)]),
         (Closed(1, 1_000, 4, SELL, 2, "user", 8, 7, 5), [(1_000, 2, 8, -8)]),
         (Closed(1, 1_000, 4, SELL, 1, "budget", 0, 0, 0), []),
+        (Amended(1, 1_000, 4, BUY, TERMS, 7, 5, 108, 8, 0, 0, "user"), [(1_000, 1, -8, 8)]),
+        (Amended(1, 1_000, 4, SELL, TERMS, 7, 5, 40, -8, 7, 1, "user"), [(1_000, 2, 8, -8)]),
+        (Amended(1, 1_000, 4, SELL, TERMS, 7, 5, 40, 0, 7, 1, "self_trade"), []),
         (
             Deposited(1_000, 1, 9, ""),
             [(1_000, 1, 9, 0), (EXTERNAL_ACCOUNT_ID, 1, -9, 0)],

@@ -68,7 +68,10 @@ class Flow:
         if kind < 0.95:
             open_orders = [order[0] for order in self.engine.open_orders() if order[1] == account]
             order_id = self.random.choice(open_orders) if open_orders else 1
-            return self.apply(m.Cancel(*self._head(), account, order_id))
+            if kind < 0.85:
+                return self.apply(m.Cancel(*self._head(), account, order_id))
+            lots, price = self.random.randrange(50), self.random.choice((0, self._price()))
+            return self.apply(m.Amend(*self._head(), account, order_id, "", lots, price))
         if kind < 0.98:
             return self.apply(m.Tick(*self._head()))
         return self.apply(m.CancelAll(*self._head(), account))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from apps.engine.engine import Engine
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -25,6 +27,7 @@ from apps.engine.messages import (
     Accepted,
     AccountOpened,
     AccountSet,
+    Amended,
     AnyEvent,
     Closed,
     HoldPlaced,
@@ -73,6 +76,10 @@ class Seen:
     @property
     def left(self) -> int:
         return self.terms.quantity_lots - self.filled if self.terms.quantity_lots else 0
+
+
+def same_prices(one: Terms, other: Terms) -> bool:
+    return (one.price_ticks, one.stop_ticks) == (other.price_ticks, other.stop_ticks)
 
 
 class Auditor:
@@ -170,6 +177,8 @@ class Auditor:
                 self._rested(event)
             case Closed():
                 self._closed(event)
+            case Amended():
+                self._amended(event)
             case Triggered():
                 order = self.orders[event.order_id]
                 require(order.waiting and not order.triggered, "B8 a stop fires once", event)
@@ -208,6 +217,30 @@ class Auditor:
         order.waiting = bool(event.terms.stop_ticks)
         instrument = self.instruments[event.terms.market_id]
         require(event.terms.quantity_lots * instrument.lot_minor <= AMOUNT_MAX, "B7 range", event)
+
+    def _amended(self, event: Amended) -> None:
+        order = self.orders[event.order_id]
+        before, terms = order.terms, event.terms
+        same = replace(
+            before,
+            quantity_lots=terms.quantity_lots,
+            price_ticks=terms.price_ticks,
+            stop_ticks=terms.stop_ticks,
+        )
+        require(terms == same, "B4 only quantity and prices are amended", event, before)
+        require(terms.quantity_lots > order.filled, "B4 never below what is filled", event)
+        order.hold += event.hold_change_minor
+        require(order.hold == event.hold_minor, "L6 the hold after an amendment", event)
+        in_place = same_prices(before, terms) and terms.quantity_lots <= before.quantity_lots
+        left_book = order.left if order.rank else 0
+        order.terms = terms
+        require(event.remaining_lots == order.left, "B4 what is left after an amendment", event)
+        if in_place and order.rank:
+            left_book -= order.left
+        require(event.book_lots == left_book, "B5 lots that leave the book", event)
+        require(event.book_price_ticks == order.price, "B5 where they leave it", event)
+        if not in_place:
+            order.rank, order.price = 0, 0
 
     def _rested(self, event: Rested) -> None:
         order = self.orders[event.order_id]

@@ -28,6 +28,7 @@ from apps.engine.messages import (
     STOP,
     STOP_LIMIT,
     Accepted,
+    Amend,
     AnyCommand,
     AnyEvent,
     Cancel,
@@ -94,6 +95,7 @@ class Flow:
         self.mid = {market_id: draw.choice((60, 1_000, 50_000)) for market_id in self.markets}
         self.instruments: dict[int, Instrument] = {}
         self.live: dict[int, tuple[int, str, int]] = {}
+        self.sides: dict[int, int] = {}
         self.sent: list[AnyCommand] = []
         self.clients = 0
         self.repairs: list[AnyCommand] = []
@@ -114,6 +116,7 @@ class Flow:
                     event.client_order_id,
                     event.terms.market_id,
                 )
+                self.sides[event.order_id] = event.terms.side
             elif isinstance(event, Closed):
                 self.live.pop(event.order_id, None)
             elif isinstance(event, Trade):
@@ -187,8 +190,10 @@ class Flow:
         chance = draw.random()
         if chance < 0.7:
             return self._place(draw.choice(self.accounts))
-        if chance < 0.85 and self.live:
+        if chance < 0.82 and self.live:
             return self._cancel()
+        if chance < 0.87 and self.live:
+            return self._amend()
         if chance < 0.95:
             return self._money()
         if chance < 0.98:
@@ -207,6 +212,22 @@ class Flow:
         if chance < 0.9:
             return Cancel(*self._head(), account_id, 0, client_order_id)
         return CancelAll(*self._head(), account_id, draw.choice((0, market_id)))
+
+    def _amend(self) -> AnyCommand:
+        """Less or more, another price, another stop; by either id, sometimes not the owner."""
+        draw = self.random
+        order_id = draw.choice(list(self.live)[-30:])
+        account_id, client_order_id, market_id = self.live[order_id]
+        if draw.random() < self.hostile / 5:
+            account_id = draw.choice(self.accounts)
+        named = (order_id, "") if draw.random() < 0.7 else (0, client_order_id)
+        side = self.sides[order_id]
+        lots = draw.choice((0, 0, 1, draw.randint(1, self.lots), draw.randint(1, 2 * self.lots)))
+        price = draw.choice((0, self._price(market_id, side), self._price(market_id)))
+        stop = draw.choice((0, 0, 0, self._stop(market_id, side)))
+        if draw.random() < self.hostile / 5:
+            lots, price = draw.choice(((-1, 0), (0, -1), (AMOUNT_MAX, 0), (2**62 + 1, 2**62 + 1)))
+        return Amend(*self._head(), account_id, *named, lots, price, stop)
 
     def _money(self) -> AnyCommand:
         draw = self.random

@@ -32,6 +32,8 @@ from apps.engine.messages import (
     STOP,
     STOP_LIMIT,
     Accepted,
+    Amend,
+    Amended,
     Duplicate,
     Instrument,
     Place,
@@ -77,7 +79,7 @@ class NaiveEngine(NaiveWorld):
         mine = [o for o in self.orders if o.account_id == c.account_id]
         most = account.limits.max_open_orders
         check(not stays or not most or len(mine) < most, "max_open_orders")
-        self.check_position(c.account_id, market, t, mine)
+        self.check_position(c.account_id, market, t)
         return self.enter(c, market, around)
 
     def check_client_id(self, c: Place) -> None:
@@ -90,7 +92,7 @@ class NaiveEngine(NaiveWorld):
                 raise Repeated(Duplicate(seq, number))
         order = live.get((c.account_id, c.client_order_id))
         if order is not None:
-            check(order.terms == c.terms, "id_reused")
+            check((order.entry_terms or order.terms) == c.terms, "id_reused")
             raise Repeated(Duplicate(self.entered[order.number], order.number))
         check(len(c.command_id) == 16, "invalid_command")
         check(c.client_order_id, "client_order_id_required")
@@ -159,13 +161,7 @@ class NaiveEngine(NaiveWorld):
         if t.order_type == MARKET:
             check(around, "no_reference")
         elif t.order_type == LIMIT:
-            if reference:
-                worst = self.band(m, t.side, reference)
-                inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
-                check(inside, "price_band")
-            opposite = self.best_price(m, SELL if buys else BUY)
-            meets = opposite and (t.price_ticks >= opposite if buys else t.price_ticks <= opposite)
-            check(not (t.post_only and meets), "post_only_would_take")
+            self.check_limit(m, t, reference)
         else:
             crossed = m.last and (m.last >= t.stop_ticks if buys else m.last <= t.stop_ticks)
             check(not crossed, "would_trigger")
@@ -173,6 +169,16 @@ class NaiveEngine(NaiveWorld):
                 worst = self.band(m, t.side, t.stop_ticks)
                 inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
                 check(inside, "price_band")
+
+    def check_limit(self, m: NaiveMarket, t: Terms, reference: int) -> None:
+        buys = t.side == BUY
+        if reference:
+            worst = self.band(m, t.side, reference)
+            inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
+            check(inside, "price_band")
+        opposite = self.best_price(m, SELL if buys else BUY)
+        meets = opposite and (t.price_ticks >= opposite if buys else t.price_ticks <= opposite)
+        check(not (t.post_only and meets), "post_only_would_take")
 
     def check_size(self, account: NaiveAccount, m: NaiveMarket, t: Terms, around: int) -> None:
         i = m.instrument
@@ -188,16 +194,19 @@ class NaiveEngine(NaiveWorld):
         check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
         check(small or notional >= i.min_notional_minor, "min_notional")
 
-    def check_position(
-        self, account_id: int, m: NaiveMarket, t: Terms, mine: list[NaiveOrder]
-    ) -> None:
+    def position(self, account_id: int, m: NaiveMarket) -> int:
+        """Lots that the account has, and those that it may still buy."""
+        i = m.instrument
+        key = (account_id, i.base_asset_id)
+        lots = (self.available.get(key, 0) + self.held.get(key, 0)) // i.lot_minor
+        buys = [o for o in self.orders if o.buys and o.account_id == account_id]
+        return lots + sum(o.left for o in buys if o.terms.market_id == i.market_id)
+
+    def check_position(self, account_id: int, m: NaiveMarket, t: Terms) -> None:
         i = m.instrument
         if not i.max_position_lots or t.side != BUY:
             return
-        key = (account_id, i.base_asset_id)
-        lots = (self.available.get(key, 0) + self.held.get(key, 0)) // i.lot_minor
-        lots += sum(o.left for o in mine if o.buys and o.terms.market_id == i.market_id)
-        lots += t.quantity_lots
+        lots = self.position(account_id, m) + t.quantity_lots
         if t.quote_minor:
             best = self.best_price(m, SELL)
             affordable = self.affordable(t.quote_minor, i.taker_fee_ppm)
@@ -221,6 +230,15 @@ class NaiveEngine(NaiveWorld):
         if not t.post_only:
             rates.append(i.taker_fee_ppm)
         return max(rates)
+
+    def highest_ppm_of(self, o: NaiveOrder) -> int:
+        """By the rates that the order entered with."""
+        rates = msgspec.structs.replace(
+            self.markets[o.terms.market_id].instrument,
+            maker_fee_ppm=o.maker_ppm,
+            taker_fee_ppm=o.taker_ppm,
+        )
+        return self.highest_ppm(rates, o.terms)
 
     def enter(self, c: Place, m: NaiveMarket, around: int) -> int:
         t, i = c.terms, m.instrument
@@ -273,11 +291,94 @@ class NaiveEngine(NaiveWorld):
         if t.stop_ticks:
             order.waiting = True
         else:
-            trades = self.trades
-            self.execute(order)
-            if self.trades > trades:
-                self.wake_stops(m)
+            self.arrive(order, m)
         return order.number
+
+    def arrive(self, order: NaiveOrder, m: NaiveMarket) -> None:
+        trades = self.trades
+        self.execute(order)
+        if self.trades > trades:
+            self.wake_stops(m)
+
+    # ------------------------------------------------------------ orders that change
+
+    def do_Amend(self, c: Amend) -> None:
+        order = self.named(c)
+        check(order, "order_not_found")
+        assert order is not None
+        m = self.markets[order.terms.market_id]
+        t = msgspec.structs.replace(
+            order.terms,
+            quantity_lots=c.quantity_lots or order.terms.quantity_lots,
+            price_ticks=c.price_ticks or order.terms.price_ticks,
+            stop_ticks=c.stop_ticks or order.terms.stop_ticks,
+        )
+        account = self.accounts[c.account_id]
+        self.check_states(account, m, t)
+        check(order.terms.price_ticks or not c.price_ticks, "invalid_order")
+        check(order.waiting or not c.stop_ticks, "invalid_order")
+        check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
+        check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
+        more = t.quantity_lots - order.terms.quantity_lots
+        check(order.left + more > 0, "amend_below_filled")
+        prices = (t.price_ticks, t.stop_ticks)
+        in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
+        if not in_place and order.waiting:
+            self.check_price(m, t, 0, 0)
+        elif not in_place:
+            self.check_limit(m, t, self.reference(t.market_id))
+        self.check_size(account, m, t, 0)
+        if more > 0 and order.buys and m.instrument.max_position_lots:
+            lots = self.position(c.account_id, m) + more
+            check(lots <= m.instrument.max_position_lots, "max_position")
+        self.change(order, m, t, in_place)
+
+    def named(self, c: Amend) -> NaiveOrder | None:
+        for order in self.orders:
+            by_number = order.number == c.order_id
+            by_client = not c.order_id and order.client_order_id == c.client_order_id
+            if (by_number or by_client) and order.account_id == c.account_id:
+                return order
+        return None
+
+    def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
+        left = order.left + t.quantity_lots - order.terms.quantity_lots
+        worst = order.worst
+        if not in_place:
+            worst = t.price_ticks or self.band(m, t.side, t.stop_ticks)
+        hold = left * m.instrument.lot_minor
+        if order.buys:
+            notional = left * worst * m.instrument.tick_lot_minor
+            hold = notional + fee_of(notional, self.highest_ppm_of(order)) + 1
+            hold = min(hold, order.hold) if in_place else hold
+        change = hold - order.hold
+        spends, _ = self.assets_of(order)
+        check(self.free(order.account_id, spends) >= change, "insufficient_balance")
+        self.move(order.account_id, spends, -change, change)
+        gone = 0
+        if order.rank:
+            gone = order.left - left if in_place else order.left
+        self.events.append(
+            Amended(
+                order.number,
+                order.account_id,
+                t.market_id,
+                t.side,
+                t,
+                worst,
+                left,
+                hold,
+                change,
+                order.worst if order.rank else 0,
+                gone,
+                "user",
+            )
+        )
+        order.entry_terms = order.entry_terms or order.terms
+        order.terms, order.worst, order.left, order.hold = t, worst, left, hold
+        if not in_place and not order.waiting:
+            order.rank = 0
+            self.arrive(order, m)
 
     # ------------------------------------------------------------ the market
 
@@ -450,10 +551,7 @@ class NaiveEngine(NaiveWorld):
         assert keep >= 0
         if not o.terms.quote_minor:
             notional = o.left * o.worst * i.tick_lot_minor
-            terms_of_entry = msgspec.structs.replace(
-                i, maker_fee_ppm=o.maker_ppm, taker_fee_ppm=o.taker_ppm
-            )
-            worst = notional + fee_of(notional, self.highest_ppm(terms_of_entry, o.terms)) + 1
+            worst = notional + fee_of(notional, self.highest_ppm_of(o)) + 1
             keep = min(keep, worst) if o.left else 0
         used = o.hold - keep
         o.hold = keep

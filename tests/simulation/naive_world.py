@@ -111,6 +111,7 @@ class NaiveOrder:
     taker_ppm: int
     made: int = 0
     took: int = 0
+    entry_terms: Terms | None = None  # what was asked for first
     rank: int = 0  # when it came to rest; zero while it does not
     waiting: bool = False  # a stop that has not triggered
 

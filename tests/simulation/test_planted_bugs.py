@@ -13,6 +13,7 @@ import types
 import pytest
 
 from apps.engine import (
+    amend,
     balances,
     book,
     control,
@@ -26,7 +27,7 @@ from apps.engine import (
 )
 from tests.simulation.run import Failed, check_determinism, simulate
 
-MODULES = (balances, book, control, entry, matching, rates, risk, snapshot, state, timers)
+MODULES = (amend, balances, book, control, entry, matching, rates, risk, snapshot, state, timers)
 # Where functions are found by what they are for.
 TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
 SEEDS = 60
@@ -197,6 +198,36 @@ BUGS = {
         balances,
         "elif after < 0:",
         "elif after < -1_000_000:",
+    ),
+    "less of an order loses its place": (
+        amend,
+        "and remaining_lots <= order.remaining_lots",
+        "and remaining_lots < 0",
+    ),
+    "more of an order keeps its place": (
+        amend,
+        "if not _changes_price(order, terms) and remaining_lots",
+        "if not _changes_price(order, terms) or remaining_lots",
+    ),
+    "an amendment forgets what has filled": (
+        amend,
+        "if terms.quantity_lots <= filled_lots:",
+        "if terms.quantity_lots < filled_lots:",
+    ),
+    "a smaller order holds as much as before": (
+        amend,
+        "hold_minor = min(order.hold_minor, _hold_minor(order, order.price_ticks, remaining_lots))",
+        "hold_minor = order.hold_minor",
+    ),
+    "fees begin anew with an amendment": (
+        matching,
+        "order.traded_minor, order.aside_minor = order.aside_minor, order.traded_minor",
+        "order.traded_minor, order.aside_minor = 0, 0",
+    ),
+    "the body of entry lost in the snapshot": (
+        snapshot,
+        "entry_terms = found.entry_terms or terms",
+        "entry_terms = terms",
     ),
     "remembered commands lost in the snapshot": (
         snapshot,

@@ -24,6 +24,7 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
+    Amend,
     AnyCommand,
     Cancel,
     CancelAll,
@@ -56,6 +57,9 @@ MARKETS = (
     Instrument(1, 2, 1, 1000, 10, 1, 10**8, 0, 10**16, 800, 1000, 1000, symbol="BTC-USDT"),
     Instrument(6, 3, 2, 100_000, 1, 1, 10**7, 0, 10**12, 800, 1000, 1000, symbol="ETH-BTC"),
 )
+
+# Around the middle of the first market, to move an order to.
+PRICES = range(4_980_000, 5_020_000, 500)
 
 
 @dataclass
@@ -98,9 +102,11 @@ class Life:
         roll = draw.random()
         if roll < 0.75:
             self.place(account_id)
+        elif roll < 0.85:
+            self.apply(Cancel, account_id, self.open_order(account_id))
         elif roll < 0.90:
-            open_ids = [row[0] for row in self.engine.open_orders() if row[1] == account_id]
-            self.apply(Cancel, account_id, draw.choice(open_ids) if open_ids else 10**9)
+            lots, price = draw.choice((0, 0, draw.randint(1, 6000))), draw.choice((0, *PRICES))
+            self.apply(Amend, account_id, self.open_order(account_id), "", lots, price)
         elif roll < 0.92:
             self.apply(CancelAll, account_id, draw.choice((0, 1, 6)))
         elif roll < 0.95:
@@ -113,6 +119,10 @@ class Life:
             market = draw.choice(MARKETS)
             changed = msgspec.structs.replace(market, maker_fee_ppm=draw.randint(0, 900))
             self.apply(SetInstrument, changed)
+
+    def open_order(self, account_id: int) -> int:
+        open_ids = [row[0] for row in self.engine.open_orders() if row[1] == account_id]
+        return self.draw.choice(open_ids) if open_ids else 10**9
 
     def withdraw(self, account_id: int) -> None:
         hold_id = self.issued + 1

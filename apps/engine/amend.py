@@ -1,0 +1,181 @@
+"""Changing an open order: less of it keeps its place, anything else makes it arrive anew.
+
+All checks come first, as for a new order, its own hold counted as available; then it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from apps.engine import risk
+from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Order
+from apps.engine.messages import AMOUNT_MAX, BUY, Amend, Amended, AnyEvent, Terms
+from apps.engine.rates import buy_hold_minor, worst_in_band_ticks
+from apps.engine.state import State
+
+USER: Final = "user"
+
+
+def amend(state: State, command: Amend, events: list[AnyEvent]) -> str:
+    order = _named_order(state, command)
+    if order is None:
+        return "order_not_found"
+    book = state.books[order.instrument.market_id]
+    book.fix_band(state.second)
+    terms = _amended_terms(order.terms, command)
+    reason = _refusal(state, order, book, terms, command)
+    if reason:
+        return reason
+    remaining_lots = order.remaining_lots + terms.quantity_lots - order.terms.quantity_lots
+    if not _changes_price(order, terms) and remaining_lots <= order.remaining_lots:
+        _reduce(order, terms, remaining_lots, events)
+        return ""
+    price_ticks = _worst_ticks(order, book, terms)
+    hold_minor = _hold_minor(order, price_ticks, remaining_lots)
+    if order.spends.available_minor + order.hold_minor < hold_minor:
+        return "insufficient_balance"
+    _move(state, order, book, terms, price_ticks, remaining_lots, hold_minor, events)
+    return ""
+
+
+def _named_order(state: State, command: Amend) -> Order | None:
+    """The sender's own live order that the command names; a foreign one is none."""
+    order = state.orders.get(
+        command.order_id or state.order_id_of(command.account_id, command.client_order_id)
+    )
+    if order is None or order.account.account_id != command.account_id:
+        return None
+    return order
+
+
+def _amended_terms(terms: Terms, command: Amend) -> Terms:
+    return msgspec.structs.replace(
+        terms,
+        quantity_lots=command.quantity_lots or terms.quantity_lots,
+        price_ticks=command.price_ticks or terms.price_ticks,
+        stop_ticks=command.stop_ticks or terms.stop_ticks,
+    )
+
+
+def _changes_price(order: Order, terms: Terms) -> bool:
+    before = order.terms
+    return terms.price_ticks != before.price_ticks or terms.stop_ticks != before.stop_ticks
+
+
+def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amend) -> str:
+    account = order.account
+    reason = risk.state_refusal(
+        account.state, state.venue_state, book.instrument.state, order.side
+    ) or _shape_refusal(order, terms, command)
+    if reason:
+        return reason
+    filled_lots = order.terms.quantity_lots - order.remaining_lots
+    if terms.quantity_lots <= filled_lots:
+        return "amend_below_filled"
+    if _changes_price(order, terms) or terms.quantity_lots > order.terms.quantity_lots:
+        if order.place == ARMED:
+            reason = risk.stop_price_refusal(terms, book)
+        else:
+            reason = risk.limit_price_refusal(terms, book)
+        if reason:
+            return reason
+    return risk.size_refusal(account, terms, book) or _position_refusal(state, order, book, terms)
+
+
+def _shape_refusal(order: Order, terms: Terms, command: Amend) -> str:
+    """A price where the order has one, a stop price while it waits for it."""
+    if command.price_ticks and not order.terms.price_ticks:
+        return "invalid_order"
+    if command.stop_ticks and order.place != ARMED:
+        return "invalid_order"
+    if not (0 <= terms.price_ticks <= AMOUNT_MAX and 0 <= terms.stop_ticks <= AMOUNT_MAX):
+        return "invalid_price"
+    if not 1 <= terms.quantity_lots <= AMOUNT_MAX:
+        return "invalid_quantity"
+    return ""
+
+
+def _position_refusal(state: State, order: Order, book: Book, terms: Terms) -> str:
+    more_lots = terms.quantity_lots - order.terms.quantity_lots
+    most = book.instrument.max_position_lots
+    if not most or order.side != BUY or more_lots <= 0:
+        return ""
+    lots = risk.position_lots(order.account, book.instrument, state.orders) + more_lots
+    return "max_position" if lots > most else ""
+
+
+def _worst_ticks(order: Order, book: Book, terms: Terms) -> int:
+    if terms.price_ticks:
+        return terms.price_ticks
+    return worst_in_band_ticks(order.side, terms.stop_ticks, book.instrument.band_bps)
+
+
+def _hold_minor(order: Order, price_ticks: int, remaining_lots: int) -> int:
+    """What an order reserves that may still fill so many lots, at its own fee rates."""
+    if order.side != BUY:
+        return remaining_lots * order.instrument.lot_minor
+    notional_minor = remaining_lots * price_ticks * order.instrument.tick_lot_minor
+    return buy_hold_minor(notional_minor, order.hold_fee_ppm)
+
+
+def _reduce(order: Order, terms: Terms, remaining_lots: int, events: list[AnyEvent]) -> None:
+    """Less of the order, where it stands; what it does not need any more is available again."""
+    taken_lots = order.remaining_lots - remaining_lots
+    hold_minor = min(order.hold_minor, _hold_minor(order, order.price_ticks, remaining_lots))
+    resting = order.place == RESTING
+    order.terms = terms
+    order.remaining_lots = remaining_lots
+    _note(order, hold_minor, order.price_ticks if resting else 0, taken_lots, events)
+
+
+def _move(
+    state: State,
+    order: Order,
+    book: Book,
+    terms: Terms,
+    price_ticks: int,
+    remaining_lots: int,
+    hold_minor: int,
+    events: list[AnyEvent],
+) -> None:
+    """Takes the order out of where it stands and lets it arrive again as it is now."""
+    own, opposite = book.side(order.side), book.opposite(order.side)
+    waits = order.place == ARMED
+    book_price_ticks = book_lots = 0
+    if waits:
+        book.stops(order.side).remove(order.order_id, order.terms.stop_ticks)
+    else:
+        book_price_ticks, book_lots = order.price_ticks, order.remaining_lots
+        own.remove(order.order_id, order.price_ticks)
+        order.place = NOWHERE
+        state.matcher.change_role(order, order.instrument.taker_fee_ppm)
+    order.terms = terms
+    order.price_ticks = price_ticks
+    order.remaining_lots = remaining_lots
+    _note(order, hold_minor, book_price_ticks, book_lots, events)
+    if waits:
+        state.matcher.enter(order, book, own, opposite, state.second, events)
+    else:
+        state.matcher.arrive(order, book, own, opposite, state.second, events)
+
+
+def _note(
+    order: Order,
+    hold_minor: int,
+    book_price_ticks: int,
+    book_lots: int,
+    events: list[AnyEvent],
+) -> None:
+    """Books the change of the hold and tells the change of the order."""
+    change_minor = hold_minor - order.hold_minor
+    order.spends.hold(change_minor)
+    order.hold_minor = hold_minor
+    events.append(
+        Amended(
+            order.order_id, order.account.account_id, order.instrument.market_id, order.side,
+            order.terms, order.price_ticks, order.remaining_lots, hold_minor, change_minor,
+            book_price_ticks, book_lots if book_price_ticks else 0, USER,
+        )
+    )  # fmt: skip
