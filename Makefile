@@ -1,6 +1,7 @@
 # SUM+1. `make` shows what there is; PORT, DATA_DIR, REPLAY, DATABASE_URL and REDIS_URL change it.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev browser up test lint check bench screenshots clean
+.PHONY: help setup setup-dev browser up test lint check bench screenshots clean \
+	compile clean-compiled test-compiled
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -12,7 +13,7 @@ ONLY ?=
 export PORT DATA_DIR REPLAY REPLAY_SPEED DATABASE_URL REDIS_URL
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv and install what is pinned, where that has changed
 	@test -n "$(PYTHON)" || { echo "SUM+1 needs Python 3.11 or newer; found: $$(python3 -V 2>&1)."; exit 1; }
@@ -43,6 +44,15 @@ test: browser lint ## Everything that must hold, as it runs in CI
 bench: setup-dev ## Measure: make bench, or make bench BENCH=engine
 	@for bench in $(BENCH); do $(RUN) -m bench $$bench --json || failed=1; done; exit $${failed:-0}
 
+compile: setup-dev ## Compile the engine with mypyc into build/engine; used only where COMPILED_ENGINE says so
+	$(RUN) -m apps.matching.compiled build
+
+clean-compiled: ## Remove the compiled engine
+	$(RUN) -m apps.matching.compiled remove
+
+test-compiled: compile ## The engine's tests and the whole simulator on the compiled engine
+	COMPILED_ENGINE=build/engine $(RUN) -m pytest -n 2 -q tests/engine tests/simulation
+
 screenshots: browser ## Every page, dark and light, wide and narrow, into artifacts/screenshots; some into docs/images
 	$(RUN) -m pytest -q tests/browser -k screenshots
 	mkdir -p docs/images
@@ -50,6 +60,6 @@ screenshots: browser ## Every page, dark and light, wide and narrow, into artifa
 		markets-dark-1440.png portfolio-light-1440.png order-sheet-dark-390.png ../../docs/images/
 
 clean: ## Remove what can be made again; the data of `make up` only with DATA=1
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 	$(if $(DATA),$(RUN) manage.py forget_data)

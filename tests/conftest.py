@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 from xdist.scheduler import LoadScopeScheduling
@@ -34,6 +35,14 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "whole copies" if nodeid.startswith(WHOLE_COPIES) else nodeid
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if settings.COMPILED_ENGINE:
+        reason = pytest.mark.skip(reason="the engine is compiled: its Python is not what runs")
+        for item in items:
+            if item.get_closest_marker("needs_source"):
+                item.add_marker(reason)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

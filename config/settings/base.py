@@ -8,6 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from whitenoise.compress import Compressor
 
+from apps.matching import compiled
 from config import csp, env
 from config.settings.api import (  # noqa: F401  # They are settings too.
     API_BURST,
@@ -20,6 +21,11 @@ from config.settings.api import (  # noqa: F401  # They are settings too.
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
 PORT = env.number("PORT", 8000)
+
+# Before anything loads the engine: from then on it is one or the other.
+COMPILED_ENGINE = env.text("COMPILED_ENGINE")
+if COMPILED_ENGINE:
+    compiled.use(env.path("COMPILED_ENGINE", compiled.FOLDER))
 
 INSTALLED_APPS = [
     "unfold",

@@ -47,7 +47,7 @@ def _strings_of_the_code() -> set[str]:
     """Every string of one lower-case word: the reasons, as nothing else is written so."""
     found: set[str] = set()
     slots: set[str] = set()
-    for path in Path(engine.__path__[0]).glob("*.py"):
+    for path in Path(engine.__path__[-1]).glob("*.py"):
         if path.name in ("messages.py", "snapshot.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

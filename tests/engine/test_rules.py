@@ -185,6 +185,7 @@ def test_r1_2_the_client_order_id_of_a_live_order_stays_taken() -> None:
     assert order_id(venue.place("anna", plain(), "mine")) == order_id(first) + 1
 
 
+@pytest.mark.needs_source
 def test_r1_2_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "REMEMBERED_MAX", 10)
     venue = Venue()

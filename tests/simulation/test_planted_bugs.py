@@ -27,6 +27,8 @@ from apps.engine import (
 )
 from tests.simulation.run import Failed, check_determinism, simulate
 
+pytestmark = pytest.mark.needs_source
+
 MODULES = (amend, balances, book, control, entry, matching, rates, risk, snapshot, state, timers)
 # Where functions are found by what they are for.
 TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
