@@ -95,6 +95,10 @@ class BatchInput(StrictSerializer):
 class OrdersQuery(PageQuery, BalancesQuery):
     status = StrictChoice(Order.Status.values, required=False)
     market = StrictText(max_length=25, required=False)
+    side = StrictChoice(list(SIDES), required=False)
+    type = StrictChoice(list(ORDER_TYPES), required=False)
+    start = StrictTime(required=False, help_text="Placed at this moment or later.")
+    end = StrictTime(required=False, help_text="Placed before this moment.")
     client_order_id = StrictText(max_length=64, required=False)
 
 
@@ -105,6 +109,10 @@ class CancelAllQuery(QuerySerializer):
 
 class FillsQuery(PageQuery, BalancesQuery):
     market = StrictText(max_length=25, required=False)
+    side = StrictChoice(list(SIDES), required=False)
+    role = StrictChoice(["maker", "taker"], required=False)
+    start = StrictTime(required=False, help_text="At this moment or later.")
+    end = StrictTime(required=False, help_text="Before this moment.")
     order_id = StrictText(max_length=20, required=False)
 
 
@@ -216,11 +224,10 @@ class OrdersView(Endpoint):
         page = queries.orders_page(
             viewer=self.person,
             account=account_of(viewer=self.person, public_id=query.get("account")),
-            status=query.get("status"),
-            market=query.get("market"),
             client_order_id=query.get("client_order_id"),
             before=open_cursor(query.get("cursor"), "orders"),
             limit=query["limit"],
+            wanted=_wanted(query, "market", "side", "type", "status", "start", "end"),
         )
         cursor = seal_cursor(page.next, "orders")
         return Response(page_body([order_json(row) for row in page.items], cursor))
@@ -314,10 +321,10 @@ class FillsView(Endpoint):
         page = queries.fills_page(
             viewer=self.person,
             account=account_of(viewer=self.person, public_id=query.get("account")),
-            market=query.get("market"),
             order_id=query.get("order_id"),
             before=open_cursor(query.get("cursor"), "fills"),
             limit=query["limit"],
+            wanted=_wanted(query, "market", "side", "role", "start", "end"),
         )
         cursor = seal_cursor(page.next, "fills")
         return Response(page_body([fill_json(row) for row in page.items], cursor))
@@ -340,6 +347,10 @@ def _terms(given: dict[str, Any], effect_id: str) -> dict[str, Any]:
         "self_trade_prevention": given["self_trade_prevention"],
         "client_order_id": given.get("client_order_id") or effect_id or None,
     }
+
+
+def _wanted(query: dict[str, Any], *names: str) -> queries.Wanted:
+    return queries.Wanted(**{name: query.get(name) for name in names})
 
 
 def _outcome(outcome: Any) -> dict[str, object]:

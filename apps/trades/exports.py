@@ -1,4 +1,4 @@
-"""Fills and ledger as CSV, sent row by row, safe to open in a spreadsheet.
+"""Orders, fills and ledger as CSV, sent row by row, safe to open in a spreadsheet.
 
 A spreadsheet takes a cell that begins with one of a few signs for a formula and runs it. Text that
 does is marked as text; our own numbers are numbers and stay so, negative ones too.
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from apps.accounts.models import User
-from apps.trades.presentation import fill_json
-from apps.trades.queries import all_fills
+from apps.trades.presentation import fill_json, order_json
+from apps.trades.queries import ALL, Wanted, all_fills, all_orders
 from apps.wallets.presentation import entry_json
 from apps.wallets.queries import all_entries
 
@@ -21,6 +21,11 @@ _RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _ROWS_JOINED: Final = 200
 
+_ORDER_COLUMNS: Final = (
+    "created_at", "market", "side", "type", "status", "reason", "quantity", "quote_amount", "price",
+    "stop_price", "time_in_force", "expires_at", "filled_quantity", "filled_quote",
+    "average_price", "fee", "fee_asset", "updated_at", "id", "client_order_id",
+)  # fmt: skip
 _FILL_COLUMNS: Final = (
     "at", "market", "side", "role", "price", "quantity", "quote_amount", "fee", "fee_asset",
     "order_id", "trade_id",
@@ -28,10 +33,14 @@ _FILL_COLUMNS: Final = (
 _ENTRY_COLUMNS: Final = ("at", "asset", "amount", "fee", "kind", "reference", "id")
 
 
-def fills_csv(*, viewer: User | None, market: str | None = None) -> Iterator[str]:
+def orders_csv(*, viewer: User | None, wanted: Wanted = ALL) -> Iterator[str]:
+    """Yield the orders of the viewer's main account, oldest first."""
+    return _lines(_ORDER_COLUMNS, map(order_json, all_orders(viewer=viewer, wanted=wanted)))
+
+
+def fills_csv(*, viewer: User | None, wanted: Wanted = ALL) -> Iterator[str]:
     """Yield the fills of the viewer's main account, oldest first."""
-    rows = all_fills(viewer=viewer, market=market)
-    return _lines(_FILL_COLUMNS, map(fill_json, rows))
+    return _lines(_FILL_COLUMNS, map(fill_json, all_fills(viewer=viewer, wanted=wanted)))
 
 
 def ledger_csv(*, viewer: User | None) -> Iterator[str]:
@@ -40,8 +49,8 @@ def ledger_csv(*, viewer: User | None) -> Iterator[str]:
 
 
 def safe_cell(value: object) -> str:
-    """Return the value so that no spreadsheet runs it."""
-    text = str(value)
+    """Return the value so that no spreadsheet runs it; nothing where there is none."""
+    text = "" if value is None else str(value)
     if text.startswith(_RISKY) and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text

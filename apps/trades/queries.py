@@ -5,10 +5,13 @@ An order of somebody else and an order that does not exist look the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from apps.accounts.models import User
 from apps.core.errors import Invalid, NotFound
@@ -16,6 +19,7 @@ from apps.core.paging import Page, check_limit, page_of, parse_cursor
 from apps.core.rows import Rows, first_row
 from apps.markets.queries import recent_instruments
 from apps.trades.models import OPEN_STATUSES, Fill, Order
+from apps.trades.rules import ORDER_TYPES, SIDES
 from apps.wallets.models import TradingAccount
 from apps.wallets.queries import account_for
 
@@ -23,7 +27,28 @@ ORDER_RELATED = ("account", "instrument__base", "instrument__quote")
 OPEN_ORDERS_MAX = 500
 ROWS_FETCHED = 2000
 Row = TypeVar("Row", Order, Fill)
+Code = TypeVar("Code", int, bool)
 
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders or fills; what is None does not matter.
+
+    The status "open" includes orders that are partly filled and still open. Types and statuses are
+    of orders, roles of fills. ``end`` is the first moment that is not wanted any more.
+    """
+
+    market: str | None = None
+    side: str | None = None
+    type: str | None = None
+    status: str | None = None
+    role: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+ALL: Final = Wanted()
+_ROLES: Final = {"taker": False, "maker": True}
 _orders = Rows(Order)
 _accounts = Rows(TradingAccount)
 _OWNED = f"""
@@ -60,26 +85,25 @@ def orders_page(
     *,
     viewer: User | None,
     account: TradingAccount | None = None,
-    status: str | None = None,
-    market: str | None = None,
     client_order_id: str | None = None,
     before: str | int | None = None,
     limit: int = 50,
+    wanted: Wanted = ALL,
 ) -> Page[Order]:
-    """Return orders of the account (the main one if none is given), newest first.
-
-    The status "open" includes orders that are partly filled and still open.
-    """
+    """Return orders of the account (the main one if none is given), newest first."""
     check_limit(limit)
     owned = owned_account(viewer, account)
-    orders = Order.objects.filter(account_id=owned.id, id__lt=parse_cursor(before))
-    if status is not None:
-        orders = orders.filter(status__in=_statuses(status))
-    if market is not None:
-        orders = orders.filter(instrument__symbol=market.upper())
+    orders = _wanted_orders(owned, wanted).filter(id__lt=parse_cursor(before))
     if client_order_id is not None:
         orders = orders.filter(client_order_id=client_order_id)
     return page_of(_of_account(owned, orders.order_by("-id")[: limit + 1]), limit)
+
+
+def all_orders(*, viewer: User | None, wanted: Wanted = ALL) -> Iterator[Order]:
+    """Yield every order of the viewer's main account, oldest first, however many there are."""
+    owned = owned_account(viewer, None)
+    related = _wanted_orders(owned, wanted).select_related("instrument__base", "instrument__quote")
+    return _of_account(owned, related.order_by("id").iterator(chunk_size=ROWS_FETCHED))
 
 
 def open_orders(*, viewer: User | None, account: TradingAccount | None = None) -> list[Order]:
@@ -93,28 +117,24 @@ def fills_page(
     *,
     viewer: User | None,
     account: TradingAccount | None = None,
-    market: str | None = None,
     order_id: str | int | None = None,
     before: str | int | None = None,
     limit: int = 50,
+    wanted: Wanted = ALL,
 ) -> Page[Fill]:
     """Return fills of the account (the main one if none is given), newest first."""
     check_limit(limit)
     owned = owned_account(viewer, account)
-    fills = Fill.objects.filter(account_id=owned.id, id__lt=parse_cursor(before))
-    if market is not None:
-        fills = fills.filter(instrument__symbol=market.upper())
+    fills = _wanted_fills(owned, wanted).filter(id__lt=parse_cursor(before))
     if order_id is not None:
         number = _id(order_id)
         fills = fills.none() if number is None else fills.filter(order_id=number)
     return page_of(_in_markets(fills.order_by("-id")[: limit + 1]), limit)
 
 
-def all_fills(*, viewer: User | None, market: str | None = None) -> Iterator[Fill]:
+def all_fills(*, viewer: User | None, wanted: Wanted = ALL) -> Iterator[Fill]:
     """Yield every fill of the viewer's main account, oldest first, however many there are."""
-    fills = Fill.objects.filter(account_id=owned_account(viewer, None).id)
-    if market is not None:
-        fills = fills.filter(instrument__symbol=market.upper())
+    fills = _wanted_fills(owned_account(viewer, None), wanted)
     related = fills.select_related("instrument__base", "instrument__quote")
     return related.order_by("id").iterator(chunk_size=ROWS_FETCHED)
 
@@ -126,6 +146,40 @@ def owned_account(viewer: User | None, account: TradingAccount | None) -> Tradin
     if viewer is None or viewer.pk is None or account.owner_id != viewer.pk:
         raise NotFound("unknown_account", "You have no such trading account.")
     return account
+
+
+def _wanted_orders(account: TradingAccount, wanted: Wanted) -> QuerySet[Order]:
+    orders = Order.objects.filter(account_id=account.id)
+    if wanted.status is not None:
+        orders = orders.filter(status__in=_statuses(wanted.status))
+    if wanted.type is not None:
+        orders = orders.filter(order_type=_known(ORDER_TYPES, wanted.type, "type"))
+    return _wanted_rows(orders, wanted, "created_at")
+
+
+def _wanted_fills(account: TradingAccount, wanted: Wanted) -> QuerySet[Fill]:
+    fills = Fill.objects.filter(account_id=account.id)
+    if wanted.role is not None:
+        fills = fills.filter(is_maker=_known(_ROLES, wanted.role, "role"))
+    return _wanted_rows(fills, wanted, "at")
+
+
+def _wanted_rows(rows: QuerySet[Row], wanted: Wanted, time: str) -> QuerySet[Row]:
+    if wanted.market is not None:
+        rows = rows.filter(instrument__symbol=wanted.market.upper())
+    if wanted.side is not None:
+        rows = rows.filter(side=_known(SIDES, wanted.side, "side"))
+    if wanted.start is not None:
+        rows = rows.filter(**{f"{time}__gte": wanted.start})
+    if wanted.end is not None:
+        rows = rows.filter(**{f"{time}__lt": wanted.end})
+    return rows
+
+
+def _known(names: Mapping[str, Code], name: str, what: str) -> Code:
+    if name not in names:
+        raise Invalid(f"invalid_{what}", f"A {what} is one of {', '.join(names)}.")
+    return names[name]
 
 
 def _of_account(account: TradingAccount, orders: Iterable[Order]) -> Iterator[Order]:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("trade/<str:symbol>/orders", views.place, name="place"),
     path("trade/<str:symbol>/candles", views.candle_table, name="candles"),
     path("orders", views.order_list, name="orders"),
+    path("orders/orders.csv", views.download, {"what": "orders"}, name="orders-csv"),
     path("orders/fills.csv", views.download, {"what": "fills"}, name="fills-csv"),
     path("orders/ledger.csv", views.download, {"what": "ledger"}, name="ledger-csv"),
     path("orders/cancel-all", views.cancel_everything, name="cancel-all"),

@@ -33,11 +33,13 @@ from apps.markets.queries import (
 )
 from apps.trades.actions import cancel_all, cancel_order, place_order
 from apps.trades.entry import Entry, entry_of, field_of
-from apps.trades.exports import fills_csv, ledger_csv
+from apps.trades.exports import fills_csv, ledger_csv, orders_csv
+from apps.trades.listing import listing_of
 from apps.trades.models import OPEN_STATUSES
 from apps.trades.position_queries import positions_of, value_asset
 from apps.trades.presentation import fill_json, order_json, position_json
 from apps.trades.queries import fills_page, open_orders, orders_page
+from apps.trades.rules import ORDER_TYPES
 from apps.wallets.queries import main_account
 
 DEFAULT_INTERVAL: Final = "15m"
@@ -165,32 +167,31 @@ def candle_table(request: HttpRequest, symbol: str) -> HttpResponse:
 def order_list(request: HttpRequest) -> HttpResponse:
     """Orders or fills, filtered, page by page; a page asked for by script comes as rows alone."""
     show = "fills" if request.GET.get("show") == "fills" else "orders"
-    filters = {name: request.GET.get(name, "") for name in ("market", "status")}
-    if filters["market"]:
-        filters["market"] = instrument_by_symbol(filters["market"]).symbol
+    listing = listing_of(request.GET, show)
     viewer = _person(request)
     asked: dict[str, Any] = {
         "viewer": viewer,
         "account": main_account(viewer=viewer),
-        "market": filters["market"] or None,
         "before": request.GET.get("before") or None,
         "limit": PAGE_ROWS,
+        "wanted": listing.wanted,
     }
     if show == "fills":
         fills = fills_page(**asked)
         rows, following = [fill_json(fill) for fill in fills.items], fills.next
     else:
-        orders = orders_page(**asked, status=filters["status"] or None)
+        orders = orders_page(**asked)
         rows, following = [order_json(order) for order in orders.items], orders.next
-    kept = {"show": show if show == "fills" else "", **filters}
-    query = "&".join(f"{name}={value}" for name, value in kept.items() if value)
+    kept = [part for part in ("show=fills" if show == "fills" else "", listing.query) if part]
     context = {
         "show": show,
-        "filters": filters,
+        "filters": listing.filters,
         "rows": rows,
-        "next_query": f"{query}&before={following}" if following else "",
-        "filtered": any(filters.values()),
+        "next_query": "&".join([*kept, f"before={following}"]) if following else "",
+        "download_query": listing.query,
+        "filtered": listing.filtered,
         "markets": [ticker.instrument.symbol for ticker in tickers()],
+        "types": tuple(ORDER_TYPES),
         "statuses": ("open", "filled", "cancelled", "expired", "rejected"),
     }
     name = "trades/_order_rows.html" if _rows_only(request) else "trades/orders.html"
@@ -200,15 +201,15 @@ def order_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def download(request: HttpRequest, what: str) -> HttpResponseBase:
-    """Fills or ledger as a file; it is sent while it is read."""
+    """Orders, fills or ledger as a file; it is sent while it is read."""
     viewer = _person(request)
     # What is refused is refused here: once the file has begun, it is too late.
-    asked = request.GET.get("market")
-    market = instrument_by_symbol(asked).symbol if asked else None
-    if what == "fills":
-        lines = fills_csv(viewer=viewer, market=market)
-    else:
+    if what == "ledger":
         lines = ledger_csv(viewer=viewer)
+    elif what == "fills":
+        lines = fills_csv(viewer=viewer, wanted=listing_of(request.GET, "fills").wanted)
+    else:
+        lines = orders_csv(viewer=viewer, wanted=listing_of(request.GET, "orders").wanted)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="sum1-{what}.csv"'
     response["Cache-Control"] = "no-store"

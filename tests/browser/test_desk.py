@@ -32,3 +32,21 @@ def test_the_depth_is_read_off_by_keyboard_and_gives_its_price(visit: Visit) -> 
     assert Decimal(page.locator("#order-price").input_value()) == price
     page.keyboard.press("Escape")
     expect(page.locator(".depth-tip:visible")).to_have_count(0)
+
+
+def test_a_filter_of_the_orders_applies_at_once_and_holds_for_the_file(visit: Visit) -> None:
+    visitor = visit("trader1@example.com", timezone_id="Europe/Berlin")
+    page = visitor.page
+    page.goto("/orders")
+    page.locator("html[data-ready]").wait_for()
+
+    page.get_by_label("Side").select_option("sell")
+    expect(page).to_have_url(re.compile(r"\?side=sell$"))
+    page.locator("html[data-ready]").wait_for()
+    page.get_by_label("From").fill("2026-01-31")
+
+    expect(page).to_have_url(re.compile(r"side=sell&from=2026-01-31"))
+    file = page.get_by_role("link", name="These orders as CSV").get_attribute("href")
+    assert file == "/orders/orders.csv?side=sell&from=2026-01-31&zone=Europe%2FBerlin"
+    page.get_by_role("link", name="Clear", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/orders\??$"))

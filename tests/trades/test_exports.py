@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from apps.trades.exports import safe_cell
+from apps.trades.models import Fill
 from apps.wallets.actions import deposit
 from tests.factories import Trader, house, listed, trader
 
@@ -114,7 +116,7 @@ def test_a_market_can_be_picked_and_must_exist(ada: Trader) -> None:
     assert client.get("/orders/fills.csv?market=NO").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/orders/fills.csv", "/orders/ledger.csv"])
+@pytest.mark.parametrize("path", ["/orders/orders.csv", "/orders/fills.csv", "/orders/ledger.csv"])
 def test_the_file_is_one_query_however_long(
     ada: Trader, path: str, django_assert_num_queries: Any
 ) -> None:
@@ -124,3 +126,43 @@ def test_the_file_is_one_query_however_long(
     # Session, person, account, and the rows.
     with django_assert_num_queries(4):
         client.get(path).getvalue()
+
+
+def test_orders_come_as_a_file_with_what_the_list_was_filtered_by(ada: Trader) -> None:
+    ada.buy("0.001", "50000", client_order_id="-mine")
+
+    head, *rows = rows_of(signed_in(ada), "/orders/orders.csv?status=open&side=buy&type=limit")
+
+    (row,) = [dict(zip(head, row, strict=True)) for row in rows]
+    names = ("market", "status", "quantity", "quote_amount", "price", "average_price", "reason")
+    assert [row[name] for name in names] == [
+        "BTC-USDT", "open", "0.00100", "", "50000.00", "", "",
+    ]  # fmt: skip
+    assert row["client_order_id"] == "'-mine"
+    assert len(rows_of(signed_in(ada), "/orders/orders.csv")) == 5
+
+
+def test_days_are_those_of_the_readers_clock(ada: Trader) -> None:
+    (first, *_) = Fill.objects.filter(account=ada.account).order_by("id")
+    Fill.objects.filter(account=ada.account).exclude(id=first.id).delete()
+    # Half past eleven in the evening in London is the next day in Berlin.
+    Fill.objects.update(at=datetime(2026, 1, 31, 23, 30, tzinfo=UTC))
+    client = signed_in(ada)
+
+    def found(query: str) -> int:
+        return len(rows_of(client, f"/orders/fills.csv?{query}")) - 1
+
+    assert found("from=2026-01-31&to=2026-01-31") == 1
+    assert found("from=2026-01-31&to=2026-01-31&zone=Europe/Berlin") == 0
+    assert found("from=2026-02-01&to=2026-02-01&zone=Europe/Berlin") == 1
+    assert found("from=2026-02-01&zone=No/Where") == 0
+
+
+@pytest.mark.parametrize(
+    "query", ["from=31.1.2026", "to=0001-01-01", "side=long", "status=gone", "type=iceberg"]
+)
+def test_a_filter_that_is_none_is_refused_before_the_file_begins(ada: Trader, query: str) -> None:
+    client = signed_in(ada)
+
+    assert client.get(f"/orders/orders.csv?{query}").status_code == 400
+    assert client.get(f"/orders?{query}").status_code == 400

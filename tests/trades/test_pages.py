@@ -11,7 +11,7 @@ from apps.core import clock
 from apps.core.errors import Invalid, NotFound
 from apps.trades.actions import cancel_order
 from apps.trades.presentation import fill_json, order_json
-from apps.trades.queries import fills_page, open_orders, order_for, orders_page
+from apps.trades.queries import Wanted, fills_page, open_orders, order_for, orders_page
 from apps.wallets.presentation import entry_json
 from apps.wallets.queries import flows, ledger_page
 from tests.factories import Trader, listed, trader
@@ -54,9 +54,12 @@ def test_orders_are_filtered(ada: Trader, bob: Trader, django_assert_num_queries
     cancel_order(actor=ada.user, order_id=ended.id)
     waiting = ada.buy("0.1", "3000", market="ETH-USDT")
 
-    def ids(**filters: Any) -> list[int]:
+    def ids(client_order_id: str | None = None, **wanted: Any) -> list[int]:
         with django_assert_num_queries(1):
-            page = orders_page(viewer=ada.user, account=ada.account, **filters)
+            page = orders_page(
+                viewer=ada.user, account=ada.account, client_order_id=client_order_id,
+                wanted=Wanted(**wanted),
+            )  # fmt: skip
         return [order.id for order in page.items]
 
     assert ids() == [waiting.id, ended.id, partly.id, filled.id]
@@ -66,6 +69,10 @@ def test_orders_are_filtered(ada: Trader, bob: Trader, django_assert_num_queries
     assert ids(status="cancelled") == [ended.id]
     assert ids(market="eth-usdt") == [waiting.id]
     assert ids(market="NONE") == []
+    assert ids(side="buy", type="limit") == ids()
+    assert ids(side="sell") == ids(type="stop") == []
+    assert ids(start=partly.created_at) == [waiting.id, ended.id, partly.id]
+    assert ids(end=partly.created_at) == [filled.id]
     assert ids(client_order_id="mine") == [partly.id]
     assert ids(client_order_id="mine", status="cancelled") == []
     with django_assert_num_queries(1):
@@ -86,6 +93,7 @@ def test_fills_are_their_owners_sides(
     with django_assert_num_queries(1):
         page = fills_page(viewer=ada.user, account=ada.account)
         mine = [fill_json(fill) for fill in page.items]
+    mine_at = [fill.at for fill in page.items]
     theirs = [fill_json(fill) for fill in fills_page(viewer=bob.user).items]
 
     assert [(row["order_id"], row["side"], row["role"], row["fee"]) for row in mine] == [
@@ -99,7 +107,10 @@ def test_fills_are_their_owners_sides(
     (of_first,) = fills_page(viewer=ada.user, order_id=str(first.id)).items
     assert of_first.order_id == first.id
     assert fills_page(viewer=ada.user, order_id="x").items == []
-    assert fills_page(viewer=ada.user, market="ETH-USDT").items == []
+    assert fills_page(viewer=ada.user, wanted=Wanted(market="ETH-USDT")).items == []
+    assert len(fills_page(viewer=ada.user, wanted=Wanted(side="buy", role="taker")).items) == 2
+    assert fills_page(viewer=ada.user, wanted=Wanted(role="maker")).items == []
+    assert fills_page(viewer=ada.user, wanted=Wanted(end=mine_at[1])).items == []
     one = fills_page(viewer=ada.user, limit=1)
     (other,) = fills_page(viewer=ada.user, limit=1, before=one.next).items
     assert other.order_id == first.id
@@ -118,7 +129,8 @@ def test_nobody_reads_foreign_orders(ada: Trader, bob: Trader) -> None:
 
 @pytest.mark.parametrize(
     ("filters", "code"),
-    [({"status": "closed"}, "invalid_status"), ({"before": "x"}, "invalid_cursor"),
+    [({"wanted": Wanted(status="closed")}, "invalid_status"), ({"before": "x"}, "invalid_cursor"),
+     ({"wanted": Wanted(type="x")}, "invalid_type"), ({"wanted": Wanted(side="x")}, "invalid_side"),
      ({"limit": 0}, "invalid_limit")],
 )  # fmt: skip
 def test_filters_that_make_no_sense_are_refused(

@@ -76,6 +76,11 @@ def order_type(order: Row) -> str:
 
 
 @register.filter
+def type_name(name: str) -> str:
+    return _TYPES.get(name, name)
+
+
+@register.filter
 def order_price(order: Row) -> str:
     if not order:
         return ""
