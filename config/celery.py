@@ -41,6 +41,12 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    # A pass that is late is of no use: the next one sees what it would have seen.
+    "trades-watch-risk": {
+        "task": "trades.watch_risk",
+        "schedule": 1.0,
+        "options": {"queue": "risk", "expires": 1},
+    },
     # It reads the whole ledger, so once, when few are awake.
     "trades-check-positions": {
         "task": "trades.check_positions",

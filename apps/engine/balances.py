@@ -61,7 +61,8 @@ class Account:
     own order ids to the command that used them. ``placed_orders`` and ``repeated_orders`` count
     within ``throttle_second``, ``last_terms`` is what the last of them asked for. ``*_max`` are
     the limits, with a number that is never reached for none. ``plain_orders_max`` is zero unless
-    the state is normal: then no order passes unseen, and the long way knows what the state allows.
+    the state is normal and orders may be of any value: then no order passes unseen, and the long
+    way knows what is allowed.
     """
 
     __slots__ = (
@@ -99,7 +100,8 @@ class Account:
         self.state = state
         self.limits = limits
         self.open_orders_max = limits.max_open_orders or AMOUNT_MAX
-        self.plain_orders_max = self.open_orders_max if state == NORMAL else 0
+        plain = state == NORMAL and not limits.max_order_notional_minor
+        self.plain_orders_max = self.open_orders_max if plain else 0
         self.placed_orders_max = limits.orders_per_second or AMOUNT_MAX
         self.repeated_orders_max = limits.repeated_orders_per_second or AMOUNT_MAX
 

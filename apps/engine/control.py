@@ -166,10 +166,11 @@ def _set_account(state: State, command: SetAccount, events: list[AnyEvent]) -> s
     reason = risk.account_refusal(command.account_id, command.trade_group, command.limits)
     if reason or not risk.state_is_known(command.state):
         return reason or "invalid_account"
-    account.admit(command.state, command.limits)
+    account_state = account.state if command.keeps_state else command.state
+    account.admit(account_state, command.limits)
     account.trade_group = command.trade_group
     events.append(
-        AccountSet(command.account_id, command.state, command.trade_group, command.limits)
+        AccountSet(command.account_id, account_state, command.trade_group, command.limits)
     )
     return ""
 

@@ -124,12 +124,16 @@ class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``below_minimums`` lifts a market's minimum quantity and notional: for the house accounts
     that repeat another venue's book, where what is left of an order may be one lot.
+    ``max_order_notional_minor`` is what one order may be worth in markets that are quoted in
+    ``notional_asset_id``; in others it says nothing.
     """
 
     max_open_orders: int = 200
     orders_per_second: int = 50
     repeated_orders_per_second: int = 10
     below_minimums: bool = False
+    max_order_notional_minor: int = 0
+    notional_asset_id: int = 0
 
 
 class Leg(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -154,10 +158,13 @@ class OpenAccount(Command, frozen=True, array_like=True, gc=False, tag=1):
 
 
 class SetAccount(Command, frozen=True, array_like=True, gc=False, tag=2):
+    """With ``keeps_state`` the state stays what it is: a change of limits never lifts a block."""
+
     account_id: int
     state: int
     trade_group: int
     limits: Limits
+    keeps_state: bool = False
 
 
 class ListInstrument(Command, frozen=True, array_like=True, gc=False, tag=3):

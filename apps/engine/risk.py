@@ -166,7 +166,7 @@ def stop_price_refusal(terms: Terms, book: Book) -> str:
 
 
 def size_refusal(account: Account, terms: Terms, book: Book) -> str:
-    """Quantity and notional against the limits of the market."""
+    """Quantity and notional against the limits of the market and of the account."""
     instrument = book.instrument
     lots = terms.quantity_lots
     notional = terms.quote_minor
@@ -179,6 +179,12 @@ def size_refusal(account: Account, terms: Terms, book: Book) -> str:
         notional = price * lots * instrument.tick_lot_minor
     if notional > book.notional_max_minor:
         return "max_notional"
+    limits = account.limits
+    if (
+        0 < limits.max_order_notional_minor < notional
+        and limits.notional_asset_id == instrument.quote_asset_id
+    ):
+        return "max_order_notional"
     if notional < instrument.min_notional_minor and not account.limits.below_minimums:
         return "min_notional"
     return ""
@@ -314,6 +320,8 @@ def account_refusal(account_id: int, trade_group: int, limits: Limits) -> str:
         and 0 <= limits.max_open_orders <= ID_MAX
         and 0 <= limits.orders_per_second <= ID_MAX
         and 0 <= limits.repeated_orders_per_second <= ID_MAX
+        and 0 <= limits.max_order_notional_minor <= AMOUNT_MAX
+        and 0 <= limits.notional_asset_id <= ID_MAX
     )
     return "" if valid else "invalid_account"
 

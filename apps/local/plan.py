@@ -98,7 +98,7 @@ def _matching(letter: str) -> tuple[str, ...]:
 
 def _worker(run_dir: Path) -> tuple[str, ...]:
     return (
-        *_celery("default", "worker@%h", 2),
+        *_celery("default,risk", "worker@%h", 3),
         *("--without-gossip", "--without-mingle"),
         *("-B", "--schedule", str(run_dir / "beat-schedule")),
     )

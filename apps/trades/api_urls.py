@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.trades import api, position_api
+from apps.trades import api, position_api, risk_api
 
 urlpatterns = [
     path("orders", api.OrdersView.as_view(), name="orders"),
@@ -11,4 +11,5 @@ urlpatterns = [
     path("fills", api.FillsView.as_view(), name="fills"),
     path("positions", position_api.PositionsView.as_view(), name="positions"),
     path("positions/<str:asset>/lots", position_api.LotsView.as_view(), name="lots"),
+    path("risk/limits", risk_api.RiskLimitsView.as_view(), name="risk-limits"),
 ]

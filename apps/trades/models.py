@@ -11,6 +11,13 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
+from apps.trades.risk_models import (  # noqa: F401  # Django looks for models here.
+    Restriction,
+    RiskLimits,
+    RiskMark,
+    RiskState,
+)
+
 OPEN_STATUSES = ("open", "partially_filled")
 
 

@@ -108,6 +108,12 @@ REFUSALS: Final = {
         "An order in {about.market} is worth at most {about.max_notional}. Split yours.",
         "quantity",
     ),
+    "max_order_notional": Refusal(
+        Refused, "max_order_value",
+        "An order of yours in {about.market} may be worth less: your limits say how much."
+        " Order less, or see your limits.",
+        "quantity",
+    ),
     "max_open_orders": Refusal(
         Refused, "max_open_orders",
         "You have as many open orders as an account may have. Cancel one first.",

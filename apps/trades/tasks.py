@@ -1,4 +1,4 @@
-"""Background work on positions."""
+"""Background work on positions and risk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 
 from celery import shared_task
 
-from apps.trades import drift
+from apps.core import clock
+from apps.trades import drift, risk_watch
 
 logger = logging.getLogger(__name__)
 
@@ -16,3 +17,9 @@ def check_positions() -> None:
     """Say it loudly where a position is not what the ledger makes of it."""
     for words in drift.check():
         logger.critical("Positions drift: %s", words)
+
+
+@shared_task(name="trades.watch_risk", ignore_result=True)
+def watch_risk() -> None:
+    """Look once at all accounts with open risk, and stop whoever has lost more than he may."""
+    risk_watch.look_once(now=clock.now())

@@ -45,6 +45,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "markets", "description": "Public market data; no sign-in needed."},
         {"name": "orders", "description": "Placing, watching and cancelling orders."},
         {"name": "positions", "description": "What is held, what it cost and what it has made."},
+        {"name": "risk", "description": "What an account may risk, and what stops it."},
         {"name": "wallet", "description": "Balances and every movement of value."},
         {"name": "venue", "description": "The clock and the health of this installation."},
     ],

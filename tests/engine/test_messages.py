@@ -37,7 +37,7 @@ from apps.engine.messages import (
 # Fields are only ever appended and a tag is never used again: this list only grows.
 COMMANDS = {
     1: "OpenAccount command_id valid_until_ns account_id trade_group limits",
-    2: "SetAccount command_id valid_until_ns account_id state trade_group limits",
+    2: "SetAccount command_id valid_until_ns account_id state trade_group limits keeps_state",
     3: "ListInstrument command_id valid_until_ns instrument",
     4: "SetInstrument command_id valid_until_ns instrument",
     5: "Deposit command_id valid_until_ns account_id asset_id amount_minor reference",
@@ -93,7 +93,8 @@ PARTS = {
     Instrument: "market_id base_asset_id quote_asset_id lot_minor tick_lot_minor"
     " min_quantity_lots max_quantity_lots min_notional_minor max_notional_minor maker_fee_ppm"
     " taker_fee_ppm band_bps state max_position_lots symbol",
-    Limits: "max_open_orders orders_per_second repeated_orders_per_second below_minimums",
+    Limits: "max_open_orders orders_per_second repeated_orders_per_second below_minimums"
+    " max_order_notional_minor notional_asset_id",
     Leg: "account_id asset_id amount_minor",
 }
 

@@ -87,6 +87,9 @@ def test_an_account_is_opened_once(venue: Venue) -> None:
         (77, 1, Limits(-1, 0, 0)),
         (77, 1, Limits(0, 2**31, 0)),
         (77, 1, Limits(0, 0, -5)),
+        (77, 1, Limits(max_order_notional_minor=-1)),
+        (77, 1, Limits(max_order_notional_minor=AMOUNT_MAX + 1)),
+        (77, 1, Limits(notional_asset_id=2**31)),
     ],
 )
 def test_accounts_with_senseless_numbers_are_refused(venue: Venue, values: Any) -> None:

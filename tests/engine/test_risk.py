@@ -28,6 +28,7 @@ from apps.engine.messages import (
     STOP,
     STOP_LIMIT,
     Accepted,
+    AccountSet,
     CancelAll,
     Closed,
     Hold,
@@ -39,6 +40,7 @@ from apps.engine.messages import (
     Terms,
 )
 from tests.engine.venue import (
+    BASE,
     MARKET_ID,
     QUOTE,
     SECOND,
@@ -386,6 +388,45 @@ def test_the_position_limit_bounds_what_a_budget_could_buy() -> None:
         only(venue.place("anna", Terms(**{**GOOD, **budget, "quote_minor": 1_009})), Closed).reason
         == "budget"
     )
+
+
+def test_an_account_may_have_a_greatest_value_of_its_orders() -> None:
+    venue = Venue(market(tick_lot_minor=3, max_notional_minor=10**6))
+    venue.account("anna", Limits(0, 0, 0, False, 3_000, QUOTE))
+    venue.account("elsewhere", Limits(0, 0, 0, False, 3_000, BASE))
+
+    assert isinstance(venue.buy("anna", 10, 100)[0], Accepted)
+    assert reason(venue.buy("anna", 11, 100)) == "max_order_notional"
+    assert reason(venue.sell("anna", 11, 100)) == "max_order_notional"
+    assert reason(venue.stop("anna", BUY, 11, 100)) == "max_order_notional"
+    assert reason(venue.again().buy("anna", 11, 100)) == "max_order_notional"
+    assert reason(venue.buy("anna", 4_000, 100)) == "max_notional"
+    assert isinstance(venue.buy("elsewhere", 11, 100)[0], Accepted)
+
+
+def test_a_budget_counts_as_the_value_of_its_order() -> None:
+    venue = Venue()
+    venue.account("anna", Limits(0, 0, 0, False, 1_000, QUOTE))
+    venue.sell("ben", 50, 100)
+    budget = {"order_type": MARKET, "time_in_force": IOC, "quantity_lots": 0, "price_ticks": 0}
+
+    over = venue.place("anna", Terms(**{**GOOD, **budget, "quote_minor": 1_001}))
+    within = venue.place("anna", Terms(**{**GOOD, **budget, "quote_minor": 1_000}))
+
+    assert reason(over) == "max_order_notional"
+    assert isinstance(within[0], Accepted)
+
+
+def test_a_change_of_limits_may_leave_the_state_as_it_is() -> None:
+    venue = Venue()
+    venue.open("anna")
+    anna = venue.ids["anna"]
+    venue.do(SetAccount, anna, REDUCE_ONLY, 1, Limits())
+
+    told = venue.do(SetAccount, anna, NORMAL, 1, Limits(5, 5, 5), True)
+
+    assert told == [AccountSet(anna, REDUCE_ONLY, 1, Limits(5, 5, 5))]
+    assert reason(venue.buy("anna", 1, 90)) == "reduce_only"
 
 
 def test_the_house_may_go_below_the_minimums() -> None:

@@ -129,7 +129,7 @@ class Flow:
     def _let_time_pass(self) -> None:
         draw = self.random
         self.now_ns += draw.randrange(1 + self.hurry_ns)
-        if draw.random() < 0.003:
+        if draw.random() < 0.006:
             self.now_ns += draw.choice((30, 200, 299, 300, 599, 601, 5000)) * SECOND
 
     def _head(self, ahead: int = 5) -> tuple[bytes, int]:
@@ -177,6 +177,8 @@ class Flow:
             draw.choice((0, 0, 0, 5, 50)),
             draw.choice((0, 0, 0, 2, 10)),
             draw.choice((False, False, True)),
+            draw.choice((0, 0, 0, self.lots * draw.choice(list(self.mid.values())) * 3)),
+            draw.choice((QUOTE, QUOTE, 0)),
         )
 
     # ------------------------------------------------------------ what comes next
@@ -263,9 +265,12 @@ class Flow:
         if kind <= 5:
             group = 1 + draw.randrange(self.groups)
             back = SetAccount(*self._head(), account_id, NORMAL, group, self._limits())
-            self.repairs.append(back)
+            # What is given back twice meets, the first time, an account that keeps its state.
+            again = SetAccount(*self._head(), account_id, NORMAL, group, self._limits(), True)
+            self.repairs += (back, again)
             state = draw.choice((NORMAL, REDUCE_ONLY, BLOCKED))
-            return SetAccount(*self._head(), account_id, state, group, self._limits())
+            keeps = draw.random() < 0.3
+            return SetAccount(*self._head(), account_id, state, group, self._limits(), keeps)
         if kind == 6:
             return self._set_market(market_id, OPEN)
         if kind == 7:
@@ -443,6 +448,7 @@ class Flow:
                 SetInstrument(*self._head(), Instrument(**{**fields, "state": known.state})),
                 OpenAccount(*self._head(), account_id, 5),
                 OpenAccount(*self._head(), draw.choice((0, -5, 2**63)), 5, Limits(-1, 0, 0)),
+                OpenAccount(*self._head(), 10**6, 5, Limits(1, 1, 1, False, -1)),
                 SetAccount(*self._head(), account_id, draw.choice((0, 1, 4)), 1, Limits()),
                 SetVenue(*self._head(), draw.choice((0, 4))),
                 SetReference(*self._head(), draw.choice((0, 99, market_id)), -1),

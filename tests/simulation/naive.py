@@ -192,6 +192,9 @@ class NaiveEngine(NaiveWorld):
             value = {LIMIT: t.price_ticks, STOP_LIMIT: t.price_ticks, STOP: t.stop_ticks}
             notional = lots * value.get(t.order_type, around) * i.tick_lot_minor
         check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
+        own = account.limits.max_order_notional_minor
+        counts = own and account.limits.notional_asset_id == i.quote_asset_id
+        check(not counts or notional <= own, "max_order_notional")
         check(small or notional >= i.min_notional_minor, "min_notional")
 
     def position(self, account_id: int, m: NaiveMarket) -> int:

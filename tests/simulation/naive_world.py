@@ -227,7 +227,9 @@ class NaiveWorld:
             limits.max_open_orders,
             limits.orders_per_second,
             limits.repeated_orders_per_second,
+            limits.notional_asset_id,
         )
+        sane = sane and 0 <= limits.max_order_notional_minor <= AMOUNT_MAX
         check(sane and all(0 <= count <= INT32 for count in counts), "invalid_account")
 
     def do_OpenAccount(self, c: OpenAccount) -> None:
@@ -242,8 +244,10 @@ class NaiveWorld:
         self.check_account(c.account_id, c.trade_group, c.limits)
         check(c.state in (NORMAL, REDUCE_ONLY, BLOCKED), "invalid_account")
         account = self.accounts[c.account_id]
-        account.group, account.limits, account.state = c.trade_group, c.limits, c.state
-        self.events.append(AccountSet(c.account_id, c.state, c.trade_group, c.limits))
+        account.group, account.limits = c.trade_group, c.limits
+        if not c.keeps_state:
+            account.state = c.state
+        self.events.append(AccountSet(c.account_id, account.state, c.trade_group, c.limits))
 
     def check_instrument(self, i: Instrument) -> None:
         ids = (i.market_id, i.base_asset_id, i.quote_asset_id)

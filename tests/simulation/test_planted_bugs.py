@@ -32,7 +32,7 @@ pytestmark = pytest.mark.needs_source
 MODULES = (amend, balances, book, control, entry, matching, rates, risk, snapshot, state, timers)
 # Where functions are found by what they are for.
 TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
-SEEDS = 60
+SEEDS = 100
 COMMANDS = 400
 
 BUGS = {
@@ -153,8 +153,8 @@ BUGS = {
     ),
     "a blocked account places plain orders": (
         balances,
-        "self.open_orders_max if state == NORMAL else 0",
-        "self.open_orders_max",
+        "plain = state == NORMAL and not limits",
+        "plain = not limits",
     ),
     "a closed venue takes plain orders": (
         state,
@@ -230,6 +230,26 @@ BUGS = {
         snapshot,
         "entry_terms = found.entry_terms or terms",
         "entry_terms = terms",
+    ),
+    "value of an account's order unbounded where it is plain": (
+        balances,
+        "plain = state == NORMAL and not limits.max_order_notional_minor",
+        "plain = state == NORMAL",
+    ),
+    "greatest value of an order refused itself": (
+        risk,
+        "0 < limits.max_order_notional_minor < notional",
+        "0 < limits.max_order_notional_minor <= notional",
+    ),
+    "an account's bound counted in any quote": (
+        risk,
+        "and limits.notional_asset_id == instrument.quote_asset_id",
+        "and limits.notional_asset_id >= 0",
+    ),
+    "a change of limits lifts a block": (
+        control,
+        "account_state = account.state if command.keeps_state else command.state",
+        "account_state = command.state",
     ),
     "remembered commands lost in the snapshot": (
         snapshot,

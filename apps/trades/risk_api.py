@@ -1,0 +1,237 @@
+"""Limits of an account: the house's, the owner's own, and what they keep him from."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.models import User
+from apps.core import clock
+from apps.core.endpoint import Endpoint
+from apps.core.errors import DomainError, Invalid
+from apps.core.fields import StrictAmount, StrictField, StrictSerializer
+from apps.core.money import parse_positive
+from apps.core.openapi import documented
+from apps.trades.risk_actions import set_own_limits
+from apps.trades.risk_models import (
+    DRAWDOWN_BPS_MAX,
+    OPEN_ORDERS_MAX,
+    PER_SECOND_MAX,
+)
+from apps.trades.risk_presentation import (
+    VALUE_SCALE,
+    limits_of_json,
+    losses_json,
+    standing_json,
+)
+from apps.trades.risk_queries import limits_of, losses_of, standing_of
+from apps.trades.risk_rules import LimitSet
+from apps.wallets.api import AccountQuery
+from apps.wallets.models import TradingAccount
+from apps.wallets.welcome import account_of
+
+PERCENT_SCALE: Final = 2
+
+_ACCOUNT: Final = "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10"
+_NONE: Final = {
+    "max_open_orders": None, "orders_per_second": None, "repeated_orders_per_second": None,
+    "max_order_value": None, "max_daily_loss": None, "max_drawdown_percent": None,
+}  # fmt: skip
+_HOUSE: Final = {
+    **_NONE, "max_open_orders": 200, "orders_per_second": 100, "repeated_orders_per_second": 10,
+}  # fmt: skip
+_OWN: Final = {**_NONE, "max_order_value": "500.00", "max_daily_loss": "100.00"}
+_EXAMPLE: Final = {
+    "account": _ACCOUNT,
+    "house": _HOUSE,
+    "own": _OWN,
+    "later": {**_OWN, "max_daily_loss": "200.00", "in_force_at": "2026-11-22T12:00:00Z"},
+    "effective": {**_HOUSE, "max_order_value": "500.00", "max_daily_loss": "100.00"},
+    "standing": {
+        "state": "reduce_only", "applied": True,
+        "restrictions": [
+            {
+                "id": "17", "state": "reduce_only", "cause": "daily_loss", "own_limit": True,
+                "measured": "104.20", "limit": "100.00", "since": "2026-11-21T12:00:00.5Z",
+                "until": "2026-11-22T00:00:00Z", "lifted_at": None,
+                "words": "You lost 104.20 USDT today, and your own limit is 100.00 USDT."
+                " You can buy again when the day (UTC) is over.",
+            }
+        ],
+    },
+    "losses": {
+        "equity": "9895.80", "day": "2026-11-21", "day_result": "-104.20", "day_loss": "104.20",
+        "drawdown_percent": "1.04", "judged": True,
+    },
+}  # fmt: skip
+
+
+class StrictCount(StrictField):
+    """A whole number, as a number: not text, not 1.0, not true."""
+
+    def __init__(self, *, high: int, **options: Any) -> None:
+        self.high = high
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int or not 1 <= data <= self.high:
+            raise serializers.ValidationError(
+                f"Write a whole number from 1 to {self.high}.", code="invalid_limit"
+            )
+        return data
+
+    def described(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": 1, "maximum": self.high}
+
+
+class OwnLimitsInput(StrictSerializer):
+    """What is not named, or null, is no limit of yours."""
+
+    max_open_orders = StrictCount(high=OPEN_ORDERS_MAX, required=False, allow_null=True)
+    orders_per_second = StrictCount(high=PER_SECOND_MAX, required=False, allow_null=True)
+    repeated_orders_per_second = StrictCount(high=PER_SECOND_MAX, required=False, allow_null=True)
+    max_order_value = StrictAmount(required=False, allow_null=True, help_text="In USDT.")
+    max_daily_loss = StrictAmount(required=False, allow_null=True, help_text="In USDT.")
+    max_drawdown_percent = StrictAmount(
+        required=False, allow_null=True, help_text="Below the highest value, at most 100."
+    )
+
+
+class LimitsOutput(serializers.Serializer[dict[str, object]]):
+    max_open_orders = serializers.IntegerField(allow_null=True)
+    orders_per_second = serializers.IntegerField(allow_null=True)
+    repeated_orders_per_second = serializers.IntegerField(
+        allow_null=True, help_text="How often in a second the same order may follow itself."
+    )
+    max_order_value = serializers.CharField(
+        allow_null=True, help_text="Of one order, in markets against USDT."
+    )
+    max_daily_loss = serializers.CharField(
+        allow_null=True, help_text="Realised and unrealised, fees included, from 0:00 UTC."
+    )
+    max_drawdown_percent = serializers.CharField(allow_null=True)
+
+
+class LaterLimitsOutput(LimitsOutput):
+    in_force_at = serializers.DateTimeField()
+
+
+class RestrictionOutput(serializers.Serializer[dict[str, object]]):
+    id = serializers.CharField()
+    state = serializers.ChoiceField(["reduce_only", "blocked"])
+    cause = serializers.ChoiceField(["daily_loss", "drawdown", "staff"])
+    own_limit = serializers.BooleanField(help_text="It was your own limit, not the house's.")
+    measured = serializers.CharField(allow_null=True)
+    limit = serializers.CharField(allow_null=True)
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True, help_text="Null: until staff lift it.")
+    lifted_at = serializers.DateTimeField(allow_null=True)
+    words = serializers.CharField()
+
+
+class StandingOutput(serializers.Serializer[dict[str, object]]):
+    state = serializers.ChoiceField(["normal", "reduce_only", "blocked"])
+    applied = serializers.BooleanField(help_text="The engine knows of the last change.")
+    restrictions = RestrictionOutput(many=True)
+
+
+class LossesOutput(serializers.Serializer[dict[str, object]]):
+    equity = serializers.CharField()
+    day = serializers.DateField()
+    day_result = serializers.CharField()
+    day_loss = serializers.CharField()
+    drawdown_percent = serializers.CharField()
+    judged = serializers.BooleanField(
+        help_text="False while prices are older than 10 seconds: then nobody is restricted."
+    )
+
+
+class RiskOutput(serializers.Serializer[dict[str, object]]):
+    account = serializers.UUIDField()
+    house = LimitsOutput(help_text="What your account has.")
+    own = LimitsOutput(help_text="What you have set yourself; null where you set none.")
+    later = LaterLimitsOutput(
+        allow_null=True, help_text="Your own limits once the day of their loosening is over."
+    )
+    effective = LimitsOutput(help_text="What holds: for each the narrower of the two.")
+    standing = StandingOutput()
+    losses = LossesOutput(allow_null=True, help_text="Null while nothing of yours is at risk.")
+
+
+class RiskLimitsView(Endpoint):
+    @documented(
+        summary="What your account may risk, and where it stands",
+        description=(
+            "`effective` holds. Whoever loses more than `max_daily_loss` since 0:00 UTC, or falls "
+            "further below his highest value than `max_drawdown_percent`, may only sell from then "
+            "on, and his open purchases are cancelled: `standing` says why and until when."
+        ),
+        tag="risk", query=AccountQuery, answer=RiskOutput, example=_EXAMPLE,
+        refusals={404: "unknown_account"}, operation_id="risk_limits",
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        query = self.read_query(AccountQuery)
+        account = account_of(viewer=self.person, public_id=query.get("account"))
+        return Response(_risk(self.person, account))
+
+    @documented(
+        summary="Set limits of your own",
+        description=(
+            "They can only be narrower than the house's. Narrower ones hold at once; wider ones, "
+            "and those left out, 24 hours later. Sent again, it changes nothing."
+        ),
+        tag="risk", query=AccountQuery, answer=RiskOutput, example=_EXAMPLE, body=OwnLimitsInput,
+        body_example={"max_order_value": "500", "max_daily_loss": "100"},
+        refusals={400: "looser_than_house", 404: "unknown_account"},
+        operation_id="set_risk_limits",
+    )  # fmt: skip
+    def put(self, request: Request) -> Response:
+        query = self.read_query(AccountQuery)
+        wanted = own_limits_of(self.read_body(OwnLimitsInput))
+        account = account_of(viewer=self.person, public_id=query.get("account"))
+        set_own_limits(actor=self.person, account=account, wanted=wanted, now=clock.now())
+        return Response(_risk(self.person, account))
+
+
+def own_limits_of(asked: dict[str, Any]) -> LimitSet:
+    """Return limits from their texts and numbers, as API and site have them."""
+    return LimitSet(
+        max_open_orders=asked.get("max_open_orders"),
+        orders_per_second=asked.get("orders_per_second"),
+        repeated_orders_per_second=asked.get("repeated_orders_per_second"),
+        max_order_value_minor=_minor(asked, "max_order_value", VALUE_SCALE),
+        max_daily_loss_minor=_minor(asked, "max_daily_loss", VALUE_SCALE),
+        max_drawdown_bps=_percent_bps(asked),
+    )
+
+
+def _percent_bps(asked: dict[str, Any]) -> int | None:
+    bps = _minor(asked, "max_drawdown_percent", PERCENT_SCALE)
+    if bps is not None and bps > DRAWDOWN_BPS_MAX:
+        raise Invalid(
+            "invalid_limit", "A drawdown is at most 100 per cent.", field="max_drawdown_percent"
+        )
+    return bps
+
+
+def _minor(asked: dict[str, Any], name: str, scale: int) -> int | None:
+    text = asked.get(name)
+    if text is None:
+        return None
+    try:
+        return parse_positive(text, scale)
+    except DomainError as error:
+        raise Invalid(error.code, error.message, field=name) from None
+
+
+def _risk(person: User, account: TradingAccount) -> dict[str, object]:
+    losses = losses_of(viewer=person, account=account, now=clock.now())
+    return {
+        "account": str(account.public_id),
+        **limits_of_json(limits_of(viewer=person, account=account)),
+        "standing": standing_json(standing_of(viewer=person, account=account)),
+        "losses": None if losses is None else losses_json(losses),
+    }

@@ -1,0 +1,416 @@
+"""Limits hold, losses are stopped once, old prices judge nobody, staff lift what they may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.core import clock
+from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Unavailable
+from apps.matching.queries import projected_seq
+from apps.trades import risk_actions, risk_events, risk_marks, risk_watch
+from apps.trades.models import Order
+from apps.trades.risk_actions import (
+    lift_restriction,
+    restrict_account,
+    set_house_limits,
+    set_own_limits,
+)
+from apps.trades.risk_models import Restriction, RiskState
+from apps.trades.risk_queries import limits_of, losses_of, standing_of
+from apps.trades.risk_rules import LimitSet
+from tests.factories import Trader, house, listed, staff, trader
+
+pytestmark = pytest.mark.django_db
+
+USDT = 100_000_000
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ada() -> Trader:
+    """Ada has bought 0.1 BTC at 50,000; she has 10,000 USDT's worth in all, less the fee."""
+    house()
+    listed()
+    ada, bob = trader(USDT="10000"), trader(USDT="100000", BTC="1")
+    bob.sell("0.1", "50000")
+    ada.buy("0.1", "50000")
+    return ada
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have a book, or none, with this one price."""
+
+    def have(price: str | None) -> None:
+        levels = [] if price is None else [[price, "1"]]
+        book = {"data": {"bids": levels, "asks": levels}}
+        monkeypatch.setattr(
+            risk_marks, "stored_books",
+            lambda symbols: {each: book if price else None for each in symbols},
+        )  # fmt: skip
+
+    have("50000")
+    return have
+
+
+def own(ada: Trader, now: datetime = NOON, **limits: int) -> None:
+    set_own_limits(actor=ada.user, account=ada.account, wanted=LimitSet(**limits), now=now)
+
+
+def refusal_of(ada: Trader, **asked: Any) -> str:
+    terms = {"side": "buy", "quantity": "0.001", "price": "49000", **asked}
+    try:
+        ada.place(**terms)
+    except DomainError as error:
+        return error.code
+    return ""
+
+
+# ------------------------------------------------------------ limits
+
+
+def test_ones_own_limit_holds_at_once_in_the_engine(ada: Trader) -> None:
+    own(ada, max_order_value_minor=40 * USDT, max_open_orders=1)
+
+    assert refusal_of(ada) == "max_order_value"
+    assert refusal_of(ada, quantity="0.0008") == ""
+    assert refusal_of(ada, quantity="0.0008", price="48000") == "max_open_orders"
+    found = limits_of(viewer=ada.user)
+    assert found.effective.max_order_value_minor == 40 * USDT
+    assert (found.house.max_open_orders, found.effective.max_open_orders) == (200, 1)
+    assert found.effective.orders_per_second == 100
+
+
+def test_a_wider_limit_of_ones_own_waits_a_day(ada: Trader) -> None:
+    own(ada, max_order_value_minor=40 * USDT, max_open_orders=5)
+
+    own(ada, NOON, max_order_value_minor=60 * USDT, max_open_orders=3)
+    found = limits_of(viewer=ada.user)
+
+    assert found.own == LimitSet(max_order_value_minor=40 * USDT, max_open_orders=3)
+    assert found.later == LimitSet(max_order_value_minor=60 * USDT, max_open_orders=3)
+    assert found.later_at == NOON + DAY
+    assert refusal_of(ada) == "max_order_value"
+
+    risk_watch.look_once(now=NOON + DAY - timedelta(seconds=1))
+    assert refusal_of(ada) == "max_order_value"
+    risk_watch.look_once(now=NOON + DAY)
+
+    assert refusal_of(ada) == ""
+    after = limits_of(viewer=ada.user)
+    assert (after.own, after.later) == (found.later, None)
+
+
+def test_asking_again_neither_restarts_nor_shortens_the_day(ada: Trader) -> None:
+    own(ada, max_daily_loss_minor=100)
+    later = NOON + timedelta(hours=10)
+
+    own(ada, NOON, max_daily_loss_minor=200)
+    own(ada, later, max_daily_loss_minor=200)
+    same = limits_of(viewer=ada.user).later_at
+    own(ada, later, max_daily_loss_minor=150)
+    less = limits_of(viewer=ada.user).later_at
+    own(ada, later, max_daily_loss_minor=300)
+    more = limits_of(viewer=ada.user).later_at
+    own(ada, later, max_daily_loss_minor=100)
+
+    assert (same, less, more) == (NOON + DAY, NOON + DAY, later + DAY)
+    assert limits_of(viewer=ada.user).later is None
+
+
+def test_ones_own_limit_is_never_wider_than_the_houses(ada: Trader) -> None:
+    set_house_limits(
+        actor=staff(), account=ada.account, wanted=LimitSet(max_daily_loss_minor=50), now=NOON
+    )
+
+    with pytest.raises(Invalid) as refused:
+        own(ada, max_daily_loss_minor=51)
+
+    assert (refused.value.code, refused.value.data["field"]) == (
+        "looser_than_house", "max_daily_loss_minor",
+    )  # fmt: skip
+    assert limits_of(viewer=ada.user).own == LimitSet()
+
+
+def test_limits_of_others_cannot_be_set(ada: Trader) -> None:
+    bob = trader()
+
+    with pytest.raises(NotFound):
+        set_own_limits(actor=bob.user, account=ada.account, wanted=LimitSet(), now=NOON)
+    with pytest.raises(NotAllowed):
+        set_house_limits(actor=bob.user, account=ada.account, wanted=LimitSet(), now=NOON)
+
+
+def test_the_engine_is_told_later_where_it_is_away(
+    ada: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away:
+        def submit(self, command: object) -> None:
+            raise Unavailable("engine_unavailable", "Away.")
+
+    with monkeypatch.context() as away:
+        away.setattr(risk_actions, "get_gateway", Away)
+        own(ada, max_order_value_minor=40 * USDT)
+        applied = standing_of(viewer=ada.user).applied
+    assert not applied
+    assert refusal_of(ada, quantity="0.002") == ""
+
+    risk_watch.look_once(now=NOON)
+
+    assert standing_of(viewer=ada.user).applied
+    assert refusal_of(ada) == "max_order_value"
+
+
+def test_a_change_of_limits_lifts_no_restriction(ada: Trader) -> None:
+    boss = staff()
+    restrict_account(actor=boss, account=ada.account, state=2, reason="A question.", now=NOON)
+
+    own(ada, max_open_orders=100)
+
+    assert refusal_of(ada) == "reduce_only"
+
+
+# ------------------------------------------------------------ losses
+
+
+def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
+    ada: Trader, mark: Any
+) -> None:
+    own(ada, max_daily_loss_minor=100 * USDT)
+    resting_buy = ada.buy("0.001", "40000")
+    resting_sell = ada.sell("0.001", "60000")
+    risk_watch.look_once(now=NOON)
+    # 0.1 BTC at 49,000.01 has lost 99.999, at 49,000 it has lost 100.
+    mark("49000.01")
+    risk_watch.look_once(now=NOON)
+    assert refusal_of(ada) == ""
+    mark("49000")
+
+    for second in range(3):
+        risk_watch.look_once(now=NOON + timedelta(seconds=second))
+
+    (restriction,) = Restriction.objects.all()
+    assert (restriction.cause, restriction.measured, restriction.limit) == (
+        "daily_loss", 100 * USDT, 100 * USDT,
+    )  # fmt: skip
+    assert restriction.until == datetime(2026, 11, 22, tzinfo=UTC)
+    assert refusal_of(ada) == "reduce_only"
+    assert refusal_of(ada, side="sell", price="61000") == ""
+    status = dict(Order.objects.values_list("id", "status"))
+    assert (status[resting_buy.id], status[resting_sell.id]) == ("cancelled", "open")
+
+    risk_watch.look_once(now=datetime(2026, 11, 22, tzinfo=UTC))
+
+    assert standing_of(viewer=ada.user).state == 1
+    assert refusal_of(ada) == ""
+
+
+def test_a_drawdown_is_measured_from_the_highest_value(ada: Trader, mark: Any) -> None:
+    own(ada, max_drawdown_bps=500)
+    risk_watch.look_once(now=NOON)
+    mark("60000")
+    risk_watch.look_once(now=NOON)
+    # From 10,995 it may fall by 549.75: to 54,502.50 a BTC.
+    mark("54502.51")
+    risk_watch.look_once(now=NOON)
+    assert not Restriction.objects.exists()
+    mark("54502.5")
+    risk_watch.look_once(now=NOON)
+
+    restriction = Restriction.objects.get()
+    assert (restriction.cause, restriction.measured, restriction.own_limit) == (
+        "drawdown", 500, True,
+    )  # fmt: skip
+    assert restriction.until == NOON + DAY
+
+    risk_watch.look_once(now=NOON + DAY)
+    risk_watch.look_once(now=NOON + DAY)
+
+    # What was lost until then counts no more.
+    assert Restriction.objects.filter(lifted_at=None).count() == 0
+    assert refusal_of(ada) == ""
+
+
+def test_a_drawdown_past_the_houses_limit_is_lifted_by_staff_alone(ada: Trader, mark: Any) -> None:
+    boss = staff()
+    set_house_limits(
+        actor=boss, account=ada.account, wanted=LimitSet(max_drawdown_bps=500), now=NOON
+    )
+    risk_watch.look_once(now=NOON)
+    mark("40000")
+    risk_watch.look_once(now=NOON)
+    restriction = Restriction.objects.get()
+
+    risk_watch.look_once(now=NOON + 30 * DAY)
+    assert refusal_of(ada) == "reduce_only"
+    with pytest.raises(NotAllowed):
+        lift_restriction(actor=ada.user, restriction=restriction, reason="Please.", now=NOON)
+    with pytest.raises(Invalid):
+        lift_restriction(actor=boss, restriction=restriction, reason=" ", now=NOON)
+    lift_restriction(actor=boss, restriction=restriction, reason="We spoke.", now=NOON)
+    risk_watch.look_once(now=NOON)
+
+    lifted = Restriction.objects.get()
+    assert (lifted.lifted_by_id, lifted.lift_reason) == (boss.pk, "We spoke.")
+    assert refusal_of(ada) == ""
+    with pytest.raises(Conflict):
+        lift_restriction(actor=boss, restriction=restriction, reason="Again.", now=NOON)
+
+
+def test_old_prices_judge_nobody(ada: Trader, mark: Any) -> None:
+    own(ada, max_daily_loss_minor=100 * USDT)
+    risk_watch.look_once(now=clock.now())
+    before = projected_seq()
+    later = clock.now() + timedelta(seconds=11)
+    bob = trader(USDT="10000", BTC="1")
+    bob.buy("0.001", "46000")
+    trader(BTC="1").sell("0.001", "46000")
+    assert projected_seq() > before
+
+    # The books' publisher is silent, and the trade at 46,000 is eleven seconds old.
+    mark(None)
+    risk_watch.look_once(now=later)
+
+    assert not Restriction.objects.exists()
+    assert losses_of(viewer=ada.user, now=later).judged is False
+    mark("46000")
+    risk_watch.look_once(now=later)
+    assert Restriction.objects.count() == 1
+
+
+def test_a_trade_is_a_mark_for_ten_seconds(ada: Trader, mark: Any) -> None:
+    mark(None)
+
+    found = risk_marks.look_at_marks(now=clock.now())
+
+    assert [(each.price_ticks, each.fresh) for each in found] == [(5_000_000, True)]
+
+
+def test_paying_in_and_out_is_no_profit_and_no_loss(ada: Trader, mark: Any) -> None:
+    own(ada, max_daily_loss_minor=100 * USDT, max_drawdown_bps=100)
+    risk_watch.look_once(now=NOON)
+
+    from tests.factories import fund
+
+    fund(ada.account, "USDT", "90000")
+    fund(ada.account, "BTC", "0.5")
+    risk_watch.look_once(now=NOON)
+    mark("49900")
+    risk_watch.look_once(now=NOON)
+
+    found = losses_of(viewer=ada.user, now=NOON)
+    assert found.day_loss_minor == 60 * USDT
+    assert found.equity_minor == (4_995 + 90_000) * USDT + 6 * 4_990 * USDT
+    assert not Restriction.objects.exists()
+
+
+def test_apps_above_hear_of_a_breach_once(
+    ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(risk_events, "_hearers", [lambda each: heard.append(each.account_id)])
+    own(ada, max_daily_loss_minor=100 * USDT)
+    risk_watch.look_once(now=NOON)
+    mark("40000")
+
+    for _ in range(3):
+        risk_watch.look_once(now=NOON)
+
+    assert heard == [ada.account.id]
+
+
+def test_who_has_nothing_at_risk_is_not_looked_at(ada: Trader, mark: Any) -> None:
+    trader(USDT="1000")
+
+    # Ada, and the one who sold to her.
+    assert risk_watch.look_once(now=clock.now()) == 2
+    assert RiskState.objects.count() == 2
+
+
+def test_a_pass_costs_the_same_for_one_account_and_for_many(
+    ada: Trader, mark: Any, django_assert_num_queries: Any
+) -> None:
+    risk_watch.look_once(now=NOON)
+    for _ in range(5):
+        trader(BTC="1")
+    risk_watch.look_once(now=NOON)
+
+    with django_assert_num_queries(9):
+        risk_watch.look_once(now=NOON)
+
+
+def test_staff_block_an_account_and_all_its_orders_are_gone(ada: Trader) -> None:
+    ada.buy("0.001", "40000")
+    ada.sell("0.001", "60000")
+    boss = staff()
+
+    placed = restrict_account(
+        actor=boss, account=ada.account, state=3, reason="Stolen card.", now=NOON
+    )
+
+    assert refusal_of(ada) == refusal_of(ada, side="sell", price="61000") == "account_blocked"
+    assert set(Order.objects.filter(account=ada.account).values_list("status", flat=True)) == {
+        "filled", "cancelled",
+    }  # fmt: skip
+    with pytest.raises(Conflict):
+        restrict_account(actor=boss, account=ada.account, state=2, reason="More.", now=NOON)
+    lift_restriction(actor=boss, restriction=placed, reason="It was not.", now=NOON)
+    assert refusal_of(ada) == ""
+
+
+# ------------------------------------------------------------ API
+
+
+def test_limits_through_the_api(ada: Trader, client: Client) -> None:
+    client.force_login(ada.user)
+    asked = {"max_daily_loss": "100", "max_drawdown_percent": "12.5", "max_open_orders": 7}
+
+    put = client.put("/api/v1/risk/limits", asked, content_type="application/json")
+    found = client.get("/api/v1/risk/limits").json()
+
+    assert put.status_code == 200, put.content
+    assert found["own"] == {
+        "max_open_orders": 7, "orders_per_second": None, "repeated_orders_per_second": None,
+        "max_order_value": None, "max_daily_loss": "100.00", "max_drawdown_percent": "12.50",
+    }  # fmt: skip
+    assert found["effective"]["max_open_orders"] == 7
+    assert found["standing"] == {"state": "normal", "applied": True, "restrictions": []}
+    assert found["losses"]["day_loss"] == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"max_open_orders": "7"}, "invalid_limit"), ({"max_open_orders": 0}, "invalid_limit"),
+        ({"max_open_orders": True}, "invalid_limit"), ({"max_open_orders": 1.0}, "invalid_limit"),
+        ({"max_daily_loss": "-1"}, "invalid_amount"), ({"max_daily_loss": "0"}, "invalid_amount"),
+        ({"max_daily_loss": 5}, "amount_must_be_string"),
+        ({"max_drawdown_percent": "100.01"}, "invalid_limit"),
+        ({"max_drawdown_percent": "0.001"}, "precision"),
+        ({"max_open_orders": 201}, "looser_than_house"),
+        ({"leverage": 3}, "unknown_field"),
+    ],
+)  # fmt: skip
+def test_what_is_no_limit_is_refused(
+    ada: Trader, client: Client, body: dict[str, Any], code: str
+) -> None:
+    client.force_login(ada.user)
+
+    said = client.put("/api/v1/risk/limits", body, content_type="application/json")
+
+    assert said.status_code == 400
+    assert said.json()["code"] == code
+    assert limits_of(viewer=ada.user).own == LimitSet()
+
+
+def test_the_account_of_another_is_not_found(ada: Trader, client: Client) -> None:
+    client.force_login(trader().user)
+
+    said = client.get(f"/api/v1/risk/limits?account={ada.account.public_id}")
+
+    assert said.status_code == 404
