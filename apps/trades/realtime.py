@@ -19,6 +19,7 @@ from apps.core.realtime.connections import client
 from apps.core.realtime.publish import Chain, Message, channel, publish_all
 from apps.core.realtime.topics import Match, TopicKind
 from apps.engine.messages import (
+    AccountSet,
     AnyEvent,
     Deposited,
     HoldPlaced,
@@ -33,6 +34,8 @@ from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded
 from apps.trades.models import Fill, Order
 from apps.trades.presentation import fill_json, order_json
 from apps.trades.queries import ORDER_RELATED, fills_page, open_orders
+from apps.trades.risk_presentation import standing_json
+from apps.trades.risk_queries import standing_as_decided, standing_of
 from apps.trades.terms import asked_of
 from apps.wallets.models import Balance, TradingAccount
 from apps.wallets.presentation import balance_json
@@ -48,9 +51,11 @@ SNAPSHOT_FILLS: Final = 50
 # More orders and fills of one account than this are not worth a message.
 CHANGES_MAX: Final = 500
 # Events that change balances, but no order.
-_WITHOUT_ORDER: Final = frozenset({Deposited, HoldPlaced, HoldReleased, HoldSettled, Transferred})
+_WITHOUT_ORDER: Final = frozenset(
+    {Deposited, HoldPlaced, HoldReleased, HoldSettled, Transferred, AccountSet}
+)
 
-Data = dict[str, list[dict[str, object]]]
+Data = dict[str, Any]
 
 
 def register() -> None:
@@ -72,7 +77,7 @@ def authorise(user: AbstractBaseUser | None, match: Match) -> bool:
 
 
 def snapshot(match: Match) -> tuple[int, object]:
-    """Return open orders, balances and the last fills, all as of one moment."""
+    """Return open orders, balances, the last fills and the standing, all as of one moment."""
     outermost = not connection.in_atomic_block
     with transaction.atomic():
         if outermost:
@@ -92,6 +97,7 @@ def snapshot(match: Match) -> tuple[int, object]:
             "orders": [order_json(row) for row in open_orders(viewer=owner, account=account)],
             "balances": [balance_json(row) for row in balances(viewer=owner, account=account)],
             "fills": [fill_json(row) for row in fills.items],
+            "standing": standing_json(standing_of(viewer=owner, account=account)),
         }
 
 
@@ -181,7 +187,7 @@ class AccountPublisher:
 
 
 def _touched(batch: Batch, folded: Folded) -> list[int]:
-    """Return the accounts of people whose orders or balances the batch changed, in order."""
+    """Return the accounts of people that the batch changed, in order."""
     found = {change.account_id: None for change in folded.changes.values()}
     for entry in batch.entries:
         for event in entry.events:
@@ -191,9 +197,9 @@ def _touched(batch: Batch, folded: Folded) -> list[int]:
 
 
 def _moved(event: AnyEvent) -> Iterable[int]:
-    """Return the accounts whose balances the event changed, for one that no order caused."""
+    """Return the accounts that the event changed, for one that no order caused."""
     match event:
-        case Deposited() | HoldPlaced() | HoldReleased() | HoldSettled():
+        case Deposited() | HoldPlaced() | HoldReleased() | HoldSettled() | AccountSet():
             return (event.account_id,)
         case Transferred(legs=legs):
             return [leg.account_id for leg in legs]
@@ -202,7 +208,10 @@ def _moved(event: AnyEvent) -> Iterable[int]:
 
 
 def _changes(batch: Batch, folded: Folded, account_ids: set[int]) -> dict[int, Data]:
-    """Return for each account its orders, fills and balances that the batch changed."""
+    """Return for each account its orders, fills and balances that the batch changed.
+
+    The standing is there where it was set.
+    """
     found = {account_id: _nothing() for account_id in account_ids}
     order_ids = [each.order_id for each in folded.changes.values() if each.account_id in found]
     orders = Order.objects.filter(account_id__in=account_ids, id__in=order_ids)
@@ -215,7 +224,19 @@ def _changes(batch: Batch, folded: Folded, account_ids: set[int]) -> dict[int, D
     rows = Balance.objects.filter(account_id__in=account_ids, seq__gte=batch.first_seq)
     for balance in rows.select_related("asset").order_by("asset_id"):
         found[balance.account_id]["balances"].append(balance_json(balance))
+    for account_id in _set_anew(batch) & account_ids:
+        found[account_id]["standing"] = standing_json(standing_as_decided(account_id))
     return found
+
+
+def _set_anew(batch: Batch) -> set[int]:
+    """Return the accounts whose limits or state were set: few, and never in a hurry."""
+    return {
+        event.account_id
+        for entry in batch.entries
+        for event in entry.events
+        if isinstance(event, AccountSet)
+    }
 
 
 def _nothing() -> Data:

@@ -24,6 +24,7 @@ from apps.trades.risk_models import Restriction, RiskLimits, RiskState
 from apps.trades.risk_rules import (
     DRAWDOWN,
     LIMIT_NAMES,
+    OUTSIDE_NAMES,
     Breach,
     LimitSet,
     looser_names,
@@ -70,7 +71,7 @@ def set_own_limits(
             raise Invalid(
                 "looser_than_house",
                 "Your own limit can only be narrower than the one your account has.",
-                field=wider[0],
+                field=OUTSIDE_NAMES[wider[0]],
             )
         own, later = limits_in(sets.get(_Source.OWN)), sets.get(_Source.OWN_LATER)
         at_once = narrower(own, wanted)

@@ -11,29 +11,16 @@ from rest_framework.response import Response
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.endpoint import Endpoint
-from apps.core.errors import DomainError, Invalid
 from apps.core.fields import StrictAmount, StrictField, StrictSerializer
-from apps.core.money import parse_positive
 from apps.core.openapi import documented
 from apps.trades.risk_actions import set_own_limits
-from apps.trades.risk_models import (
-    DRAWDOWN_BPS_MAX,
-    OPEN_ORDERS_MAX,
-    PER_SECOND_MAX,
-)
-from apps.trades.risk_presentation import (
-    VALUE_SCALE,
-    limits_of_json,
-    losses_json,
-    standing_json,
-)
+from apps.trades.risk_entry import limits_asked
+from apps.trades.risk_models import OPEN_ORDERS_MAX, PER_SECOND_MAX
+from apps.trades.risk_presentation import limits_of_json, losses_json, standing_json
 from apps.trades.risk_queries import limits_of, losses_of, standing_of
-from apps.trades.risk_rules import LimitSet
 from apps.wallets.api import AccountQuery
 from apps.wallets.models import TradingAccount
 from apps.wallets.welcome import account_of
-
-PERCENT_SCALE: Final = 2
 
 _ACCOUNT: Final = "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10"
 _NONE: Final = {
@@ -190,48 +177,18 @@ class RiskLimitsView(Endpoint):
     )  # fmt: skip
     def put(self, request: Request) -> Response:
         query = self.read_query(AccountQuery)
-        wanted = own_limits_of(self.read_body(OwnLimitsInput))
+        wanted = limits_asked(self.read_body(OwnLimitsInput))
         account = account_of(viewer=self.person, public_id=query.get("account"))
         set_own_limits(actor=self.person, account=account, wanted=wanted, now=clock.now())
         return Response(_risk(self.person, account))
 
 
-def own_limits_of(asked: dict[str, Any]) -> LimitSet:
-    """Return limits from their texts and numbers, as API and site have them."""
-    return LimitSet(
-        max_open_orders=asked.get("max_open_orders"),
-        orders_per_second=asked.get("orders_per_second"),
-        repeated_orders_per_second=asked.get("repeated_orders_per_second"),
-        max_order_value_minor=_minor(asked, "max_order_value", VALUE_SCALE),
-        max_daily_loss_minor=_minor(asked, "max_daily_loss", VALUE_SCALE),
-        max_drawdown_bps=_percent_bps(asked),
-    )
-
-
-def _percent_bps(asked: dict[str, Any]) -> int | None:
-    bps = _minor(asked, "max_drawdown_percent", PERCENT_SCALE)
-    if bps is not None and bps > DRAWDOWN_BPS_MAX:
-        raise Invalid(
-            "invalid_limit", "A drawdown is at most 100 per cent.", field="max_drawdown_percent"
-        )
-    return bps
-
-
-def _minor(asked: dict[str, Any], name: str, scale: int) -> int | None:
-    text = asked.get(name)
-    if text is None:
-        return None
-    try:
-        return parse_positive(text, scale)
-    except DomainError as error:
-        raise Invalid(error.code, error.message, field=name) from None
-
-
 def _risk(person: User, account: TradingAccount) -> dict[str, object]:
+    standing = standing_of(viewer=person, account=account)
     losses = losses_of(viewer=person, account=account, now=clock.now())
     return {
         "account": str(account.public_id),
         **limits_of_json(limits_of(viewer=person, account=account)),
-        "standing": standing_json(standing_of(viewer=person, account=account)),
+        "standing": {**standing_json(standing), "applied": standing.applied},
         "losses": None if losses is None else losses_json(losses),
     }

@@ -7,11 +7,11 @@ from typing import Final
 from apps.core.clock import iso
 from apps.core.money import format_minor
 from apps.engine.messages import BLOCKED, NORMAL, REDUCE_ONLY
+from apps.trades.risk_entry import PERCENT_SCALE, VALUE_SCALE
 from apps.trades.risk_models import Restriction
 from apps.trades.risk_queries import LimitsOf, Losses, Standing
 from apps.trades.risk_rules import LimitSet
 
-VALUE_SCALE: Final = 8
 VALUE_DECIMALS: Final = 2
 STATE_WORDS: Final = {NORMAL: "normal", REDUCE_ONLY: "reduce_only", BLOCKED: "blocked"}
 
@@ -43,7 +43,6 @@ def limits_of_json(found: LimitsOf) -> dict[str, object]:
 def standing_json(standing: Standing) -> dict[str, object]:
     return {
         "state": STATE_WORDS[standing.state],
-        "applied": standing.applied,
         "restrictions": [restriction_json(each) for each in standing.restrictions],
     }
 
@@ -115,4 +114,4 @@ def _value(minor: int | None) -> str | None:
 
 
 def _percent(bps: int | None) -> str | None:
-    return None if bps is None else format_minor(bps, 2, min_decimals=2)
+    return None if bps is None else format_minor(bps, PERCENT_SCALE, min_decimals=2)

@@ -28,6 +28,13 @@ class LimitSet:
 
 
 LIMIT_NAMES: Final = tuple(field.name for field in fields(LimitSet))
+# What they are called outside, where amounts are decimal text.
+OUTSIDE_NAMES: Final = {
+    **{name: name for name in LIMIT_NAMES},
+    "max_order_value_minor": "max_order_value",
+    "max_daily_loss_minor": "max_daily_loss",
+    "max_drawdown_bps": "max_drawdown_percent",
+}
 
 
 def narrower(first: LimitSet, second: LimitSet) -> LimitSet:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.trades import views
+from apps.trades import risk_views, views
 
 app_name = "trades"
 urlpatterns = [
@@ -16,4 +16,6 @@ urlpatterns = [
     path("orders/ledger.csv", views.download, {"what": "ledger"}, name="ledger-csv"),
     path("orders/cancel-all", views.cancel_everything, name="cancel-all"),
     path("orders/<str:order_id>/cancel", views.cancel, name="cancel"),
+    path("account/limits", risk_views.limits, name="limits"),
+    path("positions/<str:asset>", risk_views.lots, name="lots"),
 ]

@@ -39,6 +39,8 @@ from apps.trades.models import OPEN_STATUSES
 from apps.trades.position_queries import positions_of, value_asset
 from apps.trades.presentation import fill_json, order_json, position_json
 from apps.trades.queries import fills_page, open_orders, orders_page
+from apps.trades.risk_presentation import standing_json
+from apps.trades.risk_queries import standing_of
 from apps.trades.rules import ORDER_TYPES
 from apps.wallets.queries import main_account
 
@@ -274,6 +276,7 @@ def _first_book(symbol: str) -> dict[str, list[list[str]]]:
 def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
     """Return the viewer's rows of the open tab; a script fetches those of the others when asked."""
     rows: dict[str, Any] = {"open_orders": [], "positions": [], "history": [], "fills": []}
+    rows["standing"] = None
     if not request.user.is_authenticated:
         return rows
     try:
@@ -281,6 +284,7 @@ def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
     except NotFound:
         return rows
     viewer: dict[str, Any] = {"viewer": request.user, "account": account}
+    rows["standing"] = standing_json(standing_of(**viewer))
     rows["open_orders"] = [order_json(order) for order in open_orders(**viewer)]
     if tab == "history":
         recent = orders_page(**viewer, limit=PAGE_ROWS).items

@@ -10,6 +10,7 @@ import orjson
 import pytest
 import redis
 
+from apps.core import clock
 from apps.core.errors import DomainError, Invalid, NotFound
 from apps.core.realtime import calls, publish, topics
 from apps.matching import projections
@@ -17,7 +18,8 @@ from apps.matching.queries import projected_seq
 from apps.trades import realtime
 from apps.trades.actions import cancel_all
 from apps.trades.projections import TradesProjection
-from tests.factories import Trader, fund, listed, trader
+from apps.trades.risk_actions import restrict_account
+from tests.factories import Trader, fund, listed, staff, trader
 
 Commits = Callable[..., AbstractContextManager[list[Any]]]
 OPEN = ("open", "partially_filled")
@@ -317,3 +319,23 @@ def test_times_in_calls_are_text(ada: Trader) -> None:
 
     assert refused.value.code == "invalid_time"
     assert refused.value.data["field"] == "expires_at"
+
+
+def test_who_may_only_sell_is_told_why(
+    ada: Trader, listen: Callable[[Trader], Listener], django_capture_on_commit_callbacks: Commits
+) -> None:
+    listener = listen(ada)
+    before = snapshot_of(ada)[1]["standing"]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        restrict_account(
+            actor=staff(), account=ada.account, state=2, reason="A question", now=clock.now()
+        )
+
+    heard = listener.heard()[-1]["data"]["standing"]
+    assert before == {"state": "normal", "restrictions": []}
+    assert heard == snapshot_of(ada)[1]["standing"]
+    assert heard["state"] == "reduce_only"
+    assert heard["restrictions"][0]["words"] == (
+        "Staff have restricted your account: A question. Ask support."
+    )

@@ -132,7 +132,7 @@ def test_ones_own_limit_is_never_wider_than_the_houses(ada: Trader) -> None:
         own(ada, max_daily_loss_minor=51)
 
     assert (refused.value.code, refused.value.data["field"]) == (
-        "looser_than_house", "max_daily_loss_minor",
+        "looser_than_house", "max_daily_loss",
     )  # fmt: skip
     assert limits_of(viewer=ada.user).own == LimitSet()
 
