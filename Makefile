@@ -1,7 +1,7 @@
 # SUM+1. `make` shows what there is; PORT, DATA_DIR, REPLAY, DATABASE_URL and REDIS_URL change it.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev browser up test lint check bench screenshots clean \
-	compile clean-compiled test-compiled
+	compile clean-compiled test-compiled crash
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -52,6 +52,9 @@ clean-compiled: ## Remove the compiled engine
 
 test-compiled: compile ## The engine's tests and the whole simulator on the compiled engine
 	COMPILED_ENGINE=build/engine $(RUN) -m pytest -n 2 -q tests/engine tests/simulation
+
+crash: setup-dev ## Kill what runs, 200 times under load (CRASH=1000 for a release, SEED= to repeat)
+	$(RUN) -m tests.crash.campaign $(or $(CRASH),200) $(SEED)
 
 screenshots: browser ## Every page, dark and light, wide and narrow, into artifacts/screenshots; some into docs/images
 	$(RUN) -m pytest -q tests/browser -k screenshots

@@ -20,7 +20,7 @@ import psycopg
 import redis
 from django.conf import settings
 
-from apps.matching import projections, servers, wire
+from apps.matching import failpoints, projections, servers, wire
 from apps.matching.journal import (
     GENESIS_HASH,
     AnyCursor,
@@ -74,6 +74,7 @@ def _write(prepared: _Prepared, cursor: Any, *, shard: int) -> None:
     move_offset(prepared.batch, cursor, shard=shard)
     for write in prepared.writes:
         write(cursor)
+        failpoints.reach(failpoints.MID_PROJECTION)
 
 
 def move_offset(batch: Batch, cursor: AnyCursor, *, shard: int) -> None:
@@ -215,6 +216,7 @@ class Projector:
         if prepared is None:
             return False
         batch = prepared.batch
+        failpoints.reach(failpoints.ACKED_NOT_PROJECTED)
         self._prepare_ahead()
         with connection.transaction(), connection.cursor() as cursor:
             _write(prepared, cursor, shard=self._shard)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from apps.engine.engine import Engine
+from apps.matching import failpoints
 from apps.matching.journal import AnyCursor, plain
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ def save(cursor: Any, engine: Engine, *, shard: int, journal_hash: bytes) -> int
             hashlib.sha256(state).hexdigest(), engine.state_hash(), journal_hash,
         ),
     )  # fmt: skip
+    failpoints.reach(failpoints.MID_SNAPSHOT)
     cursor.execute(
         "DELETE FROM matching_snapshot WHERE shard = %s AND seq NOT IN"
         " (SELECT seq FROM matching_snapshot WHERE shard = %s ORDER BY seq DESC LIMIT %s)",

@@ -21,7 +21,7 @@ import redis
 from msgspec import Raw
 
 from apps.engine.messages import Quarantined, Tick
-from apps.matching import servers, wire
+from apps.matching import failpoints, servers, wire
 from apps.matching.inbox import Inbox, Link, Request
 from apps.matching.journal import FIRST_ENTRY_ID, Row, encoder, make_row
 from apps.matching.lease import RENEW_SECONDS, Keeper, Lease, LeaseLost
@@ -126,8 +126,10 @@ class Writer:
         outcome = self._work_out(requests) if requests else self._tick_if_due()
         committed = self._commit()
         if outcome is not None:
+            failpoints.reach(failpoints.BEFORE_INSERT)
             # On its way before anything else: the engine has carried it out already.
             self._lease.begin(outcome.row)
+            failpoints.reach(failpoints.SENT_NOT_COMMITTED)
             self._pending = outcome
         elif self._lease.age_seconds >= RENEW_SECONDS:
             self._lease.renew()
@@ -260,6 +262,7 @@ class Writer:
         """Say what a committed batch decided: to those who asked, and to everybody."""
         if outcome is None:
             return
+        failpoints.reach(failpoints.COMMITTED_NOT_ACKED)
         shard = self._lease.shard
         commands: list[tuple[Any, ...]] = [
             ("PUBLISH", wire.reply_channel(gateway_id), encoder.encode(answers))

@@ -179,6 +179,8 @@ MATCHING_DATABASE_URL = env.text("MATCHING_DATABASE_URL")
 MATCHING_WAITERS_MAX = env.number("MATCHING_WAITERS_MAX", 16)
 
 # Demo people and play money. Never true unless somebody says so.
+# Only the crash campaign sets this: see apps/matching/failpoints.py.
+FAILPOINTS = env.text("FAILPOINTS")
 DEMO = env.flag("DEMO")
 DEMO_HISTORY_DAYS = env.number("DEMO_HISTORY_DAYS", 60)
 # Capture files that drive BTC-USDT in place of the synthetic feed.

@@ -1,4 +1,4 @@
-"""``python -m tests.crash.opening CLIENTS``: one market, and an account with money per client."""
+"""``python -m tests.crash.opening CLIENTS [PEOPLE]``: a market; money for clients and people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import django
 
 
-def main(clients: int) -> None:
+def main(clients: int, people: int) -> None:
     django.setup()
     from apps.engine.messages import AnyCommand, Limits, OpenAccount
     from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
@@ -27,7 +27,29 @@ def main(clients: int) -> None:
     refused = [reply.rejected for reply in replies if reply.rejected is not None]
     if refused:
         raise SystemExit(f"refused: {refused}")
+    _invite(people)
+
+
+def _invite(people: int) -> None:
+    """Let people sign up who have play money."""
+    from apps.accounts.actions import register_person
+    from apps.core import clock
+    from apps.wallets.actions import open_house_accounts
+    from apps.wallets.welcome import welcome
+    from tests.crash.http_client import email
+
+    now = clock.now()
+    if people:
+        open_house_accounts(now=now)
+    for number in range(people):
+        user = register_person(
+            email=email(number),
+            password=f"a-passphrase-of-{number:04}",
+            display_name=f"Person {number}",
+            now=now,
+        )
+        welcome(user, now)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -20,13 +20,14 @@ from tests.crash.client import digest
 
 def main(paths: list[Path]) -> dict[str, Any]:
     django.setup()
-    from apps.engine.messages import Duplicate, Place, Rejected
+    from apps.engine.messages import Accepted, Duplicate, Rejected
     from apps.matching import journal, servers
 
     sent, told = _logs(paths)
     executed: Counter[str] = Counter()
     outcomes: dict[int, str] = {}
     strangers: list[str] = []
+    orders: dict[str, str] = {}
     last_seq, last_hash = 0, journal.GENESIS_HASH
     with closing(servers.postgres(name="crash-oracle")) as connection:
         for row in journal.tail(connection.cursor(), shard=0):
@@ -38,14 +39,17 @@ def main(paths: list[Path]) -> dict[str, Any]:
             for command, entry in zip(commands, entries, strict=True):
                 last_seq += 1
                 assert entry.seq == last_seq
-                if not isinstance(command, Place):
+                name = _name(command, sent)
+                if not name:
                     continue
-                name = command.command_id.hex()
                 if name not in sent:
                     strangers.append(name)
                 if not any(isinstance(event, Duplicate | Rejected) for event in entry.events):
                     executed[name] += 1
                 outcomes[entry.seq] = digest(entry.events)
+                for event in entry.events:
+                    if isinstance(event, Accepted) and name.startswith("web:"):
+                        orders[name] = str(event.order_id)
     accepted = {name: line for name, line in told.items() if not line["refused"]}
     return {
         "sent": len(sent),
@@ -54,12 +58,27 @@ def main(paths: list[Path]) -> dict[str, Any]:
         "journaled": last_seq,
         "lost": [name for name in accepted if not executed[name]],
         "doubled": [name for name, times in executed.items() if times > 1],
-        "changed": [
-            name for name, line in told.items() if outcomes.get(line["seq"]) != line["digest"]
-        ],
+        "changed": [name for name, line in told.items() if _is_other(line, outcomes, orders)],
         "strangers": strangers,
         "refused": Counter(line["refused"] for line in told.values() if line["refused"]),
     }
+
+
+def _name(command: Any, sent: set[str]) -> str:
+    """Under which name a client knows the command; nothing for what none of them sends."""
+    from apps.engine.messages import Hold, Place, Release, Settle, Transfer
+
+    name: str = command.command_id.hex()
+    if isinstance(command, Place) and name not in sent:
+        return f"web:{command.client_order_id}"
+    return name if isinstance(command, Place | Transfer | Hold | Settle | Release) else ""
+
+
+def _is_other(line: dict[str, Any], outcomes: dict[int, str], orders: dict[str, str]) -> bool:
+    """Whether the journal says something else than the client was told."""
+    if "digest" in line:
+        return bool(outcomes.get(line["seq"]) != line["digest"])
+    return not line["refused"] and bool(orders.get(line["told"]) != line["order"])
 
 
 def _logs(paths: list[Path]) -> tuple[set[str], dict[str, dict[str, Any]]]:

@@ -35,6 +35,9 @@ class Kept:
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
 
+    def again(self) -> Kept:
+        return Kept(self.name, self._command, self._environment, self._log)
+
     @property
     def pid(self) -> int:
         return self.process.pid
@@ -75,6 +78,7 @@ class World:
         self.valkey = Valkey(folder / "valkey", valkey_port)
         self.kept: dict[str, Kept] = {}
         self.environment: dict[str, str] = {}
+        self.more: dict[str, str] = {}
 
     def start(self) -> None:
         self.postgres.start()
@@ -87,6 +91,7 @@ class World:
             "KEY_PREFIX": "crash:",
             "DATA_DIR": str(self.folder / "data"),
             "MATCHING_GATEWAY": "stream",
+            **self.more,
         }
         self.run("manage", "migrate", "--skip-checks", "--verbosity", "0")
         self.keep("matching-a", *_worker("a"))
@@ -103,6 +108,10 @@ class World:
         """Start a process and see to it that there always is one."""
         command = [sys.executable, *arguments]
         self.kept[name] = Kept(name, command, self.environment, self.folder / f"{name}.log")
+
+    def keep_again(self, name: str) -> None:
+        """Start a process anew that was ended for good."""
+        self.kept[name] = self.kept[name].again()
 
     def run(
         self, module: str, *arguments: str, seed: str = "0"

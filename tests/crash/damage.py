@@ -1,0 +1,82 @@
+"""Damage to the journal itself: it must be named, and nobody may go on from it.
+
+The last thing that a campaign does, to a copy that is thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import psycopg
+
+from tests.crash.world import World
+
+NOTICED_SECONDS_MAX: Final = 40.0
+
+# A row of the tail, which no snapshot covers, and what is done to it.
+DAMAGES: Final = {
+    "one flipped bit": "events = set_byte(events, 9, get_byte(events, 9) # 1)",
+    "a truncated batch": "commands = substring(commands FROM 1 FOR length(commands) - 3)",
+}
+
+
+def refused(world: World) -> list[str]:
+    """Damage the newest row in each way; return what did not notice it, in words."""
+    wrong: list[str] = []
+    for name in ("matching-a", "matching-b", "projector", "live", "web"):
+        world.kept[name].end()
+    with psycopg.connect(world.postgres.url(), autocommit=True) as connection:
+        connection.execute("DELETE FROM matching_snapshot")
+        for what, change in DAMAGES.items():
+            wrong += _one(world, connection, what, change)
+    return wrong
+
+
+def _one(
+    world: World, connection: psycopg.Connection[tuple[object, ...]], what: str, change: str
+) -> list[str]:
+    row = connection.execute(
+        "SELECT first_seq, commands, events FROM matching_journal ORDER BY last_seq DESC LIMIT 1"
+    ).fetchone()
+    assert row is not None
+    first_seq, commands, events = row
+    _tamper(connection, change, [first_seq])
+    wrong = []
+    verified = world.run("manage", "verify")
+    if verified.returncode != 1 or f"corrupt at seq {first_seq}" not in verified.stdout:
+        wrong.append(f"{what}: verify ended with {verified.returncode}: {verified.stdout[-300:]}")
+    if not _worker_refuses(world, f"corrupt at seq {first_seq}"):
+        wrong.append(f"{what}: a matching worker did not refuse to start")
+    restored = "commands = %s, events = %s"
+    _tamper(connection, restored, [commands, events, first_seq])
+    sound = world.run("manage", "verify")
+    if sound.returncode:
+        wrong.append(f"{what}: taken back, and verify still ends with {sound.returncode}")
+    return wrong
+
+
+def _worker_refuses(world: World, words: str) -> bool:
+    """Whether a worker that starts ends again, with another code than zero, and names the place."""
+    log = world.folder / "matching-a.log"
+    before = log.stat().st_size
+    world.keep_again("matching-a")
+    kept = world.kept["matching-a"]
+    give_up_at = time.monotonic() + NOTICED_SECONDS_MAX
+    while not kept.exits and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    kept.end()
+    with log.open("rb") as opened:
+        opened.seek(before)
+        said = opened.read().decode(errors="replace")
+    return any(kept.exits) and words in said
+
+
+def _tamper(
+    connection: psycopg.Connection[tuple[object, ...]], change: str, values: list[object]
+) -> None:
+    with connection.transaction():
+        connection.execute("ALTER TABLE matching_journal DISABLE TRIGGER ALL")
+        statement = f"UPDATE matching_journal SET {change} WHERE first_seq = %s"
+        connection.execute(statement.encode(), values)
+        connection.execute("ALTER TABLE matching_journal ENABLE TRIGGER ALL")
