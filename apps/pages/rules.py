@@ -42,3 +42,13 @@ def balances_by_step(steps: int, now_minor: int, flows: Sequence[Flow]) -> list[
     for step in range(steps - 1, 0, -1):
         found[step - 1] = found[step] - changes[step]
     return found
+
+
+def asked_from(whole: int) -> int:
+    """Return from which size an order is asked about: a tenth of the whole, as a round number.
+
+    Round is 1, 2 or 5 times a power of ten, not above the tenth; at least 10.
+    """
+    tenth = max(whole // 10, 10)
+    power: int = 10 ** (len(str(tenth)) - 1)
+    return max(round_ * power for round_ in (1, 2, 5) if round_ * power <= tenth)

@@ -26,6 +26,7 @@ from apps.markets.models import Instrument
 from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
 from apps.markets.queries import (
     INTERVALS,
+    Ticker24h,
     candles,
     instrument_by_symbol,
     recent_trades,
@@ -44,15 +45,16 @@ from apps.trades.risk_queries import standing_of
 from apps.trades.rules import ORDER_TYPES
 from apps.wallets.queries import main_account
 
+VALUE_ASSET: Final = "USDT"
 DEFAULT_INTERVAL: Final = "15m"
 DEFAULT_MARKET: Final = "BTC-USDT"
 LAST_MARKET_COOKIE: Final = "sum1_market"
 TABS: Final = (
-    {"key": "open", "label": "Open orders"},
-    {"key": "positions", "label": "Positions"},
-    {"key": "history", "label": "History"},
-    {"key": "fills", "label": "Fills"},
-    {"key": "balances", "label": "Balances"},
+    {"key": "open", "label": "Open orders", "shortcut": "o"},
+    {"key": "positions", "label": "Positions", "shortcut": "p"},
+    {"key": "history", "label": "History", "shortcut": "h"},
+    {"key": "fills", "label": "Fills", "shortcut": "f"},
+    {"key": "balances", "label": "Balances", "shortcut": "w"},
 )
 KINDS: Final = (
     ("limit", "Limit", "Trades at your price or better, and rests in the book until it does."),
@@ -235,6 +237,7 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
         ),
         "markets": [ticker_json(each) for each in found],
         "tickers": found,
+        "quote_worth": _worth_of(instrument.quote.code, found),
         "interval": interval,
         "intervals": INTERVALS,
         "groupings": [
@@ -258,6 +261,16 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
         "tab": tab,
         **_mine(request, tab),
     }  # fmt: skip
+
+
+def _worth_of(code: str, found: list[Ticker24h]) -> str:
+    """Return what one of an asset is worth in the value asset; empty where nobody knows."""
+    if code == VALUE_ASSET:
+        return "1"
+    for each in found:
+        if (each.instrument.base.code, each.instrument.quote.code) == (code, VALUE_ASSET):
+            return str(ticker_json(each)["last"] or "")
+    return ""
 
 
 def _first_book(symbol: str) -> dict[str, list[list[str]]]:

@@ -2,6 +2,8 @@
 
 import * as decimal from "decimal";
 
+const MOST_BASIS = 95n;
+
 /** Points from the best price on: {price, sum, value}, sums including the point's own level. */
 function pointsOf(levels) {
   let sum = decimal.ZERO;
@@ -26,6 +28,17 @@ export function reachOf(curve) {
     curve.middle - curve.bids.at(-1).price,
     curve.asks.at(-1).price - curve.middle,
   );
+}
+
+/** How far to look at first: to where nearly all of either side stands. A few far orders, which any
+ * book has, would leave the rest of it a line in the middle. */
+export function usualSpan(curve) {
+  const spans = [curve.bids, curve.asks].map((points) => {
+    const most = (points.at(-1).sum * MOST_BASIS) / 100n;
+    const { price } = points.find((point) => point.sum >= most);
+    return price > curve.middle ? price - curve.middle : curve.middle - price;
+  });
+  return decimal.most(...spans);
 }
 
 /** What stands between the middle and this price: {side, sum, value}. */

@@ -59,6 +59,9 @@ export class OrderEntry {
       stop: this.stopped ? decimal.parseTyped(this.field.stop_price.value) : null,
       quantity: null,
       budget: null,
+      timeInForce: this.limited ? this.field.time_in_force.value : "",
+      expiresAt: this.field.expires_at.value,
+      postOnly: this.type === "limit" && this.field.post_only.checked,
     };
     if (typed === null) return order;
     if (!this.byQuote) return { ...order, quantity: typed };

@@ -43,10 +43,131 @@ def test_a_filter_of_the_orders_applies_at_once_and_holds_for_the_file(visit: Vi
     page.get_by_label("Side").select_option("sell")
     expect(page).to_have_url(re.compile(r"\?side=sell$"))
     page.locator("html[data-ready]").wait_for()
-    page.get_by_label("From").fill("2026-01-31")
+    page.get_by_label("From", exact=True).fill("2026-01-31")
 
     expect(page).to_have_url(re.compile(r"side=sell&from=2026-01-31"))
     file = page.get_by_role("link", name="These orders as CSV").get_attribute("href")
     assert file == "/orders/orders.csv?side=sell&from=2026-01-31&zone=Europe%2FBerlin"
     page.get_by_role("link", name="Clear", exact=True).click()
     expect(page).to_have_url(re.compile(r"/orders\??$"))
+
+
+def test_keys_work_until_they_are_switched_off_and_never_while_typing(visit: Visit) -> None:
+    visitor = visit("trader1@example.com")
+    visitor.open_market("BTC-USDT")
+    page = visitor.page
+
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_contain_text("Candles, depth")
+    page.keyboard.press("d")
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    expect(page.locator("#depth-area")).to_be_hidden()
+    page.keyboard.press("d")
+    expect(page.locator("#depth-area")).to_be_visible()
+    page.keyboard.press("f")
+    expect(page.get_by_role("tab", name="Fills")).to_be_focused()
+    page.keyboard.press("s")
+    expect(page.locator("#order-amount")).to_be_focused()
+    page.keyboard.type("1c?")
+    expect(page.locator("#depth-area")).to_be_visible()
+    expect(keys).to_be_hidden()
+    expect(page.locator(".order-form input[name=side][value=sell]")).to_be_checked()
+
+    page.get_by_label("Settings").click()
+    page.get_by_role("button", name="Single-key shortcuts").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    expect(page.locator("#depth-area")).to_be_visible()
+    page.get_by_label("Settings").click()
+    page.get_by_role("button", name="Single-key shortcuts").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.wait_for_url("**/portfolio")
+
+
+def test_the_layout_is_kept_for_its_person_and_can_be_reset(visit: Visit) -> None:
+    visitor = visit("trader1@example.com")
+    visitor.open_market("BTC-USDT")
+    page = visitor.page
+
+    page.get_by_role("tab", name="Depth").click()
+    page.get_by_role("tab", name="Balances").click()
+    page.get_by_label("Layout", exact=True).click()
+    page.get_by_role("button", name="Latest trades").click()
+    visitor.open_market("ETH-USDT")
+
+    expect(page.locator("#panel-tape")).to_be_hidden()
+    expect(page.locator("#depth-area")).to_be_visible()
+    expect(page.locator("[data-balance-rows] tr").first).to_be_visible()
+    page.get_by_label("Layout", exact=True).click()
+    page.get_by_role("button", name="Reset the layout").click()
+    expect(page.locator("#panel-tape")).to_be_visible()
+    expect(page.locator("[data-open-rows]")).to_be_attached()
+    expect(page.locator("#depth-area")).to_be_hidden()
+    assert page.evaluate("Object.keys(localStorage).filter((each) => /layout/.test(each))") == []
+
+
+def test_a_large_order_is_asked_about_once_more(visit: Visit) -> None:
+    visitor = visit("trader1@example.com")
+    visitor.open_market("BTC-USDT")
+    page = visitor.page
+    page.get_by_label("Settings").click()
+    page.get_by_label("Ask before orders from").fill("100")
+    page.keyboard.press("Escape")
+    best = "async () => { const m = await import('market'); return String(m.book.bids[0][0]); }"
+    price = str((Decimal(page.evaluate(best)).scaleb(-18) * Decimal("0.9")).quantize(Decimal(1)))
+
+    page.locator("#order-price").fill(price)
+    page.locator("#order-amount").fill("0.01")
+    page.locator("[data-submit]").click()
+
+    dialog = page.get_by_role("dialog", name="Buy 0.01 BTC?")
+    said = f"Buys 0.01 BTC at {int(price):,}.00 or lower."
+    expect(dialog).to_contain_text(said)
+    expect(dialog).to_contain_text("It waits in the book until it fills or you cancel it.")
+    dialog.get_by_role("button", name="Back").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("[data-open-rows] tr")).to_have_count(0)
+    page.locator("[data-submit]").click()
+    dialog.get_by_role("button", name="Buy 0.01 BTC").click()
+    expect(page.locator("[data-open-rows] tr")).to_have_count(1)
+    page.get_by_role("button", name="Cancel all").click()
+    expect(page.locator("[data-open-rows] tr")).to_have_count(0)
+
+    # Below the size it goes through as it stands.
+    page.locator("#order-amount").fill("0.0005")
+    page.locator("[data-submit]").click()
+    expect(page.locator("[data-open-rows] tr")).to_have_count(1)
+    page.get_by_role("button", name="Cancel all").click()
+
+
+def test_a_fill_sounds_only_where_that_is_switched_on(visit: Visit) -> None:
+    visitor = visit("trader3@example.com")
+    page = visitor.page
+    count = """window.notes = 0;
+      const { start } = OscillatorNode.prototype;
+      OscillatorNode.prototype.start = function (at) {
+        window.notes += 1;
+        start.call(this, at);
+      };"""
+    page.add_init_script(count)
+    visitor.open_market("ETH-USDT")
+    page.locator(".order-form input[name=type][value=market]").check(force=True)
+
+    def buy() -> None:
+        page.locator("#order-amount").fill("0.01")
+        page.locator("[data-submit]").click()
+        expect(page.locator("#toasts")).to_contain_text("Bought 0.0100 ETH")
+        page.locator("#toasts [data-dismiss]").first.click()
+
+    buy()
+    assert page.evaluate("window.notes") == 0
+    page.get_by_label("Settings").click()
+    page.get_by_role("button", name="Sound when an order fills").click()
+    assert page.evaluate("window.notes") == 2
+    page.keyboard.press("Escape")
+    buy()
+    page.wait_for_function("window.notes >= 4")

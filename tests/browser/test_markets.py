@@ -97,7 +97,7 @@ def test_theme_and_colours_change_at_once_and_stay(visit: Visit) -> None:
     page.goto("/markets")
     root = page.locator("html")
 
-    page.get_by_label("Appearance").click()
+    page.get_by_label("Settings").click()
     page.get_by_role("button", name="Light").click()
     page.get_by_role("button", name="Blue and orange").click()
 

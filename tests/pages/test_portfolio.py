@@ -20,7 +20,7 @@ from apps.pages.queries import (
     value_history,
     value_text,
 )
-from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps
+from apps.pages.rules import Flow, asked_from, balances_by_step, carried_forward, share_bps
 from apps.wallets.queries import flows
 from tests.factories import Trader, fund, person, trader
 
@@ -43,6 +43,22 @@ def test_worth_is_exact_and_cut_off() -> None:
 def test_shares_of_nothing_are_nothing() -> None:
     assert share_bps(1, 0) == 0
     assert share_bps(1, 3) == 3333
+
+
+@pytest.mark.parametrize(
+    ("whole", "asked"),
+    [
+        (0, 10),
+        (99, 10),
+        (240, 20),
+        (1_999, 100),
+        (20_000, 2_000),
+        (50_000, 5_000),
+        (235_000, 20_000),
+    ],
+)
+def test_orders_are_asked_about_from_a_round_tenth_on(whole: int, asked: int) -> None:
+    assert asked_from(whole) == asked
 
 
 def test_prices_are_carried_over_steps_without_trades() -> None:

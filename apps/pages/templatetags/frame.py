@@ -18,7 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.preferences import Preferences, preferences_of
-from apps.pages.queries import Holdings, holdings_for
+from apps.pages.queries import Holdings, holdings_for, value_cents
+from apps.pages.rules import asked_from
 
 register = template.Library()
 
@@ -111,6 +112,12 @@ def available(mine: Holdings | None, code: str) -> str:
     """What the viewer can spend of an asset."""
     rows = mine.rows if mine else ()
     return next((str(row.data["available"]) for row in rows if row.data["asset"] == code), "0")
+
+
+@register.filter
+def confirm_from(mine: Holdings | None) -> str:
+    """From which worth an order is asked about, where its owner has not said."""
+    return str(asked_from(value_cents(mine.total_minor) // 100 if mine else 0))
 
 
 @register.filter

@@ -6,7 +6,7 @@ import * as decimal from "decimal";
 import { amount, compact } from "format";
 import { book, instrument } from "market";
 import { BOOK_PER_SECOND, painter } from "paint";
-import { curveOf, distanceText, reachOf, standingAt } from "depth-curve";
+import { curveOf, distanceText, reachOf, standingAt, usualSpan } from "depth-curve";
 import { coloursOf, drawDepth, placesOf } from "depth-picture";
 
 const READ_OUT_MS = 15_000;
@@ -28,7 +28,7 @@ export default function depth(root) {
   let price = null;
   let readOutAt = -Infinity;
 
-  const spanNow = () => decimal.most(zoom ?? reachOf(curve), instrument.tick);
+  const spanNow = () => decimal.most(zoom ?? usualSpan(curve), instrument.tick);
   const priceText = (units) =>
     amount(decimal.text(decimal.roundTo(units, instrument.tick), instrument.pricePlaces));
 
@@ -112,7 +112,7 @@ export default function depth(root) {
   function changeZoom([up, down]) {
     const closest = decimal.most((curve.middle * CLOSEST_BASIS) / 10_000n, instrument.tick * 2n);
     const wanted = decimal.most((spanNow() * up) / down, closest);
-    zoom = wanted >= reachOf(curve) ? null : wanted;
+    zoom = decimal.least(wanted, reachOf(curve));
     if (price !== null) point(price);
     readOutAt = -Infinity;
     paint();

@@ -1,4 +1,6 @@
-// What spans the trading page: which pane a phone shows, the order sheet, and the page's keys.
+// What spans the trading page: what is drawn, the order sheet, and the keys that order.
+
+import { onKey } from "shortcuts";
 
 const PHONE = matchMedia("(max-width: 47.99rem)");
 
@@ -7,8 +9,9 @@ export default function desk(root) {
   const bar = document.querySelector(".order-bar");
   let opener = null;
 
-  root.dataset.pane = "chart";
-  root.dataset.ladder = "book";
+  const open = (selector) => root.querySelector(`${selector}[aria-selected=true]`);
+  root.dataset.pane = open("[data-show-pane]").dataset.showPane;
+  root.dataset.ladder = open("#tab-book") ? "book" : "tape";
 
   root.addEventListener("tab", (event) => {
     const { tab } = event.detail;
@@ -48,7 +51,8 @@ export default function desk(root) {
   }
   form.querySelector("[data-close-order]").addEventListener("click", closeSheet);
   document.addEventListener("pointerdown", (event) => {
-    if (!form.contains(event.target) && !bar.contains(event.target)) closeSheet();
+    const dialog = event.target.closest("dialog");
+    if (!dialog && !form.contains(event.target) && !bar.contains(event.target)) closeSheet();
   });
   form.addEventListener("ordered", closeSheet);
   form.addEventListener("keydown", (event) => {
@@ -67,24 +71,22 @@ export default function desk(root) {
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) {
-      return;
-    }
-    if (event.key === "Escape") {
-      if (form.contains(document.activeElement)) document.activeElement.blur();
-      closeSheet();
-      return;
-    }
-    if (event.target.closest("input:not([type=radio]), textarea, select")) return;
-    const name = { b: "buy", s: "sell" }[event.key.toLowerCase()];
-    if (!name) return;
-    event.preventDefault();
-    if (PHONE.matches) openSheet(name, document.activeElement);
-    else {
-      side(name);
-      const first = form.querySelector("[name=amount]");
-      first.focus();
-      first.select();
-    }
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    if (form.contains(document.activeElement)) document.activeElement.blur();
+    closeSheet();
   });
+
+  function begin(name) {
+    if (PHONE.matches) {
+      openSheet(name, document.activeElement);
+      return;
+    }
+    side(name);
+    const first = form.querySelector("[name=amount]");
+    first.focus();
+    first.select();
+  }
+
+  onKey("b", () => begin("buy"));
+  onKey("s", () => begin("sell"));
 }

@@ -2,10 +2,12 @@
 // one client_order_id; it changes when the order's terms change or when it is done.
 
 import { account, follow, noteOrder } from "account";
+import { confirmed, isLarge } from "confirmation";
 import * as decimal from "decimal";
 import { amount, fixed, trimmed } from "format";
 import { book, instrument } from "market";
 import { OrderEntry } from "order-entry";
+import { explain } from "order-explain";
 import { estimate, problems } from "order-rules";
 import { resultWords } from "order-words";
 import { newIntent, place } from "orders";
@@ -156,8 +158,9 @@ export default function orderForm(form) {
 
   async function send() {
     const order = entry.read();
+    const expected = estimate(order, instrument, book);
     clearRefusal();
-    const found = drawProblems(order, estimate(order, instrument, book), true);
+    const found = drawProblems(order, expected, true);
     const gap = entry.missing(order);
     if (gap && !found.has(gap[0])) say(...gap);
     const first = [...found.keys()][0] ?? gap?.[0];
@@ -166,6 +169,7 @@ export default function orderForm(form) {
       box(first).querySelector("input").focus();
       return;
     }
+    if (!(await agreed(order, expected))) return;
     setBusy(true);
     try {
       const placed = await place(entry.params(order, intent));
@@ -179,6 +183,17 @@ export default function orderForm(form) {
       setBusy(false);
       refresh();
     }
+  }
+
+  /** A large order is asked about once more; what was agreed to is what is sent. */
+  async function agreed(order, expected) {
+    if (!isLarge(order.budget ?? expected?.notional ?? decimal.ZERO)) return true;
+    const agreedTo = intent;
+    const button = submit.textContent;
+    const title = `${button}?`;
+    const lines = explain(order, expected, instrument);
+    const goes = await confirmed({ title, lines, button, side: order.side });
+    return goes && agreedTo === intent;
   }
 
   function finish() {

@@ -1,6 +1,7 @@
 // The palette: "/" from anywhere, type, choose, go. Markets come from the API the first time.
 
 import { amount, percent, direction } from "format";
+import { onKey } from "shortcuts";
 
 const MOST = 12;
 
@@ -98,11 +99,9 @@ export default function palette(dialog) {
     loadMarkets();
   }
 
+  onKey("/", open);
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
-    const k = event.key === "k" && (event.ctrlKey || event.metaKey);
-    if (!slash && !k) return;
+    if (event.key !== "k" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     open();
   });

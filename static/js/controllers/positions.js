@@ -134,6 +134,7 @@ export default function positions(root) {
     paint();
   });
   only?.addEventListener("change", paint);
+  if (held === null && !root.hidden) askSoon(0);
   // Behind a tab they are read when they are first looked at.
   document.addEventListener("tab", (event) => {
     if (held === null && event.detail.tab.getAttribute("aria-controls") === root.id) askSoon(0);

@@ -1,19 +1,9 @@
 // A bar between two panels: drag it, or move it by the arrow keys. Sizes are remembered.
 
-import { remember, remembered } from "memory";
+import { keep } from "layout";
 
-const KEY = "panels";
 const LIMITS = { ladder: [220, 520], activity: [140, 560] };
 const STEP = 16;
-
-function stored() {
-  try {
-    return JSON.parse(remembered(KEY)) ?? {};
-  } catch {
-    // It holds nonsense: the default sizes stand until a bar is moved.
-    return {};
-  }
-}
 
 export default function splitter(bar) {
   const name = bar.dataset.splitter;
@@ -32,7 +22,7 @@ export default function splitter(bar) {
     const kept = Math.max(least, Math.min(most, Math.round(size)));
     root.style.setProperty(property, `${kept}px`);
     bar.setAttribute("aria-valuenow", kept);
-    remember(KEY, JSON.stringify({ ...stored(), [name]: kept }));
+    keep("sizes", name, kept);
     dispatchEvent(new Event("resize"));
   }
 
@@ -53,8 +43,7 @@ export default function splitter(bar) {
   });
   bar.addEventListener("dblclick", () => {
     root.style.removeProperty(property);
-    const { [name]: _, ...others } = stored();
-    remember(KEY, JSON.stringify(others));
+    keep("sizes", name, undefined);
     dispatchEvent(new Event("resize"));
   });
   bar.addEventListener("keydown", (event) => {

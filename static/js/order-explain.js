@@ -1,0 +1,119 @@
+// What an order will do, in sentences with its numbers in them. The same sentences stand under the
+// form while it is filled in and in the dialog that asks once more. No page, no state.
+
+import * as decimal from "decimal";
+import { amount, fixed, trimmed } from "format";
+
+const text = (units, least = 0) => amount(decimal.text(units, least));
+
+/** How this market writes prices and amounts. */
+export function writer(instrument) {
+  const { base, quote, quotePlaces } = instrument;
+  const money = (units) => {
+    const shown = fixed(decimal.text(units), quotePlaces);
+    return `${quotePlaces > 2 ? trimmed(shown) : shown} ${quote}`;
+  };
+  return {
+    price: (units) => text(units, instrument.pricePlaces),
+    amount: (units) => `${text(units)} ${base}`,
+    money,
+  };
+}
+
+const VERBS = {
+  buy: { does: "Buys", to: "buy", done: "bought" },
+  sell: { does: "Sells", to: "sell", done: "sold" },
+};
+
+/** Which way the last price must go to set the order off, as words. */
+function reaching(order, write) {
+  const rises = (order.side === "buy") !== order.type.startsWith("take_profit");
+  const price = write.price(order.stop);
+  return rises ? `rises to ${price} or above` : `falls to ${price} or below`;
+}
+
+function quantityWords(order, write) {
+  if (order.budget) return `for ${write.money(order.budget)}, fee included`;
+  return order.quantity ? write.amount(order.quantity) : "the amount";
+}
+
+function bound(order, write) {
+  const price = write.price(order.price);
+  return order.side === "buy" ? `${price} or lower` : `${price} or higher`;
+}
+
+function howLong(order) {
+  if (order.timeInForce === "gtd" && order.expiresAt) {
+    const until = new Date(order.expiresAt);
+    return Number.isNaN(until.getTime()) ? "" : ` until ${until.toLocaleString()}`;
+  }
+  return " until it fills or you cancel it";
+}
+
+function limitWords(order, expected, write) {
+  const { does } = VERBS[order.side];
+  const lines = [`${does} ${quantityWords(order, write)} at ${bound(order, write)}.`];
+  if (order.timeInForce === "fok") return [...lines, "All of it trades at once, or none of it."];
+  const now = expected?.filledNow ?? decimal.ZERO;
+  const rest = expected?.resting ?? decimal.ZERO;
+  if (order.postOnly) {
+    lines.push("If any of it would trade at once, all of it is refused.");
+  } else if (now) {
+    lines.push(`As the book is now, ${write.amount(now)} of it trades at once.`);
+  }
+  if (order.timeInForce === "ioc") lines.push("What does not trade at once is cancelled.");
+  else if (rest) {
+    const part = now && !order.postOnly ? `The rest, ${write.amount(rest)},` : "It";
+    lines.push(`${part} waits in the book${howLong(order)}.`);
+  }
+  return lines;
+}
+
+function marketWords(order, expected, write) {
+  const { does } = VERBS[order.side];
+  const lines = [`${does} ${quantityWords(order, write)} at once, at the best prices in the book.`];
+  if (expected?.quantity) {
+    const { average, slippageBasis } = expected;
+    const worse = `${slippageBasis / 100n}.${String(slippageBasis % 100n).padStart(2, "0")}%`;
+    lines.push(`As it is now that is ${write.price(average)} on average, ${worse} off the best.`);
+  }
+  return lines;
+}
+
+function stopWords(order, write) {
+  const { done, to } = VERBS[order.side];
+  const when = `If the last trade ${reaching(order, write)}`;
+  if (order.price === null) {
+    const worse = order.side === "buy" ? "above" : "below";
+    return [
+      `${when}, ${quantityWords(order, write)} is ${done} at once at the best prices then.`,
+      `The price you get may be ${worse} ${write.price(order.stop)}.`,
+    ];
+  }
+  return [
+    `${when}, an order to ${to} ${quantityWords(order, write)} at ${bound(order, write)} is placed.`,
+    "If the market runs past that price first, it waits in the book and may not fill.",
+  ];
+}
+
+function costWords(order, expected, write) {
+  if (!expected?.notional) return [];
+  const { notional, fee } = expected;
+  const [name, total] =
+    order.side === "buy" ? ["In all", notional + fee] : ["You get", notional - fee];
+  return [`${name} about ${write.money(total)}, of which the fee is ${write.money(fee)}.`];
+}
+
+/** The order in sentences. `order` is what the form reads, `expected` what the book says of it. */
+export function explain(order, expected, instrument) {
+  const write = writer(instrument);
+  if (order.type === "market") {
+    return [...marketWords(order, expected, write), ...costWords(order, expected, write)];
+  }
+  if (order.type === "limit") {
+    if (order.price === null) return [];
+    return [...limitWords(order, expected, write), ...costWords(order, expected, write)];
+  }
+  if (order.stop === null) return [];
+  return [...stopWords(order, write), ...costWords(order, expected, write)];
+}
