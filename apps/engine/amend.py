@@ -12,8 +12,9 @@ import msgspec
 from apps.engine import risk
 from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Order
 from apps.engine.messages import AMOUNT_MAX, BUY, Amend, Amended, AnyEvent, Terms
-from apps.engine.rates import buy_hold_minor, worst_in_band_ticks
+from apps.engine.rates import buy_hold_minor
 from apps.engine.state import State
+from apps.engine.triggers import active_trail, arm, disarm
 
 USER: Final = "user"
 
@@ -68,7 +69,7 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
     account = order.account
     reason = risk.state_refusal(
         account.state, state.venue_state, book.instrument.state, order.side
-    ) or _shape_refusal(order, terms, command)
+    ) or _shape_refusal(order, book, terms, command)
     if reason:
         return reason
     filled_lots = order.terms.quantity_lots - order.remaining_lots
@@ -76,7 +77,9 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
         return "amend_below_filled"
     if _changes_price(order, terms) or terms.quantity_lots > order.terms.quantity_lots:
         if order.place == ARMED:
-            reason = risk.stop_price_refusal(terms, book)
+            # A stop that trails already has no price of its own to be checked.
+            trails = active_trail(order, book) is not None
+            reason = "" if trails else risk.stop_price_refusal(terms, book)
         else:
             reason = risk.limit_price_refusal(terms, book)
         if reason:
@@ -84,11 +87,12 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
     return risk.size_refusal(account, terms, book) or _position_refusal(state, order, book, terms)
 
 
-def _shape_refusal(order: Order, terms: Terms, command: Amend) -> str:
+def _shape_refusal(order: Order, book: Book, terms: Terms, command: Amend) -> str:
     """A price where the order has one, a stop price while it waits for it."""
     if command.price_ticks and not order.terms.price_ticks:
         return "invalid_order"
-    if command.stop_ticks and order.place != ARMED:
+    waits_for_stop = order.place == ARMED and active_trail(order, book) is None
+    if command.stop_ticks and not waits_for_stop:
         return "invalid_order"
     if not (0 <= terms.price_ticks <= AMOUNT_MAX and 0 <= terms.stop_ticks <= AMOUNT_MAX):
         return "invalid_price"
@@ -107,9 +111,9 @@ def _position_refusal(state: State, order: Order, book: Book, terms: Terms) -> s
 
 
 def _worst_ticks(order: Order, book: Book, terms: Terms) -> int:
-    if terms.price_ticks:
-        return terms.price_ticks
-    return worst_in_band_ticks(order.side, terms.stop_ticks, book.instrument.band_bps)
+    if active_trail(order, book) is not None:
+        return order.price_ticks
+    return risk.worst_price_ticks(terms, book)
 
 
 def _hold_minor(order: Order, price_ticks: int, remaining_lots: int) -> int:
@@ -143,10 +147,12 @@ def _move(
     """Takes the order out of where it stands and lets it arrive again as it is now."""
     own, opposite = book.side(order.side), book.opposite(order.side)
     waits = order.place == ARMED
+    # What a stop trails is its own, whatever else of it changes.
+    trails = waits and active_trail(order, book) is not None
     book_price_ticks = book_lots = 0
-    if waits:
-        book.stops(order.side).remove(order.order_id, order.terms.stop_ticks)
-    else:
+    if waits and not trails:
+        disarm(order, book)
+    elif not waits:
         book_price_ticks, book_lots = order.price_ticks, order.remaining_lots
         own.remove(order.order_id, order.price_ticks)
         order.place = NOWHERE
@@ -155,9 +161,9 @@ def _move(
     order.price_ticks = price_ticks
     order.remaining_lots = remaining_lots
     _note(order, hold_minor, book_price_ticks, book_lots, events)
-    if waits:
-        state.matcher.enter(order, book, own, opposite, state.second, events)
-    else:
+    if waits and not trails:
+        arm(order, book)
+    elif not waits:
         state.matcher.arrive(order, book, own, opposite, state.second, events)
 
 

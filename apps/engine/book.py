@@ -6,7 +6,7 @@ account, balance; an account knows its orders by number), so that a closed order
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
@@ -15,7 +15,7 @@ import msgspec
 
 from apps.engine.balances import Account, Balance
 from apps.engine.messages import AMOUNT_MAX, BUY, OPEN, Instrument, Terms
-from apps.engine.rates import lower_band_ticks, upper_band_ticks
+from apps.engine.rates import lower_band_ticks, trail_distance_ticks, upper_band_ticks
 
 WINDOW_SECONDS: Final = 300
 HOLES_MAX: Final = 32
@@ -85,7 +85,7 @@ class Level:
 class Side:
     """Price levels of one side. ``keys`` ascends to the best: prices for bids, negated for asks.
 
-    Waiting stops are kept in the same way by stop price; there "best" is the first to trigger.
+    Orders that wait for a price are kept in the same way; there "best" is the first to wake.
     """
 
     __slots__ = ("keys", "levels", "sign")
@@ -187,8 +187,106 @@ class Reference:
         self.anchor_ticks = price_ticks
 
 
+class Trail:
+    """Active trailing stops of one side and one distance. ``sign`` is 1 for sells, -1 for buys.
+
+    Each trails the best price since it became active. One that became active earlier has seen all
+    that a later one has seen, so its best price is at least as good: in the order in which they
+    became active the best prices only get worse. ``keys`` are these prices times the sign, and
+    ``starts`` the number of the first order that each of them holds for. A better price replaces
+    the ends of both lists, however many orders there are, and touches none of them.
+    """
+
+    __slots__ = (
+        "bps",
+        "keys",
+        "next_number",
+        "number_of",
+        "numbers",
+        "order_ids",
+        "sign",
+        "starts",
+        "ticks",
+    )
+
+    def __init__(self, sign: int, ticks: int, bps: int) -> None:
+        self.sign = sign
+        self.ticks = ticks
+        self.bps = bps
+        self.keys: list[int] = []
+        self.starts: list[int] = []
+        self.next_number = 0
+        self.number_of: dict[int, int] = {}
+        self.numbers: list[int] = []
+        self.order_ids: list[int] = []
+
+    def add(self, order_id: int, best_ticks: int) -> None:
+        """Whoever is here already has seen a price that is at least as good."""
+        number = self.next_number
+        self.next_number = number + 1
+        key = best_ticks * self.sign
+        if not self.keys or self.keys[-1] != key:
+            self.keys.append(key)
+            self.starts.append(number)
+        self.number_of[order_id] = number
+        self.numbers.append(number)
+        self.order_ids.append(order_id)
+
+    def remove(self, order_id: int) -> None:
+        number = self.number_of.pop(order_id)
+        place = bisect_left(self.numbers, number)
+        del self.numbers[place]
+        del self.order_ids[place]
+        row = bisect_right(self.starts, number) - 1
+        # A price that holds for nobody any more is forgotten.
+        after = self.starts[row + 1] if row + 1 < len(self.starts) else self.next_number
+        first = bisect_left(self.numbers, self.starts[row])
+        if first == len(self.numbers) or self.numbers[first] >= after:
+            del self.starts[row]
+            del self.keys[row]
+
+    def see(self, last_ticks: int) -> None:
+        """The price that has just been traded at."""
+        key = last_ticks * self.sign
+        start = -1
+        while self.keys and self.keys[-1] < key:
+            self.keys.pop()
+            start = self.starts.pop()
+        if start >= 0 and not (self.keys and self.keys[-1] == key):
+            self.keys.append(key)
+            self.starts.append(start)
+
+    def best_ticks(self, order_id: int) -> int:
+        return self.keys[bisect_right(self.starts, self.number_of[order_id]) - 1] * self.sign
+
+    def stop_ticks(self, best_ticks: int) -> int:
+        return best_ticks - self.sign * trail_distance_ticks(best_ticks, self.ticks, self.bps)
+
+    def crossed(self, last_ticks: int, from_number: int) -> tuple[list[int], int]:
+        """Orders that ``last_ticks`` has crossed, those before a number left out.
+
+        They are the first to have become active: answers also with the number after the last.
+        """
+        row = 0
+        while row < len(self.keys):
+            stop_ticks = self.stop_ticks(self.keys[row] * self.sign)
+            if stop_ticks * self.sign < last_ticks * self.sign:
+                break
+            row += 1
+        until = self.starts[row] if row < len(self.starts) else self.next_number
+        if until <= from_number:
+            return [], from_number
+        numbers = self.numbers
+        within = slice(bisect_left(numbers, from_number), bisect_left(numbers, until))
+        return self.order_ids[within], until
+
+
 class Book:
-    """One market: its terms, both sides, waiting stops, last trade, reference price and band.
+    """One market: its terms, both sides, waiting orders, last trade, reference price and band.
+
+    ``armed`` are the orders that wait for a price, by id. ``rising`` finds those that wait for the
+    last price to rise to theirs, ``falling`` those that wait for it to fall; trailing stops that
+    are active already are in ``trails``, by side and distance.
 
     ``reference_ticks`` and the band around it are fixed per command: ``fix_band`` is called before
     they are used, ``loosen_band`` when what they rest on has changed. ``purses`` are the balances
@@ -198,10 +296,11 @@ class Book:
     """
 
     __slots__ = (
+        "armed",
         "asks",
         "band_second",
         "bids",
-        "buy_stops",
+        "falling",
         "fee_ppm_max",
         "instrument",
         "last_ticks",
@@ -213,7 +312,8 @@ class Book:
         "purses",
         "reference",
         "reference_ticks",
-        "sell_stops",
+        "rising",
+        "trails",
         "upper_ticks",
     )
 
@@ -223,9 +323,11 @@ class Book:
         self.purses: dict[int, tuple[Balance, Balance]] = {}
         self.bids = Side(1)
         self.asks = Side(-1)
-        # A buy stop waits for a rise: the lowest triggers first. A sell stop the other way round.
-        self.buy_stops = Side(-1)
-        self.sell_stops = Side(1)
+        self.armed: dict[int, Order] = {}
+        # A rise wakes the lowest first, a fall the highest.
+        self.rising = Side(-1)
+        self.falling = Side(1)
+        self.trails: dict[tuple[int, int, int], Trail] = {}
         self.last_ticks = 0
         self.reference = Reference()
         self.lower_ticks = 0
@@ -274,6 +376,3 @@ class Book:
 
     def opposite(self, side: int) -> Side:
         return self.asks if side == BUY else self.bids
-
-    def stops(self, side: int) -> Side:
-        return self.buy_stops if side == BUY else self.sell_stops

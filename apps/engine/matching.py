@@ -1,4 +1,4 @@
-"""What happens between orders: matching, settlement of each trade, resting, stops, endings.
+"""What happens between orders: matching, settlement of each trade, resting, endings.
 
 An order arrives here admitted, its hold taken. Everything it causes is appended to ``events`` in
 the order in which it happens.
@@ -6,13 +6,11 @@ the order in which it happens.
 
 from __future__ import annotations
 
-from heapq import heapify, heappop
 from typing import Final
 
 from apps.engine.balances import Balance, InvariantViolation, Ledger
-from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Level, Order, Side
+from apps.engine.book import ARMED, RESTING, Book, Level, Order, Side
 from apps.engine.messages import (
-    AMOUNT_MAX,
     BUY,
     CANCELLED,
     EXPIRE_MAKER,
@@ -23,9 +21,7 @@ from apps.engine.messages import (
     FOK,
     GTC,
     GTD,
-    LIMIT,
     MARKET,
-    STOP_LIMIT,
     AnyEvent,
     Closed,
     Prevented,
@@ -34,15 +30,13 @@ from apps.engine.messages import (
     Triggered,
 )
 from apps.engine.rates import PPM, buy_hold_minor, fee_minor, notional_within_minor
+from apps.engine.triggers import Watch, arm, bound_trailing, disarm
 
 # Why matching of an order ended before it was filled; also the reason in its ``Closed``.
 NO_LIQUIDITY: Final = "no_liquidity"
 BAND: Final = "band"
 BUDGET: Final = "budget"
 SELF_TRADE: Final = "self_trade"
-
-# Above every key of a side.
-NEVER_CROSSED: Final = AMOUNT_MAX + 1
 
 # Stands for "no cap": the hold of most orders pays for whatever they can trade.
 NO_CAP: Final = -1
@@ -77,11 +71,9 @@ class Matcher:
         second: int,
         events: list[AnyEvent],
     ) -> None:
-        """A new order: a stop waits, anything else matches now; then stops may wake up."""
-        stop_ticks = order.terms.stop_ticks
-        if stop_ticks:
-            order.place = ARMED
-            book.stops(order.side).add(order, stop_ticks)
+        """A new order waits for its price or matches now; then others may wake up."""
+        if order.terms.order_type > MARKET:
+            arm(order, book)
             return
         self.arrive(order, book, own, opposite, second, events)
 
@@ -97,8 +89,8 @@ class Matcher:
         """An order comes to the market: it matches, and what its trades set off follows."""
         self._execute(order, book, own, opposite, events)
         if self.traded_lots:
-            if book.buy_stops.keys or book.sell_stops.keys:
-                self._run_triggers(book, events)
+            if book.armed:
+                self._wake(book, events)
             book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
             book.loosen_band()
             self.traded_lots = self.traded_value = 0
@@ -115,7 +107,7 @@ class Matcher:
             book_lots = order.remaining_lots
             (book.bids if side == BUY else book.asks).remove(order_id, price_ticks)
         elif order.place == ARMED:
-            book.stops(side).remove(order_id, order.terms.stop_ticks)
+            disarm(order, book)
         released = order.hold_minor
         spends = order.spends
         held = spends.held_minor - released
@@ -180,8 +172,8 @@ class Matcher:
             if not stopped:
                 self._forget(order)
                 return
-        kind = terms.order_type
-        if stopped != SELF_TRADE and kind in (LIMIT, STOP_LIMIT):
+        # Only what has a limit can rest, or be too far from the book.
+        if stopped != SELF_TRADE and terms.price_ticks:
             if force in (GTC, GTD):
                 self._rest(order, own, events)
             else:
@@ -361,37 +353,16 @@ class Matcher:
                     return True
         return False
 
-    def _run_triggers(self, book: Book, events: list[AnyEvent]) -> None:
-        """Wakes stops that the last trade has crossed, in entry order, one at a time.
-
-        ``due`` is a heap of order ids. A stop is put into it once, when the price first reaches
-        it, so that a fall through many stops costs no more than their number.
-        """
-        due: list[int] = []
-        passed_over: list[int] = []
-        last_ticks = 0
-        gathered = {1: NEVER_CROSSED, -1: NEVER_CROSSED}
-        while True:
-            if book.last_ticks != last_ticks:
-                last_ticks = book.last_ticks
-                due += passed_over
-                passed_over.clear()
-                for stops in (book.buy_stops, book.sell_stops):
-                    due += stops.between(last_ticks * stops.sign, gathered[stops.sign])
-                    gathered[stops.sign] = min(gathered[stops.sign], last_ticks * stops.sign)
-                heapify(due)
-            if not due:
-                return
-            order = self.orders[heappop(due)]
-            stops = book.stops(order.side)
-            if order.terms.stop_ticks * stops.sign < last_ticks * stops.sign:
-                # The price has come back since: it waits on.
-                passed_over.append(order.order_id)
-                continue
-            stops.remove(order.order_id, order.terms.stop_ticks)
-            order.place = NOWHERE
+    def _wake(self, book: Book, events: list[AnyEvent]) -> None:
+        """Lets the orders act that the last price wakes, one at a time."""
+        watch = Watch(book)
+        order = watch.next_order()
+        while order is not None:
+            bound_trailing(order, book)
+            disarm(order, book)
             events.append(
                 Triggered(order.order_id, order.account.account_id, order.terms.market_id)
             )
             own, opposite = book.side(order.side), book.opposite(order.side)
             self._execute(order, book, own, opposite, events)
+            order = watch.next_order()

@@ -77,10 +77,15 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Which fields and times in force go with which type; what is not named stays zero, and anything
     else is refused as ``invalid_order``:
 
-    LIMIT       quantity_lots, price_ticks               GTC, IOC, FOK, GTD; post_only: GTC, GTD
-    MARKET      quantity_lots (or, to buy, quote_minor)  IOC, FOK (by quote amount: IOC)
-    STOP        quantity_lots, stop_ticks                GTC, GTD
-    STOP_LIMIT  quantity_lots, stop_ticks, price_ticks   GTC, IOC, FOK, GTD, once triggered
+    LIMIT          quantity_lots, price_ticks               GTC, IOC, FOK, GTD; post_only: GTC, GTD
+    MARKET         quantity_lots (or, to buy, quote_minor)  IOC, FOK (by quote amount: IOC)
+    STOP           quantity_lots, stop_ticks                GTC, GTD
+    STOP_LIMIT     quantity_lots, stop_ticks, price_ticks   GTC, IOC, FOK, GTD, once triggered
+    TRAILING_STOP  quantity_lots, special.trail_ticks or    GTC, GTD
+                   special.trail_bps; stop_ticks is where it becomes active, zero for at once
+
+    TAKE_PROFIT and TAKE_PROFIT_LIMIT are as STOP and STOP_LIMIT, with ``stop_ticks`` on the other
+    side of the last price.
 
     ``expires_at_ns`` goes with GTD, and only there.
     """
@@ -372,7 +377,7 @@ class Rested(Event, frozen=True, array_like=True, gc=False, tag=11):
 
 
 class Triggered(Event, frozen=True, array_like=True, gc=False, tag=12):
-    """A stop order became active; its hold is unchanged."""
+    """An order that waited for a price became active; its hold is unchanged."""
 
     order_id: int
     account_id: int

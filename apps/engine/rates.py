@@ -38,3 +38,8 @@ def worst_in_band_ticks(side: int, price_ticks: int, band_bps: int) -> int:
     if side == BUY:
         return upper_band_ticks(price_ticks, band_bps)
     return lower_band_ticks(price_ticks, band_bps)
+
+
+def trail_distance_ticks(best_ticks: int, trail_ticks: int, trail_bps: int) -> int:
+    """How far a trailing stop stays behind the best price: at least a tick, rounded towards it."""
+    return trail_ticks or max(1, best_ticks * trail_bps // BPS)

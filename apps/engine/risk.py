@@ -29,9 +29,13 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
     Instrument,
     Limits,
     Place,
+    Special,
     Terms,
 )
 from apps.engine.rates import (
@@ -41,12 +45,14 @@ from apps.engine.rates import (
     notional_within_minor,
     worst_in_band_ticks,
 )
+from apps.engine.triggers import first_stop_ticks, waits_for_rise
 
 FEE_PPM_MAX: Final = 100_000
 ID_MAX: Final = 2**31 - 1
 COMMAND_ID_BYTES: Final = 16
 CLIENT_ORDER_ID_MAX: Final = 64
 TEXT_MAX: Final = 200
+TRAIL_BPS_MAX: Final = 5_000
 SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH)
 
 
@@ -98,7 +104,8 @@ def shape_refusal(terms: Terms, now_ns: int) -> str:
         return "invalid_order"
     if terms.order_type in _PRICED and not 1 <= terms.price_ticks <= AMOUNT_MAX:
         return "invalid_price"
-    if terms.order_type in _STOPS and not 1 <= terms.stop_ticks <= AMOUNT_MAX:
+    may_be_left_out = terms.order_type == TRAILING_STOP and not terms.stop_ticks
+    if terms.order_type in _STOPS and not (may_be_left_out or 1 <= terms.stop_ticks <= AMOUNT_MAX):
         return "invalid_price"
     if not 1 <= (terms.quote_minor or terms.quantity_lots) <= AMOUNT_MAX:
         return "invalid_quantity"
@@ -110,7 +117,7 @@ def shape_is_known(terms: Terms, now_ns: int) -> bool:
     kind, force = terms.order_type, terms.time_in_force
     if (kind, force) not in _FORCES or terms.side not in (BUY, SELL):
         return False
-    if terms.self_trade not in SELF_TRADE_MODES or terms.special is not None:
+    if terms.self_trade not in SELF_TRADE_MODES or not special_is_known(terms):
         return False
     if terms.post_only and (kind != LIMIT or force not in (GTC, GTD)):
         return False
@@ -125,11 +132,25 @@ def shape_is_known(terms: Terms, now_ns: int) -> bool:
     return terms.expires_at_ns == 0
 
 
-_PRICED: Final = (LIMIT, STOP_LIMIT)
-_STOPS: Final = (STOP, STOP_LIMIT)
+def special_is_known(terms: Terms) -> bool:
+    """What goes with which type, one thing at least where anything is asked for."""
+    special = terms.special
+    if special is None:
+        return terms.order_type != TRAILING_STOP
+    if terms.order_type != TRAILING_STOP:
+        return False
+    ticks, bps = special.trail_ticks, special.trail_bps
+    in_range = 0 <= ticks <= AMOUNT_MAX and 0 <= bps <= TRAIL_BPS_MAX
+    one_distance = in_range and (ticks > 0) != (bps > 0)
+    return one_distance and special == Special(trail_ticks=ticks, trail_bps=bps)
+
+
+_PRICED: Final = (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT)
+_STOPS: Final = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
 _FORCES: Final = frozenset(
     {(kind, force) for kind in _PRICED for force in (GTC, IOC, FOK, GTD)}
-    | {(MARKET, IOC), (MARKET, FOK), (STOP, GTC), (STOP, GTD)}
+    | {(kind, force) for kind in (STOP, TAKE_PROFIT, TRAILING_STOP) for force in (GTC, GTD)}
+    | {(MARKET, IOC), (MARKET, FOK)}
 )
 
 
@@ -155,9 +176,13 @@ def limit_price_refusal(terms: Terms, book: Book) -> str:
 def stop_price_refusal(terms: Terms, book: Book) -> str:
     side, stop, price = terms.side, terms.stop_ticks, terms.price_ticks
     last = book.last_ticks
-    if last and (stop <= last if side == BUY else stop >= last):
+    if stop and last and (stop <= last if waits_for_rise(terms) else stop >= last):
         return "would_trigger"
-    if terms.order_type == STOP_LIMIT:
+    if terms.order_type == TRAILING_STOP:
+        if not stop and not last:
+            return "no_reference"
+        return "" if 1 <= first_stop_ticks(terms, last) <= AMOUNT_MAX else "invalid_price"
+    if price:
         # When this order wakes up, the reference will be somewhere near its stop price.
         worst = worst_in_band_ticks(side, stop, book.instrument.band_bps)
         if price > worst if side == BUY else price < worst:
@@ -175,7 +200,7 @@ def size_refusal(account: Account, terms: Terms, book: Book) -> str:
             return "max_quantity"
         if lots < instrument.min_quantity_lots and not account.limits.below_minimums:
             return "min_quantity"
-        price = terms.price_ticks or terms.stop_ticks or market_reference_ticks(terms.side, book)
+        price = terms.price_ticks or wake_ticks(terms, book)
         notional = price * lots * instrument.tick_lot_minor
     if notional > book.notional_max_minor:
         return "max_notional"
@@ -252,11 +277,18 @@ def market_reference_ticks(side: int, book: Book) -> int:
     return book.reference_ticks or book.opposite(side).best_ticks()
 
 
+def wake_ticks(terms: Terms, book: Book) -> int:
+    """Around which price an order without a limit will trade, as things stand."""
+    if terms.order_type == MARKET:
+        return market_reference_ticks(terms.side, book)
+    return first_stop_ticks(terms, book.last_ticks)
+
+
 def worst_price_ticks(terms: Terms, book: Book) -> int:
     """The price beyond which an order never trades."""
     if terms.price_ticks:
         return terms.price_ticks
-    around = terms.stop_ticks or market_reference_ticks(terms.side, book)
+    around = wake_ticks(terms, book)
     return worst_in_band_ticks(terms.side, around, book.instrument.band_bps)
 
 
@@ -264,8 +296,7 @@ def hold_fee_ppm(terms: Terms, instrument: Instrument) -> int:
     """The highest rate that can apply to this order in any of its roles."""
     if terms.post_only:
         return instrument.maker_fee_ppm
-    kind, force = terms.order_type, terms.time_in_force
-    if kind in (MARKET, STOP) or force in (IOC, FOK):
+    if not terms.price_ticks or terms.time_in_force in (IOC, FOK):
         return instrument.taker_fee_ppm
     maker, taker = instrument.maker_fee_ppm, instrument.taker_fee_ppm
     return maker if maker > taker else taker

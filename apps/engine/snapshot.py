@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from apps.engine.balances import Account, Balance, Reserve
-from apps.engine.book import ARMED, RESTING, Book, Order, Side
+from apps.engine.book import RESTING, Book, Order, Side
 from apps.engine.idempotency import Remembered
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -26,6 +26,7 @@ from apps.engine.messages import (
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
 from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
+from apps.engine.triggers import active_trail, rearm
 
 SNAPSHOT_FORMAT: Final = 1
 
@@ -36,6 +37,8 @@ T = TypeVar("T")
 
 
 class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """``best_ticks``: what a trailing stop trails, zero while it is not active."""
+
     order_id: int
     account_id: int
     client_order_id: str
@@ -50,6 +53,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     aside_minor: Wide = 0
     # What was asked for at entry, where it was amended and its command is forgotten.
     entry_terms: Terms | None = None
+    best_ticks: int = 0
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -115,7 +119,7 @@ def dump(state: State) -> bytes:
             state.forgotten_seq,
             [_account(account, state.now_ns) for account in _by_id(state.ledger.accounts)],
             [_book(book, state.now_ns) for book in _by_id(state.books)],
-            [_order(order, state.forgotten_seq) for order in _by_id(state.matcher.orders)],
+            [_order(order, state) for order in _by_id(state.matcher.orders)],
             [
                 (hold.hold_id, hold.account_id, hold.asset_id, hold.amount_minor)
                 for hold in _by_id(state.ledger.reserves)
@@ -199,11 +203,12 @@ def _queue(side: Side) -> list[int]:
     return [order_id for level in side.best_first() for order_id in level.orders]
 
 
-def _order(order: Order, forgotten_seq: int) -> OrderState:
+def _order(order: Order, state: State) -> OrderState:
     entry = order.account.client_ids[order.client_order_id]
     entry_terms = None
-    if entry.seq <= forgotten_seq and isinstance(entry.command, Place):
+    if entry.seq <= state.forgotten_seq and isinstance(entry.command, Place):
         entry_terms = entry.command.terms if entry.command.terms != order.terms else None
+    trail = active_trail(order, state.books[order.terms.market_id])
     return OrderState(
         order.order_id,
         order.account.account_id,
@@ -218,6 +223,7 @@ def _order(order: Order, forgotten_seq: int) -> OrderState:
         entry.seq,
         _wide(order.aside_minor),
         entry_terms,
+        0 if trail is None else trail.best_ticks(order.order_id),
     )
 
 
@@ -249,11 +255,16 @@ def _load_orders(state: State, found: EngineState) -> None:
         _load_order(state, order)
     for book in found.books:
         _load_queues(state, book)
-    for live in state.matcher.orders.values():
+    # Of two trailing stops the one with the better price has been active for longer.
+    for order in sorted(found.orders, key=_worse_price_last):
+        live = state.matcher.orders[order.order_id]
         if live.place != RESTING:
-            live.place = ARMED
-            stops = state.books[live.terms.market_id].stops(live.side)
-            stops.add(live, live.terms.stop_ticks)
+            rearm(live, state.books[live.terms.market_id], order.best_ticks)
+
+
+def _worse_price_last(found: OrderState) -> tuple[int, int]:
+    best = found.best_ticks
+    return best if found.terms.side == BUY else -best, found.order_id
 
 
 def _load_order(state: State, found: OrderState) -> None:

@@ -5,6 +5,8 @@
              ask 101  ben 2, cleo 1
              bid  99  anna 3
              stop sell 95 eve 3
+             take sell 110 fay 3
+             trail sell 5 gus 3
     do       dora buys 5 @ 102
     events   trade 2 @ 101 ben dora
              ...
@@ -22,6 +24,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from apps.engine.book import Order
 from apps.engine.messages import (
     BUY,
     CANCELLED,
@@ -36,6 +39,9 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
     Accepted,
     Amend,
     Amended,
@@ -45,6 +51,7 @@ from apps.engine.messages import (
     Prevented,
     Rejected,
     Rested,
+    Special,
     Terms,
     Trade,
     Triggered,
@@ -134,14 +141,20 @@ def _opened(told: dict[str, list[str]]) -> Venue:
 _WORDS = (
     ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
-    + ("amends", "to", "expire", "taker", "maker", "both")
+    + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
 )
 
 
 def _put(venue: Venue, line: str) -> None:
-    stop = re.fullmatch(r"stop (buy|sell) (\d+) (?:limit (\d+) )?(\S+) (\d+)", line)
-    if stop:
-        events = venue.stop(stop[4], SIDES[stop[1]], int(stop[5]), int(stop[2]), int(stop[3] or 0))
+    waits = re.fullmatch(
+        r"(?P<word>stop|take|trail) (?P<side>buy|sell) (?P<at>\d+)(?P<bps> bps)?"
+        r"(?: limit (?P<price>\d+))?(?: from (?P<start>\d+))? (?P<name>\S+) (?P<lots>\d+)",
+        line,
+    )
+    if waits:
+        kind, fields = _waiting(waits)
+        terms = Terms(MARKET_ID, SIDES[waits["side"]], kind, GTC, int(waits["lots"]), **fields)
+        events = venue.place(waits["name"], terms)
         assert isinstance(events[-1], Accepted), events
         return
     match = re.fullmatch(r"(bid|ask) (\d+) (.+)", line)
@@ -150,6 +163,20 @@ def _put(venue: Venue, line: str) -> None:
         name, lots = part.split()
         events = venue.limit(name, SIDES[match[1]], int(lots), int(match[2]))
         assert isinstance(events[-1], Rested), events
+
+
+def _waiting(match: re.Match[str]) -> tuple[int, dict[str, Any]]:
+    """The type of an order that may wait for a price, and the fields that say for which."""
+    price, at = int(match["price"] or 0), int(match["at"] or 0)
+    if match["word"] != "trail":
+        kinds = {
+            None: (MARKET, LIMIT),
+            "stop": (STOP, STOP_LIMIT),
+            "take": (TAKE_PROFIT, TAKE_PROFIT_LIMIT),
+        }
+        return kinds[match["word"]][bool(price)], {"price_ticks": price, "stop_ticks": at}
+    special = Special(trail_bps=at) if match["bps"] else Special(trail_ticks=at)
+    return TRAILING_STOP, {"stop_ticks": int(match["start"] or 0), "special": special}
 
 
 def _act(venue: Venue, line: str) -> list[AnyEvent]:
@@ -167,21 +194,17 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
         return _cancel(venue, cancels[1], int(cancels[2]))
     match = re.fullmatch(
         r"(?P<name>\S+) (?P<side>buys|sells) (?:for (?P<quote>\d+) quote|(?P<lots>\d+))"
-        r"(?: @ (?P<price>\d+))?(?: stop (?P<stop>\d+))?(?P<more>.*)",
+        r"(?: @ (?P<price>\d+))?(?: (?P<word>stop|take|trail) (?P<at>\d+)(?P<bps> bps)?)?"
+        r"(?: from (?P<start>\d+))?(?P<more>.*)",
         line,
     )
     assert match, line
     more = match["more"].split()
-    fields: dict[str, Any] = {
-        "price_ticks": int(match["price"] or 0),
-        "stop_ticks": int(match["stop"] or 0),
-        "post_only": "post" in more,
-    }
+    kind, fields = _waiting(match)
+    fields["post_only"] = "post" in more
     if "expire" in more:
         expire = {"taker": 1, "maker": 2, "both": 3}
         fields["self_trade"] = expire[more[more.index("expire") + 1]]
-    kinds = {(0, 0): MARKET, (1, 0): LIMIT, (0, 1): STOP, (1, 1): STOP_LIMIT}
-    kind = kinds[bool(match["price"]), bool(match["stop"])]
     force = next((FORCES[word] for word in more if word in FORCES), GTC)
     if kind == MARKET and force == GTC:
         force = IOC
@@ -247,15 +270,23 @@ def _book(venue: Venue) -> list[str]:
         side_lines = [f"{word} {price} {', '.join(who)}" for price, who in levels.items()]
         lines += reversed(side_lines) if side == SELL else side_lines
     book = venue.engine.books[MARKET_ID]
-    for word, stops in (("buy", book.buy_stops), ("sell", book.sell_stops)):
-        for level in stops.best_first():
-            for order in level.orders.values():
-                limit = f"limit {order.terms.price_ticks} " if order.terms.price_ticks else ""
-                name = venue.name(order.account.account_id)
-                lines.append(
-                    f"stop {word} {level.price_ticks} {limit}{name} {order.remaining_lots}"
-                )
+    for waiting in sorted(book.armed.values(), key=_waits_for):
+        limit = f"limit {waiting.terms.price_ticks} " if waiting.terms.price_ticks else ""
+        way = "buy" if waiting.side == BUY else "sell"
+        word, at = _waits_for(waiting)
+        name = venue.name(waiting.account.account_id)
+        lines.append(f"{word} {way} {at} {limit}{name} {waiting.remaining_lots}")
     return lines
+
+
+def _waits_for(order: Order) -> tuple[str, str]:
+    terms, special = order.terms, order.terms.special
+    if special is None:
+        takes_profit = terms.order_type in (TAKE_PROFIT, TAKE_PROFIT_LIMIT)
+        return "take" if takes_profit else "stop", str(terms.stop_ticks)
+    start = f" from {terms.stop_ticks}" if terms.stop_ticks else ""
+    distance = f"{special.trail_bps} bps" if special.trail_bps else str(special.trail_ticks)
+    return "trail", distance + start
 
 
 def _money(venue: Venue, name: str) -> str:

@@ -277,6 +277,142 @@ SCENARIOS = {
                  refused: would_trigger
         after    stop sell 99 dora 1
     """,
+    "a take-profit wakes on the other side: to sell, when the price has risen": """
+        market   last 100
+        before   ask 105  anna 1
+                 bid 104  ben 5
+                 take sell 105  eve 3
+        do       dora buys 1 @ 105
+        events   trade 1 @ 105 anna dora
+                 triggered eve
+                 trade 3 @ 104 ben eve
+        after    bid 104 ben 2
+    """,
+    "a take-profit to buy wakes when the price has fallen": """
+        market   last 100
+        before   ask 97  anna 5
+                 bid 95  ben 1
+                 take buy 95  eve 3
+        do       dora sells 1 @ 95
+        events   trade 1 @ 95 ben dora
+                 triggered eve
+                 trade 3 @ 97 anna eve
+        after    ask 97 anna 2
+    """,
+    "a take-profit-limit rests at its limit": """
+        market   last 100
+        before   ask 105  anna 1
+                 take sell 105 limit 106  eve 3
+        do       dora buys 1 @ 105
+        events   trade 1 @ 105 anna dora
+                 triggered eve
+                 rests 3 @ 106 eve
+        after    ask 106 eve 3
+    """,
+    "a take-profit that is reached already is refused": """
+        market   last 100
+        do       dora sells 1 take 100
+                 dora buys 1 take 100
+                 dora sells 1 @ 80 take 101
+                 dora sells 1 take 101
+        events   refused: would_trigger
+                 refused: would_trigger
+                 refused: price_band
+        after    take sell 101 dora 1
+    """,
+    "a trailing stop follows the price up and wakes when it has fallen by the distance": """
+        market   last 100
+        before   ask 110  anna 1
+                 bid 106  ben 1
+                 bid 105  carl 1
+                 bid 104  fred 5
+                 trail sell 5  eve 3
+        do       dora buys 1 @ 110
+                 dora sells 1 @ 106
+                 dora sells 1 @ 105
+        events   trade 1 @ 110 anna dora
+                 trade 1 @ 106 ben dora
+                 trade 1 @ 105 carl dora
+                 triggered eve
+                 trade 3 @ 104 fred eve
+        after    bid 104 fred 2
+    """,
+    "a trailing stop to buy follows the price down": """
+        market   last 100
+        before   bid 90  anna 1
+                 ask 95  ben 9
+                 trail buy 5  eve 3
+        do       dora sells 1 @ 90
+                 dora buys 1 @ 95
+        events   trade 1 @ 90 anna dora
+                 trade 1 @ 95 ben dora
+                 triggered eve
+                 trade 3 @ 95 ben eve
+        after    ask 95 ben 5
+    """,
+    "a trailing stop trails from its activation price on": """
+        market   last 100
+        before   ask 103  anna 1
+                 bid 96  fred 1
+                 bid 94  ben 1
+                 bid 93  carl 5
+                 trail sell 5 from 103  eve 3
+        do       dora sells 1 @ 96
+                 dora sells 1 @ 94
+                 dora buys 1 @ 103
+                 dora sells 1 @ 93
+        events   trade 1 @ 96 fred dora
+                 trade 1 @ 94 ben dora
+                 trade 1 @ 103 anna dora
+                 trade 1 @ 93 carl dora
+                 triggered eve
+                 trade 3 @ 93 carl eve
+        after    bid 93 carl 1
+    """,
+    "a trailing stop by basis points is behind by a share of the best price, at least a tick": """
+        market   last 100
+        before   bid 98  anna 1
+                 bid 97  ben 9
+                 trail sell 250 bps  eve 3
+                 trail sell 10 bps  fred 1
+        do       dora sells 1 @ 98
+        events   trade 1 @ 98 anna dora
+                 triggered eve
+                 trade 3 @ 97 ben eve
+                 triggered fred
+                 trade 1 @ 97 ben fred
+        after    bid 97 ben 5
+    """,
+    "a trailing stop needs a last price, or one to be active from": """
+        do       dora sells 1 trail 5
+                 dora sells 1 trail 5 from 5
+                 dora sells 1 trail 5 from 6
+        events   refused: no_reference
+                 refused: invalid_price
+        after    trail sell 5 from 6 dora 1
+    """,
+    "a trailing stop holds for its first stop, which is its worst": """
+        market   last 100, band 1000
+        do       dora buys 3 trail 10
+        money    dora quote 9636 held 364, base 10000 held 0
+    """,
+    "more of a trailing stop trails what it has trailed": """
+        market   last 100
+        before   bid 99  anna 9
+                 ask 110  ben 1
+                 trail sell 5  eve 3
+                 trail sell 5 from 120  fred 3
+        do       dora buys 1 @ 110
+                 eve amends the order @ 86 to 4
+                 dora sells 1 @ 99
+        events   trade 1 @ 110 ben dora
+                 amended 4 @ 86 eve
+                 trade 1 @ 99 anna dora
+                 triggered eve
+                 trade 4 @ 99 anna eve
+        after    bid 99 anna 4
+                 trail sell 5 from 120 fred 3
+    """,
     "good till date ends on its date, before anything else happens": """
         before   bid 90  anna 1
         do       dora sells 5 @ 101 gtd 60

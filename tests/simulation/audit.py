@@ -22,8 +22,8 @@ from apps.engine.messages import (
     FOK,
     GTC,
     GTD,
+    LIMIT,
     MARKET,
-    STOP,
     Accepted,
     AccountOpened,
     AccountSet,
@@ -214,7 +214,7 @@ class Auditor:
             event.order_id, event.account_id, event.terms, self.seq, event.hold_minor
         )
         order.maker_ppm, order.taker_ppm = event.maker_fee_ppm, event.taker_fee_ppm
-        order.waiting = bool(event.terms.stop_ticks)
+        order.waiting = event.terms.order_type not in (LIMIT, MARKET)
         instrument = self.instruments[event.terms.market_id]
         require(event.terms.quantity_lots * instrument.lot_minor <= AMOUNT_MAX, "B7 range", event)
 
@@ -245,7 +245,7 @@ class Auditor:
     def _rested(self, event: Rested) -> None:
         order = self.orders[event.order_id]
         terms = order.terms
-        stays = terms.time_in_force in (GTC, GTD) and terms.order_type not in (MARKET, STOP)
+        stays = terms.time_in_force in (GTC, GTD) and terms.price_ticks > 0
         require(stays, "B8 IOC, FOK and market orders never rest", event)
         require(event.quantity_lots == order.left > 0, "B4 what rests is what is left", event)
         require(event.price_ticks == terms.price_ticks, "B3 rests at its limit", event)

@@ -27,6 +27,9 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
     Accepted,
     Amend,
     AnyCommand,
@@ -67,7 +70,13 @@ FORCES = {
     MARKET: (IOC, IOC, IOC, FOK),
     STOP: (GTC, GTD),
     STOP_LIMIT: (GTC, GTD, IOC, FOK),
+    TAKE_PROFIT: (GTC, GTD),
+    TAKE_PROFIT_LIMIT: (GTC, GTD, IOC, FOK),
+    TRAILING_STOP: (GTC, GTC, GTD),
 }
+PRICED = (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT)
+TAKE_PROFITS = (TAKE_PROFIT, TAKE_PROFIT_LIMIT)
+WAITING = (STOP, STOP_LIMIT, *TAKE_PROFITS, TRAILING_STOP)
 
 
 class Flow:
@@ -90,7 +99,7 @@ class Flow:
         self.hostile = draw.choice((0.0, 0.05, 0.05, 0.3))
         self.hurry_ns = draw.choice((1_000, SECOND // 20, SECOND // 2, 5 * SECOND))
         self.takers = draw.choice((0.05, 0.15, 0.4))
-        self.stops = draw.choice((0.0, 0.1, 0.35))
+        self.stops = draw.choice((0.0, 0.2, 0.5))
         self.wealth = draw.choice((10, 1_000, 100_000))
         self.mid = {market_id: draw.choice((60, 1_000, 50_000)) for market_id in self.markets}
         self.instruments: dict[int, Instrument] = {}
@@ -317,12 +326,16 @@ class Flow:
     def _clustered(self, price: int) -> int:
         return max(self.cluster, price - price % self.cluster)
 
-    def _stop(self, market_id: int, side: int) -> int:
+    def _stop(self, market_id: int, side: int, kind: int = STOP) -> int:
         """Mostly on the side from which it is not crossed yet."""
-        away = 1 + self.random.randrange(1 + self.spread)
-        if self.random.random() < 0.15:
+        draw = self.random
+        if kind == TRAILING_STOP and draw.random() < 0.6:
+            return 0
+        away = 1 + draw.randrange(1 + self.spread)
+        if draw.random() < 0.15:
             away = -away
-        return self._clustered(self.mid[market_id] + (away if side == BUY else -away))
+        rises = (side == BUY) == (kind in (STOP, STOP_LIMIT))
+        return self._clustered(self.mid[market_id] + (away if rises else -away))
 
     def _place(self, account_id: int) -> Place:
         self.clients += 1
@@ -334,24 +347,34 @@ class Flow:
         side = draw.choice((BUY, SELL))
         kind = LIMIT
         if draw.random() < self.stops:
-            kind = draw.choice((STOP, STOP_LIMIT))
+            kind = draw.choice(WAITING)
         elif draw.random() < self.takers:
             kind = MARKET
         force = draw.choice(FORCES[kind])
         lots, quote = draw.randint(1, self.lots), 0
         if kind == MARKET and side == BUY and force == IOC and draw.random() < 0.5:
             lots, quote = 0, draw.randint(1, self.lots * self.mid[market_id] * 10)
-        stop = self._stop(market_id, side) if kind in (STOP, STOP_LIMIT) else 0
-        price = self._price(market_id, side) if kind in (LIMIT, STOP_LIMIT) else 0
-        if kind == STOP_LIMIT and draw.random() < 0.6:
+        stop = self._stop(market_id, side, kind) if kind in WAITING else 0
+        price = self._price(market_id, side) if kind in PRICED else 0
+        if kind in (STOP_LIMIT, TAKE_PROFIT_LIMIT) and draw.random() < 0.6:
             # Passive when it wakes up: it will rest behind orders that are younger.
             price = max(1, stop - self.cluster if side == BUY else stop + self.cluster)
         expires = self.now_ns + draw.randint(1, 40 * SECOND) if force == GTD else 0
         post_only = kind == LIMIT and force in (GTC, GTD) and draw.random() < 0.15
         self_trade = draw.choice((1, 1, 2, 3))
         return Terms(
-            market_id, side, kind, force, lots, quote, price, stop, expires, post_only, self_trade
-        )
+            market_id, side, kind, force, lots, quote, price, stop, expires, post_only, self_trade,
+            self._special(kind),
+        )  # fmt: skip
+
+    def _special(self, kind: int) -> Special | None:
+        """Few distances, so that trailing stops share them."""
+        draw = self.random
+        if kind != TRAILING_STOP:
+            return None
+        if draw.random() < 0.6:
+            return Special(trail_ticks=draw.choice((1, 2, 3, self.spread)))
+        return Special(trail_bps=draw.choice((1, 30, 100, 1_000, 5_000)))
 
     # ------------------------------------------------------------ malice and mishap
 
@@ -401,7 +424,9 @@ class Flow:
             elif name == "special":
                 fields[name] = Special(*(draw.choice((0, 0, 1, -1, 2**63)) for _ in range(6)))
             else:
-                fields[name] = draw.choice((0, 1, 2, 3, 4, 9, -1, AMOUNT_MAX, 2**63, self.now_ns))
+                fields[name] = draw.choice(
+                    (0, 1, 2, 3, 4, 5, 7, 9, -1, AMOUNT_MAX, 2**63, self.now_ns)
+                )
         account_id = draw.choice((*self.accounts, 1, 2, 77, 0))
         client = draw.choice(("", "é", "a" * 65, "a b", "\x00", f"w{self.issued}"))
         head = draw.choice((self._head(), self._head(-1), self._head(400), self._head(11)))

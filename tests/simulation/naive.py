@@ -7,6 +7,7 @@ every question is answered by looking at everything. It shares with the engine o
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import astuple
 
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -31,6 +32,9 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
     Accepted,
     Amend,
     Amended,
@@ -39,24 +43,26 @@ from apps.engine.messages import (
     Place,
     Prevented,
     Rested,
+    Special,
     Terms,
     Trade,
-    Triggered,
 )
+from tests.simulation.naive_triggers import WAITING, NaiveTriggers, check_trail
 from tests.simulation.naive_world import (
     SECOND,
     NaiveAccount,
     NaiveMarket,
     NaiveOrder,
-    NaiveWorld,
     Repeated,
     check,
     fee_of,
     rounded_up,
 )
 
+PRICED = (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT)
 
-class NaiveEngine(NaiveWorld):
+
+class NaiveEngine(NaiveTriggers):
     # ------------------------------------------------------------ orders in
 
     def place(self, c: Place) -> int:
@@ -73,9 +79,7 @@ class NaiveEngine(NaiveWorld):
         around = reference or self.best_price(market, SELL if t.side == BUY else BUY)
         self.check_price(market, t, reference, around)
         self.check_size(account, market, t, around)
-        stays = t.order_type in (STOP, STOP_LIMIT) or (
-            t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
-        )
+        stays = t.order_type in WAITING or (t.order_type == LIMIT and t.time_in_force in (GTC, GTD))
         mine = [o for o in self.orders if o.account_id == c.account_id]
         most = account.limits.max_open_orders
         check(not stays or not most or len(mine) < most, "max_open_orders")
@@ -126,14 +130,20 @@ class NaiveEngine(NaiveWorld):
             STOP_LIMIT: (GTC, IOC, FOK, GTD),
             MARKET: (IOC, FOK),
             STOP: (GTC, GTD),
+            TAKE_PROFIT: (GTC, GTD),
+            TAKE_PROFIT_LIMIT: (GTC, IOC, FOK, GTD),
+            TRAILING_STOP: (GTC, GTD),
         }
-        priced = t.order_type in (LIMIT, STOP_LIMIT)
-        stop = t.order_type in (STOP, STOP_LIMIT)
+        priced = t.order_type in PRICED
+        stop = t.order_type in WAITING
         check(t.order_type in forces, "invalid_order")
         check(t.time_in_force in forces[t.order_type], "invalid_order")
         check(t.side in (BUY, SELL), "invalid_order")
         check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH), "invalid_order")
-        check(t.special is None, "invalid_order")
+        check(t.special is None or t.special != Special(), "invalid_order")
+        check_trail(t)
+        rest = astuple(t.special or Special())
+        check(not any((rest[0], *rest[3:])), "invalid_order")
         postable = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
         check(not t.post_only or postable, "invalid_order")
         check(priced or t.price_ticks == 0, "invalid_order")
@@ -146,7 +156,8 @@ class NaiveEngine(NaiveWorld):
         else:
             check(t.expires_at_ns == 0, "invalid_order")
         check(not priced or 1 <= t.price_ticks <= AMOUNT_MAX, "invalid_price")
-        check(not stop or 1 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
+        at_once = t.order_type == TRAILING_STOP and t.stop_ticks == 0
+        check(not stop or at_once or 1 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
         amount = t.quote_minor if t.quote_minor else t.quantity_lots
         check(1 <= amount <= AMOUNT_MAX, "invalid_quantity")
 
@@ -157,18 +168,12 @@ class NaiveEngine(NaiveWorld):
         return max(1, rounded_up(price * (10_000 - bps), 10_000))
 
     def check_price(self, m: NaiveMarket, t: Terms, reference: int, around: int) -> None:
-        buys = t.side == BUY
         if t.order_type == MARKET:
             check(around, "no_reference")
         elif t.order_type == LIMIT:
             self.check_limit(m, t, reference)
         else:
-            crossed = m.last and (m.last >= t.stop_ticks if buys else m.last <= t.stop_ticks)
-            check(not crossed, "would_trigger")
-            if t.order_type == STOP_LIMIT:
-                worst = self.band(m, t.side, t.stop_ticks)
-                inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
-                check(inside, "price_band")
+            self.check_waiting_price(m, t)
 
     def check_limit(self, m: NaiveMarket, t: Terms, reference: int) -> None:
         buys = t.side == BUY
@@ -189,8 +194,8 @@ class NaiveEngine(NaiveWorld):
             lots = t.quantity_lots
             check(lots <= most and lots * i.lot_minor <= AMOUNT_MAX, "max_quantity")
             check(small or lots >= i.min_quantity_lots, "min_quantity")
-            value = {LIMIT: t.price_ticks, STOP_LIMIT: t.price_ticks, STOP: t.stop_ticks}
-            notional = lots * value.get(t.order_type, around) * i.tick_lot_minor
+            value = t.price_ticks or self.centre(m, t, around)
+            notional = lots * value * i.tick_lot_minor
         check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
         own = account.limits.max_order_notional_minor
         counts = own and account.limits.notional_asset_id == i.quote_asset_id
@@ -226,7 +231,7 @@ class NaiveEngine(NaiveWorld):
         return notional
 
     def highest_ppm(self, i: Instrument, t: Terms) -> int:
-        may_make = t.order_type in (LIMIT, STOP_LIMIT) and t.time_in_force in (GTC, GTD)
+        may_make = t.order_type in PRICED and t.time_in_force in (GTC, GTD)
         rates = []
         if may_make:
             rates.append(i.maker_fee_ppm)
@@ -243,12 +248,13 @@ class NaiveEngine(NaiveWorld):
         )
         return self.highest_ppm(rates, o.terms)
 
+    def centre(self, m: NaiveMarket, t: Terms, around: int) -> int:
+        """What an order without a limit is bounded around."""
+        return around if t.order_type == MARKET else self.first_stop(m, t)
+
     def enter(self, c: Place, m: NaiveMarket, around: int) -> int:
         t, i = c.terms, m.instrument
-        if t.order_type in (LIMIT, STOP_LIMIT):
-            worst = t.price_ticks
-        else:
-            worst = self.band(m, t.side, t.stop_ticks or around)
+        worst = t.price_ticks or self.band(m, t.side, self.centre(m, t, around))
         spends = i.quote_asset_id if t.side == BUY else i.base_asset_id
         free = self.free(c.account_id, spends)
         if t.side == SELL:
@@ -291,8 +297,8 @@ class NaiveEngine(NaiveWorld):
                 i.taker_fee_ppm,
             )
         )
-        if t.stop_ticks:
-            order.waiting = True
+        if t.order_type in WAITING:
+            self.let_wait(order, m)
         else:
             self.arrive(order, m)
         return order.number
@@ -301,7 +307,7 @@ class NaiveEngine(NaiveWorld):
         trades = self.trades
         self.execute(order)
         if self.trades > trades:
-            self.wake_stops(m)
+            self.wake_waiting(m)
 
     # ------------------------------------------------------------ orders that change
 
@@ -319,16 +325,16 @@ class NaiveEngine(NaiveWorld):
         account = self.accounts[c.account_id]
         self.check_states(account, m, t)
         check(order.terms.price_ticks or not c.price_ticks, "invalid_order")
-        check(order.waiting or not c.stop_ticks, "invalid_order")
+        check((order.waiting and not order.best) or not c.stop_ticks, "invalid_order")
         check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
         check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
         more = t.quantity_lots - order.terms.quantity_lots
         check(order.left + more > 0, "amend_below_filled")
         prices = (t.price_ticks, t.stop_ticks)
         in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
-        if not in_place and order.waiting:
+        if not in_place and order.waiting and not order.best:
             self.check_price(m, t, 0, 0)
-        elif not in_place:
+        elif not in_place and not order.waiting:
             self.check_limit(m, t, self.reference(t.market_id))
         self.check_size(account, m, t, 0)
         if more > 0 and order.buys and m.instrument.max_position_lots:
@@ -347,8 +353,8 @@ class NaiveEngine(NaiveWorld):
     def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
         left = order.left + t.quantity_lots - order.terms.quantity_lots
         worst = order.worst
-        if not in_place:
-            worst = t.price_ticks or self.band(m, t.side, t.stop_ticks)
+        if not in_place and not order.best:
+            worst = t.price_ticks or self.band(m, t.side, self.centre(m, t, 0))
         hold = left * m.instrument.lot_minor
         if order.buys:
             notional = left * worst * m.instrument.tick_lot_minor
@@ -418,7 +424,7 @@ class NaiveEngine(NaiveWorld):
             return
         if why == "self_trade":
             self.end(order, EXPIRED, why)
-        elif t.order_type in (MARKET, STOP):
+        elif t.order_type not in PRICED:
             bought = t.quote_minor and order.took and why == "budget"
             self.end(order, FILLED if bought else CANCELLED, why)
         elif t.time_in_force in (GTC, GTD):
@@ -561,16 +567,3 @@ class NaiveEngine(NaiveWorld):
         self.move(o.account_id, i.quote_asset_id, used - quote - fee, -used)
         self.move(o.account_id, i.base_asset_id, base)
         return used
-
-    def wake_stops(self, m: NaiveMarket) -> None:
-        while True:
-            for order in self.orders:
-                if order.waiting and order.terms.market_id == m.instrument.market_id:
-                    stop = order.terms.stop_ticks
-                    if m.last >= stop if order.buys else m.last <= stop:
-                        break
-            else:
-                return
-            order.waiting = False
-            self.events.append(Triggered(order.number, order.account_id, order.terms.market_id))
-            self.execute(order)

@@ -113,7 +113,8 @@ class NaiveOrder:
     took: int = 0
     entry_terms: Terms | None = None  # what was asked for first
     rank: int = 0  # when it came to rest; zero while it does not
-    waiting: bool = False  # a stop that has not triggered
+    waiting: bool = False  # for the last price
+    best: int = 0  # since a trailing stop is active; zero before
 
     @property
     def buys(self) -> bool:

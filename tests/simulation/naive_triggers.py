@@ -1,0 +1,110 @@
+"""The naive engine's orders that wait for the last price: stops, take-profits, trailing stops."""
+
+from __future__ import annotations
+
+from apps.engine.messages import (
+    AMOUNT_MAX,
+    BUY,
+    STOP,
+    STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
+    Special,
+    Terms,
+    Triggered,
+)
+from tests.simulation.naive_world import NaiveMarket, NaiveOrder, NaiveWorld, check
+
+STOPS = (STOP, STOP_LIMIT)
+WAITING = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
+
+
+def check_trail(t: Terms) -> None:
+    special = t.special or Special()
+    asked = [special.trail_ticks, special.trail_bps]
+    if t.order_type != TRAILING_STOP:
+        check(asked == [0, 0], "invalid_order")
+        return
+    check(sorted(asked)[0] == 0 < sorted(asked)[1], "invalid_order")
+    check(special.trail_ticks <= AMOUNT_MAX and special.trail_bps <= 5_000, "invalid_order")
+
+
+def behind(t: Terms, best: int) -> int:
+    """The stop of a trailing stop whose best price so far is this one."""
+    assert t.special is not None
+    distance = t.special.trail_ticks or max(1, best * t.special.trail_bps // 10_000)
+    return best + distance if t.side == BUY else best - distance
+
+
+class NaiveTriggers(NaiveWorld):
+    def check_waiting_price(self, m: NaiveMarket, t: Terms) -> None:
+        buys = t.side == BUY
+        if t.order_type == TRAILING_STOP:
+            if t.stop_ticks:
+                reached = m.last and (m.last <= t.stop_ticks if buys else m.last >= t.stop_ticks)
+                check(not reached, "would_trigger")
+            else:
+                check(m.last, "no_reference")
+            check(1 <= self.first_stop(m, t) <= AMOUNT_MAX, "invalid_price")
+            return
+        check(not (m.last and self.reached(t, t.stop_ticks, m.last)), "would_trigger")
+        if t.order_type in (STOP_LIMIT, TAKE_PROFIT_LIMIT):
+            worst = self.band(m, t.side, t.stop_ticks)
+            inside = t.price_ticks <= worst if buys else t.price_ticks >= worst
+            check(inside, "price_band")
+
+    def first_stop(self, m: NaiveMarket, t: Terms) -> int:
+        if t.order_type == TRAILING_STOP:
+            return behind(t, t.stop_ticks or m.last)
+        return t.stop_ticks
+
+    def reached(self, t: Terms, stop: int, last: int) -> bool:
+        """Stops protect from a price that turns bad, take-profits wait for a good one."""
+        rises = t.side == BUY
+        if t.order_type in (TAKE_PROFIT, TAKE_PROFIT_LIMIT):
+            rises = not rises
+        return last >= stop if rises else last <= stop
+
+    def let_wait(self, order: NaiveOrder, m: NaiveMarket) -> None:
+        order.waiting = True
+        if order.terms.order_type == TRAILING_STOP and not order.terms.stop_ticks:
+            order.best = m.last
+
+    def trail(self, order: NaiveOrder, last: int) -> None:
+        t = order.terms
+        better = min if order.buys else max
+        if order.best:
+            order.best = better(order.best, last)
+        elif better(last, t.stop_ticks) == last:
+            order.best = last
+
+    def wakes(self, order: NaiveOrder, last: int) -> bool:
+        t = order.terms
+        if t.order_type != TRAILING_STOP:
+            return self.reached(t, t.stop_ticks, last)
+        return order.best > 0 and self.reached(t, behind(t, order.best), last)
+
+    def wake_waiting(self, m: NaiveMarket) -> None:
+        while True:
+            here = [o for o in self.orders if o.terms.market_id == m.instrument.market_id]
+            waiting = [o for o in here if o.waiting]
+            for order in waiting:
+                if order.terms.order_type == TRAILING_STOP:
+                    self.trail(order, m.last)
+            woken = [o for o in waiting if self.wakes(o, m.last)]
+            if not woken:
+                return
+            order = woken[0]
+            order.waiting = False
+            if order.terms.order_type == TRAILING_STOP:
+                bound = self.band(m, order.terms.side, behind(order.terms, order.best))
+                order.worst = min(bound, order.worst) if order.buys else max(bound, order.worst)
+            self.events.append(Triggered(order.number, order.account_id, order.terms.market_id))
+            self.execute(order)
+
+    def band(self, market: NaiveMarket, side: int, price: int) -> int:
+        raise NotImplementedError
+
+    def execute(self, order: NaiveOrder) -> None:
+        raise NotImplementedError
