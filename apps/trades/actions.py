@@ -20,10 +20,11 @@ from apps.markets.queries import recent_instrument
 from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
 from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
-from apps.trades.folding import STATUS_BY_CLOSE, Change, Folded
+from apps.trades.folding import STATUS_BY_CLOSE, Folded
 from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.queries import order_for, orders_named
 from apps.trades.refusals import refusal
+from apps.trades.rows import order_of, terms_of_row
 from apps.trades.terms import (
     NOTHING,
     Asked,
@@ -68,6 +69,8 @@ def place_order(
     quote_amount: str | None = None,
     price: str | None = None,
     stop_price: str | None = None,
+    trail_amount: str | None = None,
+    trail_percent: str | None = None,
     time_in_force: str | None = None,
     expires_at: str | datetime | None = None,
     post_only: bool = False,
@@ -88,6 +91,8 @@ def place_order(
         "quote_amount": quote_amount,
         "price": price,
         "stop_price": stop_price,
+        "trail_amount": trail_amount,
+        "trail_percent": trail_percent,
         "time_in_force": time_in_force,
         "expires_at": expires_at,
         "post_only": post_only,
@@ -253,30 +258,12 @@ def _repeated(
 
 
 def _again(before: Order, draft: _Draft) -> Order | DomainError:
-    if _terms_of_row(before) == draft.terms:
+    if terms_of_row(before) == draft.terms:
         return before
     return Conflict(
         "id_reused",
         f"You have used this client order id for another order. Choose a new one. {NOTHING}",
         field="client_order_id",
-    )
-
-
-def _terms_of_row(order: Order) -> Terms:
-    """Return the terms that the order was entered with, whatever has been amended since."""
-    amended = order.entered_quantity_lots is not None
-    return Terms(
-        market_id=order.instrument_id,
-        side=order.side,
-        order_type=order.order_type,
-        time_in_force=order.time_in_force,
-        quantity_lots=(order.entered_quantity_lots or 0) if amended else order.quantity_lots,
-        quote_minor=order.quote_minor,
-        price_ticks=(order.entered_price_ticks or 0) if amended else order.price_ticks,
-        stop_ticks=(order.entered_stop_ticks or 0) if amended else order.stop_ticks,
-        expires_at_ns=clock.to_ns(order.expires_at) if order.expires_at else 0,
-        post_only=order.post_only,
-        self_trade=order.self_trade,
     )
 
 
@@ -299,46 +286,6 @@ def _outcome(
         ):
             return order_of(change, account, draft.instrument)
     raise RuntimeError(f"Seq {reply.seq} neither accepted nor refused {draft.client_order_id}.")
-
-
-def order_of(change: Change, account: TradingAccount, instrument: Instrument) -> Order:
-    """Return the row of an order that was entered, as the projection will write it."""
-    accepted = change.accepted
-    if accepted is None:
-        raise ValueError("Only an order that was entered can be made from its events.")
-    entered = accepted.terms
-    amended = change.amended is not None
-    terms = (change.amended or accepted).terms
-    return Order(
-        id=change.order_id,
-        account=account,
-        instrument=instrument,
-        client_order_id=accepted.client_order_id,
-        side=terms.side,
-        order_type=terms.order_type,
-        time_in_force=terms.time_in_force,
-        post_only=terms.post_only,
-        self_trade=terms.self_trade,
-        quantity_lots=terms.quantity_lots,
-        quote_minor=terms.quote_minor,
-        price_ticks=terms.price_ticks,
-        stop_ticks=terms.stop_ticks,
-        entered_quantity_lots=entered.quantity_lots if amended else None,
-        entered_price_ticks=entered.price_ticks if amended else None,
-        entered_stop_ticks=entered.stop_ticks if amended else None,
-        expires_at=clock.from_ns(terms.expires_at_ns) if terms.expires_at_ns else None,
-        filled_lots=change.filled_lots,
-        filled_quote_minor=change.filled_quote_minor,
-        fee_minor=change.fee_minor,
-        held_minor=change.held_minor,
-        triggered=change.triggered,
-        status=change.status,
-        reason=change.reason,
-        seq=change.seq,
-        last_seq=change.last_seq,
-        created_at=clock.from_ns(change.created_ns),
-        updated_at=clock.from_ns(change.updated_ns),
-    )
 
 
 def _order_or_none(actor: User, order_id: str | int) -> Order | None:

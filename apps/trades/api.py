@@ -39,7 +39,8 @@ _ORDER: Final = {
     "account": "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10", "market": "BTC-USDT", "side": "buy",
     "type": "limit", "time_in_force": "gtc", "post_only": False,
     "self_trade_prevention": "expire_taker", "status": "open", "quantity": "0.01000",
-    "quote_amount": None, "price": "60000.00", "stop_price": None, "filled_quantity": "0.00000",
+    "quote_amount": None, "price": "60000.00", "stop_price": None, "trail_amount": None,
+    "trail_percent": None, "filled_quantity": "0.00000",
     "filled_quote": "0.00", "average_price": None, "fee": "0.00", "fee_asset": "USDT",
     "expires_at": None, "reason": None, "seq": 1042, "created_at": "2026-11-21T12:00:00.5Z",
     "updated_at": "2026-11-21T12:00:00.5Z",
@@ -65,7 +66,16 @@ class OrderInput(StrictSerializer):
         help_text="Instead of the quantity, for a market order that buys: what it may cost.",
     )  # fmt: skip
     price = StrictAmount(required=False, allow_null=True)
-    stop_price = StrictAmount(required=False, allow_null=True)
+    stop_price = StrictAmount(
+        required=False, allow_null=True,
+        help_text="Where a stop or take-profit wakes; from where on a trailing stop trails.",
+    )  # fmt: skip
+    trail_amount = StrictAmount(
+        required=False, allow_null=True, help_text="How far a trailing stop stays behind."
+    )
+    trail_percent = StrictAmount(
+        required=False, allow_null=True, help_text="Instead of the amount: 0.01 to 50."
+    )
     time_in_force = StrictChoice(
         list(TIMES_IN_FORCE), required=False, allow_null=True,
         help_text="gtc where nothing is said; ioc for market orders.",
@@ -131,6 +141,8 @@ class OrderOutput(serializers.Serializer[dict[str, object]]):
     quote_amount = serializers.CharField(allow_null=True)
     price = serializers.CharField(allow_null=True)
     stop_price = serializers.CharField(allow_null=True)
+    trail_amount = serializers.CharField(allow_null=True)
+    trail_percent = serializers.CharField(allow_null=True)
     filled_quantity = serializers.CharField()
     filled_quote = serializers.CharField()
     average_price = serializers.CharField(allow_null=True)
@@ -341,6 +353,8 @@ def _terms(given: dict[str, Any], effect_id: str) -> dict[str, Any]:
         "quote_amount": given.get("quote_amount"),
         "price": given.get("price"),
         "stop_price": given.get("stop_price"),
+        "trail_amount": given.get("trail_amount"),
+        "trail_percent": given.get("trail_percent"),
         "time_in_force": given.get("time_in_force"),
         "expires_at": None if expires_at is None else clock.iso(expires_at),
         "post_only": given["post_only"],

@@ -54,6 +54,13 @@ class Order(models.Model):
     quote_minor = models.BigIntegerField(help_text="Budget of a market order by quote amount.")
     price_ticks = models.BigIntegerField()
     stop_ticks = models.BigIntegerField()
+    # What few orders ask for; null for all others.
+    display_lots = models.BigIntegerField(null=True)
+    trail_ticks = models.BigIntegerField(null=True)
+    trail_bps = models.IntegerField(null=True)
+    take_profit_ticks = models.BigIntegerField(null=True)
+    stop_loss_ticks = models.BigIntegerField(null=True)
+    stop_loss_limit_ticks = models.BigIntegerField(null=True)
     entered_quantity_lots = models.BigIntegerField(
         null=True, help_text="What was asked for at first, where the order was amended."
     )

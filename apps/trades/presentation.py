@@ -19,7 +19,13 @@ from apps.markets.rules import (
 from apps.trades.models import Fill, Order
 from apps.trades.position_queries import LotsOf, PositionRow
 from apps.trades.positions import MOVEMENT_BITS, average_cost_minor
-from apps.trades.rules import ORDER_TYPE_NAMES, SELF_TRADE_NAMES, SIDE_NAMES, TIME_IN_FORCE_NAMES
+from apps.trades.rules import (
+    ORDER_TYPE_NAMES,
+    PERCENT_DECIMALS,
+    SELF_TRADE_NAMES,
+    SIDE_NAMES,
+    TIME_IN_FORCE_NAMES,
+)
 
 
 def order_json(order: Order) -> dict[str, object]:
@@ -42,6 +48,10 @@ def order_json(order: Order) -> dict[str, object]:
         "quote_amount": format_quote(order.quote_minor, instrument) if order.quote_minor else None,
         "price": format_price(order.price_ticks, instrument) if order.price_ticks else None,
         "stop_price": format_price(order.stop_ticks, instrument) if order.stop_ticks else None,
+        "trail_amount": format_price(order.trail_ticks, instrument) if order.trail_ticks else None,
+        "trail_percent": format_minor(order.trail_bps, PERCENT_DECIMALS)
+        if order.trail_bps
+        else None,
         "filled_quantity": format_quantity(order.filled_lots, instrument),
         "filled_quote": format_quote(order.filled_quote_minor, instrument),
         "average_price": average_price(order),

@@ -13,9 +13,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
 from django.db import connection
 
 from apps.core import bulk
+from apps.engine.messages import Special
 from apps.matching.journal import Batch
 from apps.matching.projections import PREPARED_MAX, EngineView, Write
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side
@@ -26,7 +28,8 @@ _ORDER_COLUMNS: Final = (
     "id", "account_id", "instrument_id", "side", "order_type", "time_in_force", "post_only",
     "self_trade", "quantity_lots", "quote_minor", "price_ticks", "stop_ticks", "filled_lots",
     "filled_quote_minor", "fee_minor", "held_minor", "triggered", "seq", "last_seq", "created_at",
-    "updated_at", "client_order_id", "expires_at", "status", "reason",
+    "updated_at", "client_order_id", "expires_at", "status", "reason", "display_lots",
+    "trail_ticks", "trail_bps", "take_profit_ticks", "stop_loss_ticks", "stop_loss_limit_ticks",
 )  # fmt: skip
 # Up to the length of the client order id; that itself and the columns after it are as long as
 # they are.
@@ -37,6 +40,9 @@ _FILL_COLUMNS: Final = (
 )  # fmt: skip
 _FILL_ROW: Final = struct.Struct("!h" + "iq" * 4 + "iiihi?" + "iq" * 6)
 _MOMENT: Final = struct.Struct("!iq")
+_NUMBER: Final = struct.Struct("!iq")
+_SHORT_NUMBER: Final = struct.Struct("!ii")
+_NOTHING_SPECIAL: Final = bulk.NULL * len(Special.__struct_fields__)
 _account_id: Final = attrgetter("account_id")
 
 _UPDATE_ORDERS: Final = """
@@ -153,24 +159,36 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
         terms = (change.amended or order).terms
         client_order_id = order.client_order_id.encode()
         fixed = pack(
-            25, 8, change.order_id, 8, change.account_id, 4, terms.market_id, 2, terms.side,
-            2, terms.order_type, 2, terms.time_in_force, 1, terms.post_only, 2, terms.self_trade,
-            8, terms.quantity_lots, 8, terms.quote_minor, 8, terms.price_ticks,
+            len(_ORDER_COLUMNS), 8, change.order_id, 8, change.account_id, 4, terms.market_id,
+            2, terms.side, 2, terms.order_type, 2, terms.time_in_force, 1, terms.post_only,
+            2, terms.self_trade, 8, terms.quantity_lots, 8, terms.quote_minor, 8, terms.price_ticks,
             8, terms.stop_ticks, 8, change.filled_lots, 8, change.filled_quote_minor,
             8, change.fee_minor, 8, change.held_minor, 1, change.triggered,
             8, change.seq, 8, change.last_seq, 8, micros(change.created_ns),
             8, micros(change.updated_ns), len(client_order_id),
         )  # fmt: skip
-        ending = _ending(terms.expires_at_ns, change.status, change.reason)
+        ending = _ending(terms.expires_at_ns, change.status, change.reason, terms.special)
         rows[change.account_id].append(fixed + client_order_id + ending)
     return bulk.grouped(rows)
 
 
 @lru_cache(maxsize=256)
-def _ending(expires_at_ns: int, status: str, reason: str) -> bytes:
+def _ending(expires_at_ns: int, status: str, reason: str, special: Special | None) -> bytes:
     """Return how an order's row ends; most of them end alike."""
     expires = _MOMENT.pack(8, bulk.micros(expires_at_ns)) if expires_at_ns else bulk.NULL
-    return expires + bulk.packed_text(status) + bulk.packed_text(reason)
+    return (
+        expires + bulk.packed_text(status) + bulk.packed_text(reason)
+        + (_NOTHING_SPECIAL if special is None else _special(special))
+    )  # fmt: skip
+
+
+def _special(special: Special) -> bytes:
+    """Return the columns of what is asked for besides; what is not is null."""
+    wide, narrow = _NUMBER.pack, _SHORT_NUMBER.pack
+    return b"".join(
+        bulk.NULL if not value else narrow(4, value) if name == "trail_bps" else wide(8, value)
+        for name, value in msgspec.structs.asdict(special).items()
+    )
 
 
 def _update_values(changes: list[Change]) -> tuple[str | int, ...]:

@@ -139,7 +139,7 @@ REFUSALS: Final = {
     ),
     "no_reference": Refusal(
         Refused, "no_reference",
-        "{about.market} has no price yet for a market order to go by. Place a limit order.",
+        "{about.market} has no price yet for this order to go by. Place a limit order.",
     ),
     "order_not_found": Refusal(NotFound, "order_not_found", "You have no such open order."),
     "post_only_would_take": Refusal(
@@ -186,8 +186,8 @@ REFUSALS: Final = {
     ),
     "would_trigger": Refusal(
         Refused, "would_trigger",
-        "The market has passed your stop price of {about.stop_price} already."
-        " Choose a stop that it has yet to reach, or place a market order.",
+        "The market has reached your stop price of {about.stop_price} already."
+        " Choose one that it has yet to reach, or place a market order.",
         "stop_price",
     ),
 }  # fmt: skip

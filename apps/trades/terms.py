@@ -24,6 +24,10 @@ from apps.engine.messages import (
     MARKET,
     STOP,
     STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
+    Special,
     Terms,
 )
 from apps.markets.models import Instrument
@@ -31,6 +35,8 @@ from apps.markets.rules import parse_price, parse_quantity
 from apps.trades.rules import (
     CLIENT_ORDER_ID,
     ORDER_TYPES,
+    PERCENT_DECIMALS,
+    PRICED_TYPES,
     SELF_TRADES,
     SIDES,
     TIMES_IN_FORCE,
@@ -38,6 +44,8 @@ from apps.trades.rules import (
 )
 
 NOTHING: Final = "Nothing was ordered."
+TRAIL_BPS_MAX: Final = 5_000
+_WITH_STOP: Final = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
 _T = TypeVar("_T")
 
 
@@ -52,6 +60,8 @@ class Asked:
     quote_amount: str | None = None
     price: str | None = None
     stop_price: str | None = None
+    trail_amount: str | None = None
+    trail_percent: str | None = None
     time_in_force: str | None = None
     expires_at: str | datetime | None = None
     post_only: bool = False
@@ -67,6 +77,8 @@ _FIELDS: Final = {
     "quote_amount": "quote_amount",
     "price": "price",
     "stop_price": "stop_price",
+    "trail_amount": "trail_amount",
+    "trail_percent": "trail_percent",
     "time_in_force": "time_in_force",
     "expires_at": "expires_at",
     "post_only": "post_only",
@@ -132,6 +144,7 @@ def terms_of(asked: Asked, instrument: Instrument, now: datetime) -> Terms:
             "self_trade_prevention",
             "invalid_self_trade_prevention",
         ),
+        special=_special(asked, instrument, order_type),
     )
 
 
@@ -176,8 +189,8 @@ def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int,
     """Return limit and stop price in ticks; zero where the kind of order has none."""
     found = []
     for name, text, types in (
-        ("price", asked.price, (LIMIT, STOP_LIMIT)),
-        ("stop_price", asked.stop_price, (STOP, STOP_LIMIT)),
+        ("price", asked.price, PRICED_TYPES),
+        ("stop_price", asked.stop_price, _WITH_STOP),
     ):
         words = "price" if name == "price" else "stop price"
         if order_type not in types:
@@ -189,6 +202,10 @@ def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int,
                 )
             found.append(0)
             continue
+        if text is None and order_type == TRAILING_STOP:
+            # It is active at once.
+            found.append(0)
+            continue
         if text is None:
             raise _invalid(
                 f"{name}_required", name, f"A {_type_words(order_type)} order needs a {words}."
@@ -196,6 +213,32 @@ def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int,
         with _About(name):
             found.append(parse_price(text, instrument))
     return found[0], found[1]
+
+
+def _special(asked: Asked, instrument: Instrument, order_type: int) -> Special | None:
+    """Return what only some orders ask for; None for all others."""
+    given = [name for name in ("trail_amount", "trail_percent") if getattr(asked, name) is not None]
+    if order_type != TRAILING_STOP:
+        for name in given:
+            raise _invalid(
+                "trail_not_allowed", name, "Only a trailing stop has a distance to trail at."
+            )
+        return None
+    if len(given) != 1:
+        raise _invalid(
+            "trail_required",
+            "trail_amount",
+            "Give the distance of a trailing stop either as an amount or in percent.",
+        )
+    with _About(given[0]):
+        if asked.trail_amount is not None:
+            return Special(trail_ticks=parse_price(asked.trail_amount, instrument))
+        trail_bps = parse_positive(asked.trail_percent, PERCENT_DECIMALS)
+    if trail_bps > TRAIL_BPS_MAX:
+        raise _invalid(
+            "invalid_trail", "trail_percent", "A trailing stop is at most 50 percent behind."
+        )
+    return Special(trail_bps=trail_bps)
 
 
 def _check_notional(notional_minor: int) -> None:

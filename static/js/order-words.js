@@ -3,7 +3,17 @@
 import * as decimal from "decimal";
 import { amount, brief, moment, trimmed } from "format";
 
-const TYPES = { limit: "Limit", market: "Market", stop: "Stop", stop_limit: "Stop-limit" };
+const TYPES = {
+  limit: "Limit",
+  market: "Market",
+  stop: "Stop",
+  stop_limit: "Stop-limit",
+  take_profit: "Take-profit",
+  take_profit_limit: "Take-profit-limit",
+  trailing_stop: "Trailing stop",
+};
+const TRIGGERS = { trailing_stop: "from", take_profit: "at", take_profit_limit: "at" };
+const WAITS = new Set(Object.keys(TYPES).slice(2));
 const FORCES = { ioc: "at once", fok: "all or nothing", gtd: "until a date" };
 const STATUSES = {
   open: "Open",
@@ -31,7 +41,11 @@ const side = (name) => (name === "sell" ? "Sell" : "Buy");
 
 function typeWords(order) {
   const parts = [TYPES[order.type] ?? order.type];
-  if (order.stop_price) parts.push(`stop ${amount(order.stop_price)}`);
+  if (order.trail_amount) parts.push(`${amount(order.trail_amount)} behind`);
+  if (order.trail_percent) parts.push(`${order.trail_percent}% behind`);
+  if (order.stop_price) {
+    parts.push(`${TRIGGERS[order.type] ?? "stop"} ${amount(order.stop_price)}`);
+  }
   if (order.post_only) parts.push("post-only");
   if (order.time_in_force !== "gtc" && order.type !== "market") {
     parts.push(FORCES[order.time_in_force]);
@@ -109,7 +123,7 @@ export function resultWords(order) {
   const verb = order.side === "buy" ? ["Bought", "Buy order"] : ["Sold", "Sell order"];
   const filled = !isZero(order.filled_quantity);
   if (order.status === "open") {
-    const waits = order.type.startsWith("stop") ? "waits for its stop" : "is in the book";
+    const waits = WAITS.has(order.type) ? "waits for its price" : "is in the book";
     return `${verb[1]} for ${amount(order.quantity)} ${base} ${waits}.`;
   }
   if (!filled) return `${verb[1]}: ${statusWords(order).toLowerCase()}. Nothing was traded.`;

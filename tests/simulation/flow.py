@@ -100,6 +100,11 @@ class Flow:
         self.hurry_ns = draw.choice((1_000, SECOND // 20, SECOND // 2, 5 * SECOND))
         self.takers = draw.choice((0.05, 0.15, 0.4))
         self.stops = draw.choice((0.0, 0.2, 0.5))
+        # Few distances, so that trailing stops share them.
+        self.trails = [
+            Special(trail_ticks=draw.choice((1, 2, 3, self.spread))),
+            Special(trail_bps=draw.choice((1, 30, 100, 1_000, 5_000))),
+        ]
         self.wealth = draw.choice((10, 1_000, 100_000))
         self.mid = {market_id: draw.choice((60, 1_000, 50_000)) for market_id in self.markets}
         self.instruments: dict[int, Instrument] = {}
@@ -347,7 +352,7 @@ class Flow:
         side = draw.choice((BUY, SELL))
         kind = LIMIT
         if draw.random() < self.stops:
-            kind = draw.choice(WAITING)
+            kind = draw.choice((*WAITING, TRAILING_STOP))
         elif draw.random() < self.takers:
             kind = MARKET
         force = draw.choice(FORCES[kind])
@@ -368,13 +373,7 @@ class Flow:
         )  # fmt: skip
 
     def _special(self, kind: int) -> Special | None:
-        """Few distances, so that trailing stops share them."""
-        draw = self.random
-        if kind != TRAILING_STOP:
-            return None
-        if draw.random() < 0.6:
-            return Special(trail_ticks=draw.choice((1, 2, 3, self.spread)))
-        return Special(trail_bps=draw.choice((1, 30, 100, 1_000, 5_000)))
+        return self.random.choice(self.trails) if kind == TRAILING_STOP else None
 
     # ------------------------------------------------------------ malice and mishap
 

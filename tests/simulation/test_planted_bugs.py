@@ -154,7 +154,7 @@ BUGS = {
     "a trailing stop's best price is lost in the snapshot": (
         snapshot,
         "0 if trail is None else trail.best_ticks(order.order_id),",
-        "0 if trail is None else books[order.terms.market_id].last_ticks,",
+        "0 if trail is None else state.books[order.terms.market_id].last_ticks,",
     ),
     "volume does not weigh the reference": (
         matching,

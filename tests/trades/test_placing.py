@@ -15,6 +15,7 @@ from apps.trades.actions import cancel_all, cancel_order, place_orders
 from apps.trades.models import Fill, Order
 from apps.trades.presentation import order_json
 from apps.trades.queries import order_for
+from apps.trades.templatetags.orders import order_type
 from tests.factories import Trader, listed, trader
 
 MINOR = 10**8
@@ -48,6 +49,7 @@ def test_a_limit_order_rests_and_holds_its_worst_case(ada: Trader) -> None:
         "market": "BTC-USDT", "side": "buy", "type": "limit", "time_in_force": "gtc",
         "post_only": False, "self_trade_prevention": "expire_taker", "status": "open",
         "quantity": "0.01000", "quote_amount": None, "price": "60000.00", "stop_price": None,
+        "trail_amount": None, "trail_percent": None,
         "filled_quantity": "0.00000", "filled_quote": "0.00", "average_price": None,
         "fee": "0.00", "fee_asset": "USDT", "expires_at": None, "reason": None, "seq": 0,
         "created_at": "", "updated_at": "",
@@ -341,6 +343,57 @@ def test_stops_wait_and_trigger(ada: Trader, bob: Trader) -> None:
     assert (shown["status"], shown["filled_quantity"]) == ("filled", "0.00400")
     assert (shown["price"], shown["stop_price"]) == (None, "50000.00")
     assert Order.objects.get(id=stop.id).triggered
+
+
+def test_a_take_profit_waits_for_a_good_price(ada: Trader, bob: Trader) -> None:
+    carol = trader(USDT="10000", BTC="1")
+    takes = bob.place(
+        side="sell", order_type="take_profit_limit", quantity="0.004", price="50000",
+        stop_price="50000",
+    )  # fmt: skip
+    assert as_stored(takes)["status"] == "open"
+
+    ada.sell("0.001", "50000")
+    carol.buy("0.002", "50000")
+
+    shown = as_stored(takes)
+    assert (shown["type"], shown["status"]) == ("take_profit_limit", "partially_filled")
+    assert shown["filled_quantity"] == "0.00100"
+    assert Order.objects.get(id=takes.id).triggered
+
+
+def test_a_trailing_stop_is_shown_with_its_distance(ada: Trader, bob: Trader) -> None:
+    carol = trader(USDT="10000", BTC="1")
+    ada.sell("0.001", "50000")
+    carol.buy("0.001", "50000")
+
+    by_amount = bob.place(
+        side="sell", order_type="trailing_stop", quantity="0.004", trail_amount="100.5",
+        client_order_id="trail",
+    )  # fmt: skip
+    by_percent = bob.place(
+        side="buy", order_type="trailing_stop", quantity="0.004", trail_percent="0.5",
+        stop_price="49000",
+    )  # fmt: skip
+    again = bob.place(
+        side="sell", order_type="trailing_stop", quantity="0.004", trail_amount="100.5",
+        client_order_id="trail",
+    )  # fmt: skip
+
+    shown = [as_stored(order) for order in (by_amount, by_percent)]
+    assert [order_json(by_amount), order_json(by_percent)] == shown
+    assert [
+        (each["type"], each["stop_price"], each["trail_amount"], each["trail_percent"])
+        for each in shown
+    ] == [
+        ("trailing_stop", None, "100.50", None),
+        ("trailing_stop", "49000.00", None, "0.5"),
+    ]
+    assert again.id == by_amount.id
+    assert [order_type(each) for each in shown] == [
+        "Trailing stop · 100.50 behind",
+        "Trailing stop · 0.5% behind · from 49,000.00",
+    ]
 
 
 def test_an_order_good_till_a_date_keeps_that_date(ada: Trader) -> None:

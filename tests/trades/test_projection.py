@@ -24,6 +24,9 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
+    TRAILING_STOP,
     Amend,
     AnyCommand,
     Cancel,
@@ -39,6 +42,7 @@ from apps.engine.messages import (
     Release,
     SetInstrument,
     Settle,
+    Special,
     Terms,
     Transfer,
 )
@@ -53,6 +57,9 @@ START_NS = clock.to_ns(clock.parse_iso("2026-11-21T11:59:00Z"))
 STEP_NS = 37_000_000
 PEOPLE = range(1000, 1006)
 HOUSE = (10, 11)
+TAKING = (TAKE_PROFIT, TAKE_PROFIT_LIMIT)
+TRAILING = (TRAILING_STOP, TRAILING_STOP)
+PRICED = (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT)
 MARKETS = (
     Instrument(1, 2, 1, 1000, 10, 1, 10**8, 0, 10**16, 800, 1000, 1000, symbol="BTC-USDT"),
     Instrument(6, 3, 2, 100_000, 1, 1, 10**7, 0, 10**12, 800, 1000, 1000, symbol="ETH-BTC"),
@@ -131,24 +138,26 @@ class Life:
 
     def place(self, account_id: int) -> None:
         draw = self.draw
-        kind = draw.choice((LIMIT,) * 7 + (MARKET, MARKET, STOP, STOP_LIMIT))
+        kind = draw.choice((LIMIT,) * 7 + (MARKET, MARKET, STOP, STOP_LIMIT, *TAKING, *TRAILING))
         side = draw.choice((BUY, SELL))
         market_id = draw.choice((1, 1, 1, 6))
         mid = 5_000_000 if market_id == 1 else 3_000
         price = mid + draw.randint(-mid // 200, mid // 200)
-        stop = price + mid // 50 if side == BUY else price - mid // 50
+        away = mid // 50 if (side == BUY) == (kind in (STOP, STOP_LIMIT)) else -mid // 50
+        stop = draw.choice((0, price + away)) if kind == TRAILING_STOP else price + away
         force = draw.choice((GTC, GTC, GTC, IOC, FOK, GTD))
         by_quote = kind == MARKET and side == BUY and draw.random() < 0.5
         terms = Terms(
             market_id, side, kind,
-            IOC if kind == MARKET else GTC if kind == STOP else force,
+            IOC if kind == MARKET else force if kind in PRICED else GTC,
             0 if by_quote else draw.randint(1, 5000),
             quote_minor=draw.randint(10**6, 10**9) if by_quote else 0,
-            price_ticks=price if kind in (LIMIT, STOP_LIMIT) else 0,
-            stop_ticks=stop if kind in (STOP, STOP_LIMIT) else 0,
+            price_ticks=price if kind in PRICED else 0,
+            stop_ticks=0 if kind in (LIMIT, MARKET) else stop,
             expires_at_ns=START_NS + (self.issued + 50) * STEP_NS
-            if force == GTD and kind in (LIMIT, STOP_LIMIT) else 0,
+            if force == GTD and kind in PRICED else 0,
             self_trade=draw.choice((1, 2, 3)),
+            special=Special(trail_bps=draw.choice((10, 50))) if kind == TRAILING_STOP else None,
         )  # fmt: skip
         self.apply(Place, account_id, f"c{self.issued}", terms)
 

@@ -121,8 +121,8 @@ def test_the_engine_refuses_in_words(ada: Trader) -> None:
         "price_collar": "Your price is more than 10 % away from the market's. Move it closer.",
         "insufficient_funds": "Your balance is too small: 2.00000000 BTC needed, 1.00000000 BTC"
         " available. Order less, or deposit more.",
-        "would_trigger": "The market has passed your stop price of 49000.00 already. Choose a"
-        " stop that it has yet to reach, or place a market order.",
+        "would_trigger": "The market has reached your stop price of 49000.00 already. Choose one"
+        " that it has yet to reach, or place a market order.",
     }
 
 

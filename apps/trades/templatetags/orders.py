@@ -22,7 +22,11 @@ _TYPES: Final = {
     "market": "Market",
     "stop": "Stop",
     "stop_limit": "Stop-limit",
+    "take_profit": "Take-profit",
+    "take_profit_limit": "Take-profit-limit",
+    "trailing_stop": "Trailing stop",
 }
+_TRIGGERS: Final = {"trailing_stop": "from", "take_profit": "at", "take_profit_limit": "at"}
 _FORCES: Final = {
     "ioc": "at once",
     "fok": "all or nothing",
@@ -66,13 +70,21 @@ def order_type(order: Row) -> str:
     if not order:
         return ""
     parts = [_TYPES.get(str(order["type"]), str(order["type"]))]
+    if order["trail_amount"]:
+        parts.append(f"{_grouped(order['trail_amount'])} behind")
+    if order["trail_percent"]:
+        parts.append(f"{order['trail_percent']}% behind")
     if order["stop_price"]:
-        parts.append(f"stop {_grouped(order['stop_price'])}")
+        parts.append(f"{_trigger_word(order)} {_grouped(order['stop_price'])}")
     if order["post_only"]:
         parts.append("post-only")
     if order["time_in_force"] != "gtc" and order["type"] != "market":
         parts.append(_FORCES[str(order["time_in_force"])])
     return " · ".join(parts)
+
+
+def _trigger_word(order: Row) -> str:
+    return _TRIGGERS.get(str(order["type"]), "stop")
 
 
 @register.filter
