@@ -72,6 +72,24 @@ class StrictText(StrictField):
         return {"type": "string", "minLength": 1, "maxLength": self.max_length}
 
 
+class StrictWholeNumber(StrictField):
+    """A whole number in a range; nothing that only looks like one."""
+
+    def __init__(self, *, low: int, high: int, code: str, **options: Any) -> None:
+        self.low, self.high, self.code = low, high, code
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int) or not self.low <= data <= self.high:
+            raise serializers.ValidationError(
+                f"Give a whole number from {self.low} to {self.high}.", code=self.code
+            )
+        return data
+
+    def described(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
 class StrictBoolean(StrictField):
     """``true`` or ``false``, not a word or a number that might mean it."""
 

@@ -63,11 +63,14 @@ class Account:
     the limits, with a number that is never reached for none. ``plain_orders_max`` is zero unless
     the state is normal and orders may be of any value: then no order passes unseen, and the long
     way knows what is allowed.
+    At ``cancel_after_ns`` all its orders end, as command ``cancel_after_seq`` asked; zero: never.
     """
 
     __slots__ = (
         "account_id",
         "balances",
+        "cancel_after_ns",
+        "cancel_after_seq",
         "client_ids",
         "last_terms",
         "limits",
@@ -94,6 +97,8 @@ class Account:
         self.placed_orders = 0
         self.repeated_orders = 0
         self.last_terms = NO_TERMS
+        self.cancel_after_ns = 0
+        self.cancel_after_seq = 0
 
     def admit(self, state: int, limits: Limits) -> None:
         """What the owner may do from now on."""

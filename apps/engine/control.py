@@ -25,6 +25,7 @@ from apps.engine.messages import (
     AnyEvent,
     Cancel,
     CancelAll,
+    CancelAllAfter,
     Deposit,
     Deposited,
     Duplicate,
@@ -34,6 +35,7 @@ from apps.engine.messages import (
     HoldSettled,
     InstrumentListed,
     InstrumentSet,
+    Kill,
     ListInstrument,
     OpenAccount,
     Quarantined,
@@ -53,9 +55,14 @@ from apps.engine.messages import (
 )
 from apps.engine.risk import COMMAND_ID_BYTES
 from apps.engine.state import RULES_VERSIONS, SECOND_NS, State
+from apps.engine.sweeping import cancel_all, cancel_all_after, kill
 
 COMMAND_VALID_NS: Final = 300 * SECOND_NS + CLOCK_SKEW_NS
 TRANSFER_LEGS_MAX: Final = 1000
+
+
+# Commands whose refusals name the account.
+_OF_AN_ACCOUNT: Final = (OpenAccount, SetAccount, Deposit, Hold, CancelAll, CancelAllAfter)
 
 
 def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
@@ -75,7 +82,7 @@ def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
         events.append(answer)
     elif isinstance(command, (Cancel, Amend)):
         events.append(Rejected(answer, command.account_id, command.client_order_id))
-    elif isinstance(command, (OpenAccount, SetAccount, Deposit, Hold, CancelAll)):
+    elif isinstance(command, _OF_AN_ACCOUNT):
         events.append(Rejected(answer, command.account_id))
     else:
         events.append(Rejected(answer))
@@ -121,27 +128,6 @@ def _cancel(state: State, command: Cancel, events: list[AnyEvent]) -> str:
     if order is None or order.account.account_id != command.account_id:
         return "order_not_found"
     state.matcher.close(order, state.books[order.terms.market_id], CANCELLED, "user", events)
-    return ""
-
-
-def _cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:
-    market_id = command.market_id
-    if market_id and market_id not in state.books:
-        return "unknown_market"
-    orders = state.matcher.orders
-    if command.account_id:
-        account = state.accounts.get(command.account_id)
-        if account is None:
-            return "unknown_account"
-        found = [orders[order_id] for order_id in account.open_orders]
-        reason = "cancel_all"
-    else:
-        found = list(orders.values())
-        reason = "kill"
-    for order in found:
-        if not market_id or order.terms.market_id == market_id:
-            book = state.books[order.terms.market_id]
-            state.matcher.close(order, book, CANCELLED, reason, events)
     return ""
 
 
@@ -303,7 +289,9 @@ _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], 
     Transfer: _transfer,
     Cancel: _cancel,
     Amend: amend,
-    CancelAll: _cancel_all,
+    CancelAll: cancel_all,
+    CancelAllAfter: cancel_all_after,
+    Kill: kill,
     SetReference: _set_reference,
     SetRules: _set_rules,
     SetVenue: _set_venue,

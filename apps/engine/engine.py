@@ -13,7 +13,7 @@ from typing import Any, Final, get_args
 from apps.engine import snapshot
 from apps.engine.book import RESTING, Side
 from apps.engine.control import cancel, control, quarantine
-from apps.engine.entry import place
+from apps.engine.entry import place, replace
 from apps.engine.messages import (
     AnyCommand,
     AnyEvent,
@@ -22,6 +22,7 @@ from apps.engine.messages import (
     Malformed,
     Place,
     Quarantined,
+    Replace,
     Tick,
 )
 from apps.engine.state import SECOND_NS, State
@@ -112,6 +113,7 @@ def _pass_over(state: State, command: AnyCommand, events: list[AnyEvent]) -> Non
 _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], None]]] = {
     **dict.fromkeys(get_args(AnyCommand), control),
     Place: place,
+    Replace: replace,
     Cancel: cancel,
     Tick: _pass_over,
     Malformed: _pass_over,

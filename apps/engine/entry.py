@@ -8,9 +8,21 @@ from __future__ import annotations
 from typing import Final
 
 from apps.engine.balances import Account
-from apps.engine.book import RESTING, Order
+from apps.engine.book import RESTING, Book, Order
 from apps.engine.idempotency import repeat_answer
-from apps.engine.messages import BUY, GTD, Accepted, AnyEvent, Duplicate, Place, Rejected, Rested
+from apps.engine.messages import (
+    BUY,
+    CANCELLED,
+    GTD,
+    Accepted,
+    AnyEvent,
+    Duplicate,
+    Place,
+    Rejected,
+    Replace,
+    Rested,
+    Terms,
+)
 from apps.engine.risk import (
     CLIENT_ORDER_ID_MAX,
     COMMAND_ID_BYTES,
@@ -29,7 +41,9 @@ CLOCK_SKEW_NS: Final = SECOND_NS
 ORDER_VALID_NS: Final = 10 * SECOND_NS + CLOCK_SKEW_NS
 
 
-def place(state: State, command: Place, events: list[AnyEvent]) -> None:
+def place(
+    state: State, command: Place, events: list[AnyEvent], replaced: Order | None = None
+) -> None:
     """Who sends it, whether it is new, whether there were too many; then what it asks for.
 
     Orders are counted within the second. Refused ones count too: this is all they leave behind.
@@ -58,7 +72,7 @@ def place(state: State, command: Place, events: list[AnyEvent]) -> None:
         account.throttle_second = second
         account.placed_orders = account.repeated_orders = 1
         account.last_terms = terms
-        return _admit(state, command, account, events)
+        return _admit(state, command, account, events, replaced)
     placed = account.placed_orders = account.placed_orders + 1
     # The price is compared first, because it tells most orders apart, and that cheaply.
     if terms.price_ticks == account.last_terms.price_ticks and terms == account.last_terms:
@@ -70,7 +84,43 @@ def place(state: State, command: Place, events: list[AnyEvent]) -> None:
         return _refuse(command, "rate_limit", events)
     if repeated > account.repeated_orders_max:
         return _refuse(command, "repeated_order", events)
-    return _admit(state, command, account, events)
+    return _admit(state, command, account, events, replaced)
+
+
+def replace(state: State, command: Replace, events: list[AnyEvent]) -> None:
+    """Places an order in the stead of another, of which hold and seat count as free already.
+
+    They are lifted from the account while the checks look, and put back before anything happens.
+    """
+    account = state.accounts.get(command.account_id)
+    if (
+        account is None
+        or not 0 <= command.valid_until_ns - state.now_ns <= ORDER_VALID_NS
+        or command.command_id in state.by_command_id
+        or command.client_order_id in account.client_ids
+    ):
+        # A repeat is answered as such, though what it replaced is gone.
+        return place(state, command, events)
+    order = state.orders.get(
+        command.replaced_id or state.order_id_of(command.account_id, command.replaced_client_id)
+    )
+    if order is None or order.account is not account:
+        return _refuse(command, "order_not_found", events)
+    if (order.terms.market_id, order.side) != (command.terms.market_id, command.terms.side):
+        return _refuse(command, "replace_mismatch", events)
+    order.spends.release(order.hold_minor)
+    del account.open_orders[order.order_id]
+    place(state, command, events, order)
+    if order.order_id in state.orders:
+        _put_back(order)
+        # By number again, as orders enter.
+        account.open_orders = dict(sorted(account.open_orders.items()))
+    return None
+
+
+def _put_back(order: Order) -> None:
+    order.spends.hold(order.hold_minor)
+    order.account.open_orders[order.order_id] = order.terms.market_id
 
 
 def _refuse(command: Place, answer: Duplicate | str, events: list[AnyEvent]) -> None:
@@ -88,12 +138,17 @@ def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
     return "id_reused"
 
 
-def _admit(state: State, command: Place, account: Account, events: list[AnyEvent]) -> None:
-    """All checks in their order, the first that refuses is told; then the hold, and in.
+def _refusal(state: State, account: Account, terms: Terms, book: Book) -> str:
+    """What objects to an order that is not plain, or to a plain one after all."""
+    return order_refusal(account, terms, book, state.venue_state, state.now_ns) or position_refusal(
+        account, terms, book, state.orders
+    )
 
-    Most orders are plain and meet nobody. So the way of these is written out down to their rest in
-    the book; what other kinds need besides is asked only of them.
-    """
+
+def _admit(  # noqa: C901 - the way of a plain order down to its rest in the book, written out
+    state: State, command: Place, account: Account, events: list[AnyEvent], replaced: Order | None
+) -> None:
+    """All checks in their order, the first that refuses is told; then the hold, and in."""
     terms, second = command.terms, state.second
     market_id = terms.market_id
     book = state.books.get(market_id)
@@ -106,9 +161,7 @@ def _admit(state: State, command: Place, account: Account, events: list[AnyEvent
     fee_ppm = book.fee_ppm_max
     hold = plain = plain_hold_minor(account, terms, book)
     if not plain:
-        reason = order_refusal(
-            account, terms, book, state.venue_state, state.now_ns
-        ) or position_refusal(account, terms, book, state.matcher.orders)
+        reason = _refusal(state, account, terms, book)
         if reason:
             return _refuse(command, reason, events)
         worst = worst_price_ticks(terms, book)
@@ -128,6 +181,9 @@ def _admit(state: State, command: Place, account: Account, events: list[AnyEvent
     left = spends.available_minor - hold
     if left < 0:
         return _refuse(command, "insufficient_balance", events)
+    if replaced is not None:
+        _put_back(replaced)
+        state.matcher.close(replaced, book, CANCELLED, "replaced", events)
     spends.available_minor = left
     spends.held_minor += hold
     order_id = state.next_order_id

@@ -46,6 +46,11 @@ NORMAL: Final = 1
 REDUCE_ONLY: Final = 2
 BLOCKED: Final = 3
 
+# What a ``Kill`` stops.
+KILL_ACCOUNT: Final = 1
+KILL_MARKET: Final = 2
+KILL_VENUE: Final = 3
+
 # How an order ended.
 FILLED: Final = 1
 CANCELLED: Final = 2
@@ -228,10 +233,11 @@ class Cancel(Command, frozen=True, array_like=True, gc=False, tag=11):
 
 
 class CancelAll(Command, frozen=True, array_like=True, gc=False, tag=12):
-    """Account zero means every account, market zero every market."""
+    """Account zero means every account, market zero every market, side zero both."""
 
     account_id: int
     market_id: int = 0
+    side: int = 0
 
 
 class Tick(Command, frozen=True, array_like=True, gc=False, tag=13):
@@ -283,10 +289,39 @@ class Amend(Command, frozen=True, array_like=True, gc=False, tag=20):
     stop_ticks: int = 0
 
 
+class Replace(Place, frozen=True, array_like=True, gc=False, tag=21):
+    """Ends an order and places another in its market and on its side, or does neither.
+
+    ``replaced_id`` names the order to end by engine id, or, where that is zero,
+    ``replaced_client_id`` by the owner's own.
+    """
+
+    replaced_id: int = 0
+    replaced_client_id: str = ""
+
+
+class Kill(Command, frozen=True, array_like=True, gc=False, tag=22):
+    """Stops an account, a market or the whole venue, and cancels all of its orders.
+
+    An account is blocked, market and venue take only cancels; ``target_id`` is the account or the
+    market, zero for the venue.
+    """
+
+    scope: int
+    target_id: int = 0
+
+
+class CancelAllAfter(Command, frozen=True, array_like=True, gc=False, tag=23):
+    """Cancels all orders of an account after so much time, unless it is sent again. 0 disarms."""
+
+    account_id: int
+    timeout_ms: int
+
+
 AnyCommand: TypeAlias = (
     OpenAccount | SetAccount | ListInstrument | SetInstrument | Deposit | Hold | Settle | Release
     | Transfer | Place | Cancel | CancelAll | Tick | SetReference | SetRules | SetVenue
-    | Malformed | Quarantined | Amend
+    | Malformed | Quarantined | Amend | Replace | Kill | CancelAllAfter
 )  # fmt: skip
 
 
@@ -495,69 +530,16 @@ class Amended(Event, frozen=True, array_like=True, gc=False, tag=21):
     reason: str
 
 
+class CancelAfterSet(Event, frozen=True, array_like=True, gc=False, tag=26):
+    """All orders of the account end at ``due_ns``; zero: they stay."""
+
+    account_id: int
+    due_ns: int
+
+
 AnyEvent: TypeAlias = (
     AccountOpened | AccountSet | InstrumentListed | InstrumentSet | Deposited | HoldPlaced
     | HoldSettled | HoldReleased | Transferred | Accepted | Rested | Triggered | Trade | Closed
     | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet | Amended
+    | CancelAfterSet
 )  # fmt: skip
-
-
-# A change of one balance: account, asset, and by how much available and held changed. Per event,
-# available plus held sum to zero over all accounts.
-Posting: TypeAlias = tuple[int, int, int, int]
-
-
-def postings(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Posting]:
-    """The balance changes that an event stands for, the same for ledger and checks."""
-    # Nearly all events are of these three kinds.
-    if isinstance(event, Accepted):
-        return [(event.account_id, event.hold_asset_id, -event.hold_minor, event.hold_minor)]
-    if isinstance(event, Trade):
-        return _trade_postings(event, instruments[event.market_id])
-    if isinstance(event, Closed):
-        return _closed_postings(event, instruments)
-    match event:
-        case Deposited(account_id=account, asset_id=asset, amount_minor=amount):
-            return [(account, asset, amount, 0), (EXTERNAL_ACCOUNT_ID, asset, -amount, 0)]
-        case HoldPlaced(account_id=account, asset_id=asset, amount_minor=amount):
-            return [(account, asset, -amount, amount)]
-        case HoldReleased(account_id=account, asset_id=asset, amount_minor=amount):
-            return [(account, asset, amount, -amount)]
-        case HoldSettled(account_id=account, asset_id=asset, amount_minor=amount):
-            return [(account, asset, 0, -amount), (EXTERNAL_ACCOUNT_ID, asset, amount, 0)]
-        case Transferred(legs=legs):
-            return [(leg.account_id, leg.asset_id, leg.amount_minor, 0) for leg in legs]
-        case Amended(hold_change_minor=change) if change:
-            asset = _spent_asset_id(event.side, instruments[event.market_id])
-            return [(event.account_id, asset, -change, change)]
-        case _:
-            return []
-
-
-def _spent_asset_id(side: int, instrument: Instrument) -> int:
-    return instrument.quote_asset_id if side == BUY else instrument.base_asset_id
-
-
-def _closed_postings(closed: Closed, instruments: dict[int, Instrument]) -> list[Posting]:
-    amount = closed.released_minor
-    if not amount:
-        return []
-    asset = _spent_asset_id(closed.side, instruments[closed.market_id])
-    return [(closed.account_id, asset, amount, -amount)]
-
-
-def _trade_postings(trade: Trade, instrument: Instrument) -> list[Posting]:
-    base, quote = instrument.base_asset_id, instrument.quote_asset_id
-    maker = trade.maker_account_id, trade.maker_fee_minor, trade.maker_hold_used_minor
-    taker = trade.taker_account_id, trade.taker_fee_minor, trade.taker_hold_used_minor
-    (buyer, buyer_fee, buyer_used), (seller, seller_fee, seller_used) = (
-        (taker, maker) if trade.taker_side == BUY else (maker, taker)
-    )
-    base_minor, quote_minor = trade.base_minor, trade.quote_minor
-    return [
-        (buyer, quote, buyer_used - quote_minor - buyer_fee, -buyer_used),
-        (buyer, base, base_minor, 0),
-        (seller, base, seller_used - base_minor, -seller_used),
-        (seller, quote, quote_minor - seller_fee, 0),
-        (FEE_ACCOUNT_ID, quote, buyer_fee + seller_fee, 0),
-    ]

@@ -25,7 +25,7 @@ from apps.engine.messages import (
 )
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
-from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
+from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, SECOND_NS, State
 from apps.engine.triggers import active_trail, rearm
 
 SNAPSHOT_FORMAT: Final = 1
@@ -59,7 +59,8 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
     """Balances are (asset, available, held), only those that are not zero.
 
-    ``throttle`` is (orders, repeats, last terms) of the current second, if there were any.
+    ``throttle`` is (orders, repeats, last terms) of the current second, if there were any, and
+    ``cancel_after`` (time, seq) of the dead man's switch where it is armed.
     """
 
     account_id: int
@@ -68,6 +69,7 @@ class AccountState(msgspec.Struct, frozen=True, array_like=True):
     limits: Limits
     balances: list[tuple[int, int, int]]
     throttle: tuple[int, int, Terms] | None
+    cancel_after: tuple[int, int] | None = None
 
 
 class BookState(msgspec.Struct, frozen=True, array_like=True):
@@ -180,6 +182,7 @@ def _account(account: Account, now_ns: int) -> AccountState:
         account.limits,
         [row for row in balances if row[1] or row[2]],
         throttle,
+        (account.cancel_after_ns, account.cancel_after_seq) if account.cancel_after_ns else None,
     )
 
 
@@ -238,6 +241,9 @@ def _load_account(state: State, found: AccountState) -> None:
     if found.throttle is not None:
         account.throttle_second = state.now_ns // SECOND_NS
         account.placed_orders, account.repeated_orders, account.last_terms = found.throttle
+    if found.cancel_after is not None:
+        account.cancel_after_ns, account.cancel_after_seq = found.cancel_after
+        state.add_timer(*found.cancel_after, CANCEL_ALL_AFTER, account.account_id)
 
 
 def _loaded_book(found: BookState, venue_state: int) -> Book:

@@ -19,6 +19,7 @@ SECOND_NS: Final = 1_000_000_000
 
 # What a timer is about; its key says which one.
 GOOD_TILL_DATE: Final = 1
+CANCEL_ALL_AFTER: Final = 2
 
 # (due, seq, kind, key): when, of which command, and what for.
 Timer: TypeAlias = tuple[int, int, int, int]
@@ -141,5 +142,12 @@ def _order_due_ns(state: State, order_id: int) -> int:
     return 0 if order is None else order.terms.expires_at_ns
 
 
+def _cancel_after_ns(state: State, account_id: int) -> int:
+    return state.accounts[account_id].cancel_after_ns
+
+
 # When the thing that a timer is about is due as things stand, by kind; zero where it has ended.
-_DUE_NS: Final[dict[int, Callable[[State, int], int]]] = {GOOD_TILL_DATE: _order_due_ns}
+_DUE_NS: Final[dict[int, Callable[[State, int], int]]] = {
+    GOOD_TILL_DATE: _order_due_ns,
+    CANCEL_ALL_AFTER: _cancel_after_ns,
+}

@@ -11,8 +11,8 @@ from heapq import heappop
 from typing import Final
 
 from apps.engine.idempotency import REMEMBERED_NS
-from apps.engine.messages import EXPIRED, AnyEvent
-from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
+from apps.engine.messages import CANCELLED, EXPIRED, AnyEvent
+from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, SECOND_NS, State
 
 
 def wake(state: State, events: list[AnyEvent]) -> None:
@@ -37,6 +37,18 @@ def _expire_order(state: State, order_id: int, events: list[AnyEvent]) -> None:
     state.matcher.close(order, state.books[order.terms.market_id], EXPIRED, "gtd", events)
 
 
+def _cancel_all(state: State, account_id: int, events: list[AnyEvent]) -> None:
+    """The owner has not been heard of: nobody watches over these orders."""
+    account = state.accounts[account_id]
+    account.cancel_after_ns = 0
+    for order_id in list(account.open_orders):
+        order = state.orders.get(order_id)
+        if order is not None:
+            book = state.books[order.terms.market_id]
+            state.matcher.close(order, book, CANCELLED, "cancel_after", events)
+
+
 _RUN_OUT: Final[dict[int, Callable[[State, int, list[AnyEvent]], None]]] = {
     GOOD_TILL_DATE: _expire_order,
+    CANCEL_ALL_AFTER: _cancel_all,
 }

@@ -11,11 +11,12 @@ from django.db import connection, transaction
 from apps.accounts.models import User
 from apps.core.errors import Conflict, Invalid, NotAllowed, Refused, Unavailable
 from apps.core.money import parse_decimal, parse_positive
+from apps.engine.messages import KILL_MARKET, ListInstrument, SetInstrument
 from apps.engine.messages import Instrument as EngineInstrument
-from apps.engine.messages import ListInstrument, SetInstrument
 from apps.markets.catalogue import InstrumentSpec
 from apps.markets.models import Asset, Instrument
 from apps.markets.queries import forget_instruments
+from apps.matching.actions import kill
 from apps.matching.gateway import (
     Reply,
     derived_command_id,
@@ -85,6 +86,14 @@ def set_instrument(
         wanted = msgspec.structs.replace(present, **given)
         command = SetInstrument(new_command_id(), valid_until_ns(VALID_SECONDS), wanted)
         return _checked(get_gateway().submit(command))
+
+
+def kill_market(*, actor: User, instrument: Instrument) -> int:
+    """End every order of a market and let it take only cancels; return the seq of it."""
+    _check_staff(actor)
+    seq = kill(scope=KILL_MARKET, target_id=instrument.id)
+    forget_instruments()
+    return seq
 
 
 def _present_terms(market_id: int, *, at_once: bool) -> EngineInstrument:

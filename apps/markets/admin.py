@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from apps.accounts.models import User
 from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
 from apps.core.errors import DomainError
-from apps.markets.actions import set_instrument
+from apps.markets.actions import kill_market, set_instrument
 from apps.markets.models import Asset, Instrument, Trade
 from apps.markets.presentation import instrument_json, trade_json
 
@@ -30,7 +30,7 @@ class InstrumentAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     search_fields = ("symbol",)
     list_select_related = ("base", "quote")
-    actions = ("halt", "cancel_only", "open")
+    actions = ("halt", "cancel_only", "open", "kill")
 
     @admin.display(description="Tick")
     def tick_size(self, instrument: Instrument) -> str:
@@ -67,6 +67,17 @@ class InstrumentAdmin(ReadOnlyAdmin):
     @admin.action(description="Open trading", permissions=["set_state"])
     def open(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
         self._set_state(request, queryset, Instrument.State.OPEN)
+
+    @admin.action(description="Kill: end all orders, cancellations only", permissions=["set_state"])
+    def kill(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
+        for instrument in queryset:
+            try:
+                seq = kill_market(actor=cast(User, request.user), instrument=instrument)
+            except DomainError as error:
+                messages.error(request, f"{instrument.symbol}: {error.message}")
+            else:
+                words = f"{instrument.symbol}: all orders ended at seq {seq}."
+                messages.success(request, words)
 
     def has_set_state_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("markets.change_instrument")

@@ -8,7 +8,15 @@ from django.conf import settings
 
 from apps.core.errors import Refused
 from apps.core.realtime.connections import client
-from apps.engine.messages import CANCEL_ONLY, HALTED, OPEN, AnyCommand, CancelAll, SetVenue
+from apps.engine.messages import (
+    CANCEL_ONLY,
+    HALTED,
+    KILL_VENUE,
+    OPEN,
+    AnyCommand,
+    Kill,
+    SetVenue,
+)
 from apps.matching import wire
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 
@@ -21,15 +29,29 @@ def set_venue(*, state: str, cancel_all: bool = False) -> int:
 
     Opening the venue also takes back the alarm that may have closed it.
     """
-    commands: list[AnyCommand] = [
-        SetVenue(new_command_id(), valid_until_ns(VALID_SECONDS), VENUE_STATES[state])
-    ]
+    commands: list[AnyCommand] = []
     if cancel_all:
-        commands.append(CancelAll(new_command_id(), valid_until_ns(VALID_SECONDS), 0))
+        commands.append(Kill(new_command_id(), valid_until_ns(VALID_SECONDS), KILL_VENUE))
+    commands.append(SetVenue(new_command_id(), valid_until_ns(VALID_SECONDS), VENUE_STATES[state]))
     replies = get_gateway().submit_many(commands)
     for reply in replies:
         if reply.rejected is not None:
             raise Refused(reply.rejected.reason, "The engine refused to change the venue.")
     if state == "open" and settings.MATCHING_GATEWAY == "stream":
         client().delete(wire.alarm_key(settings.MATCHING_SHARD))
-    return replies[0].seq
+    return replies[-1].seq
+
+
+def kill(*, scope: int, target_id: int = 0) -> int:
+    """Stop an account, a market or the venue, end all its orders; return the seq of it.
+
+    ``scope`` is one of the engine's ``KILL_*``. Who may do it is for the caller to check.
+    """
+    command = Kill(new_command_id(), valid_until_ns(VALID_SECONDS), scope, target_id)
+    reply = get_gateway().submit(command)
+    if reply.rejected is not None:
+        raise Refused(
+            reply.rejected.reason,
+            f"The engine refused this ({reply.rejected.reason}). Nothing has changed.",
+        )
+    return reply.seq

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.engine.idempotency import REMEMBERED_MAX
-from apps.engine.messages import AnyCommand, Place, Rejected, SetVenue
+from apps.engine.messages import AnyCommand, Kill, Place, Rejected, SetVenue
 from apps.matching import journal, servers, wire
 from apps.matching.gateway import (
     COMMANDS_PER_ENTRY_MAX,
@@ -35,6 +35,8 @@ from apps.matching.gateway import (
 )
 from apps.matching.replies import ReplyListener
 
+# What restricts trading goes in also where the inbox is full or the records are behind.
+_URGENT: Final = (SetVenue, Kill)
 INBOX_ENTRIES_MAX: Final = 100_000
 PROJECTOR_LAG_MS_MAX: Final = 120_000
 # Half of the ids that the engine remembers: older ones are looked up in the projections.
@@ -133,7 +135,7 @@ class StreamGateway:
         except redis.RedisError as error:
             raise unavailable("The exchange cannot be reached. Nothing was sent.") from error
         try:
-            verdict = _send(link, envelopes, urgent=any(isinstance(c, SetVenue) for c in commands))
+            verdict = _send(link, envelopes, urgent=any(isinstance(c, _URGENT) for c in commands))
         except redis.ResponseError as error:
             # The script stopped before its first write: Valkey is loading, or is out of memory.
             raise unavailable(f"The exchange cannot take requests ({error}).") from error

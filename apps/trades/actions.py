@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import Conflict, DomainError, NotAllowed, NotFound, Unavailable
+from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Unavailable
 from apps.engine.messages import Cancel, CancelAll, Closed, Place, Terms
 from apps.markets.models import Instrument
 from apps.markets.queries import recent_instrument
@@ -25,6 +25,7 @@ from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.queries import order_for, orders_named
 from apps.trades.refusals import refusal
 from apps.trades.rows import order_of, terms_of_row
+from apps.trades.rules import SIDES
 from apps.trades.terms import (
     NOTHING,
     Asked,
@@ -50,7 +51,7 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class Draft:
     """An order that can be sent."""
 
     instrument: Instrument
@@ -119,11 +120,11 @@ def place_orders(
     """
     if not 1 <= len(orders) <= ORDERS_PER_BATCH_MAX:
         raise NotAllowed("batch_size", f"A batch has 1 to {ORDERS_PER_BATCH_MAX} orders. {NOTHING}")
-    owned = _owned(actor, account)
+    owned = owned_account(actor, account)
     instruments: dict[str, Instrument] = {}
     earlier = _earlier(owned, [asked.get("client_order_id") for asked in orders])
     outcomes: list[Order | DomainError | None] = []
-    sent: list[tuple[int, _Draft]] = []
+    sent: list[tuple[int, Draft]] = []
     for index, order in enumerate(orders):
         asked = Asked(**order)
         name = asked.client_order_id
@@ -172,13 +173,20 @@ def cancel_order(*, actor: User, order_id: str | int) -> Order:
 
 
 def cancel_all(
-    *, actor: User, account: TradingAccount | str | None = None, market: str | None = None
+    *,
+    actor: User,
+    account: TradingAccount | str | None = None,
+    market: str | None = None,
+    side: str | None = None,
 ) -> Cancelled:
-    """Cancel every open order of the account, or those in one market."""
-    owned = _owned(actor, account)
+    """Cancel every open order of the account, or those in one market or on one side."""
+    owned = owned_account(actor, account)
     market_id = 0 if market is None else recent_instrument(market).id
+    if side is not None and side not in SIDES:
+        raise Invalid("invalid_side", "A side is buy or sell. Nothing was cancelled.", field="side")
+    side_id = 0 if side is None else SIDES[side]
     reply = get_gateway().submit(
-        CancelAll(new_command_id(), valid_until_ns(VALID_SECONDS), owned.id, market_id)
+        CancelAll(new_command_id(), valid_until_ns(VALID_SECONDS), owned.id, market_id, side_id)
     )
     if reply.rejected is not None:
         raise Unavailable(
@@ -197,7 +205,8 @@ def cancel_all(
     return Cancelled(tuple(ended), reply.seq)
 
 
-def _owned(actor: User, account: TradingAccount | str | None) -> TradingAccount:
+def owned_account(actor: User, account: TradingAccount | str | None) -> TradingAccount:
+    """Return the actor's own account, the main one where none is named."""
     if not actor.is_active:
         raise NotAllowed("person_inactive", f"Your access is closed. {NOTHING}")
     if isinstance(account, TradingAccount):
@@ -207,7 +216,7 @@ def _owned(actor: User, account: TradingAccount | str | None) -> TradingAccount:
     return account_for(viewer=actor, public_id=account)
 
 
-def _draft(asked: Asked, instruments: dict[str, Instrument], now: datetime) -> _Draft | DomainError:
+def _draft(asked: Asked, instruments: dict[str, Instrument], now: datetime) -> Draft | DomainError:
     try:
         instrument = instruments.get(asked.market)
         if instrument is None:
@@ -216,12 +225,43 @@ def _draft(asked: Asked, instruments: dict[str, Instrument], now: datetime) -> _
         client_order_id = asked.client_order_id
         if client_order_id is None:
             client_order_id = new_command_id().hex()
-        return _Draft(instrument, terms, check_client_order_id(client_order_id))
+        return Draft(instrument, terms, check_client_order_id(client_order_id))
     except DomainError as error:
         return error
 
 
-def _place(account: TradingAccount, draft: _Draft) -> Place:
+def draft_of(asked: Asked, now: datetime) -> Draft:
+    """Return an order that can be sent; raise what is wrong with it."""
+    draft = _draft(asked, {}, now)
+    if isinstance(draft, DomainError):
+        raise draft
+    return draft
+
+
+def earlier_order(account: TradingAccount, client_order_id: str | None) -> Order | None:
+    """Return the order that the account has under this id of its owner's, if any."""
+    found = _earlier(account, [client_order_id])
+    return next(iter(found.values()), None)
+
+
+def placed_before(before: Order, draft: Draft) -> Order:
+    """Return the order that has come before under the same id; raise if it is another."""
+    return _raised(_again(before, draft))
+
+
+def outcome_of(account: TradingAccount, draft: Draft, reply: Reply, nothing: str) -> Order:
+    """Return the order that the reply says was placed; raise a refusal."""
+    repeated = _repeated(account, [draft], [reply])
+    return _raised(_outcome(reply, draft, account, repeated, nothing))
+
+
+def _raised(outcome: Order | DomainError) -> Order:
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def _place(account: TradingAccount, draft: Draft) -> Place:
     return Place(
         new_command_id(),
         valid_until_ns(VALID_SECONDS),
@@ -244,7 +284,7 @@ def _earlier(account: TradingAccount, client_order_ids: Sequence[object]) -> dic
 
 
 def _repeated(
-    account: TradingAccount, drafts: Sequence[_Draft], replies: Sequence[Reply]
+    account: TradingAccount, drafts: Sequence[Draft], replies: Sequence[Reply]
 ) -> dict[str, Order]:
     """Return what has become of the orders that the engine knew already. One wait for them all."""
     known = [
@@ -257,7 +297,7 @@ def _repeated(
     return _earlier(account, [name for name, _ in known])
 
 
-def _again(before: Order, draft: _Draft) -> Order | DomainError:
+def _again(before: Order, draft: Draft) -> Order | DomainError:
     if terms_of_row(before) == draft.terms:
         return before
     return Conflict(
@@ -268,13 +308,18 @@ def _again(before: Order, draft: _Draft) -> Order | DomainError:
 
 
 def _outcome(
-    reply: Reply, draft: _Draft, account: TradingAccount, repeated: Mapping[str, Order]
+    reply: Reply,
+    draft: Draft,
+    account: TradingAccount,
+    repeated: Mapping[str, Order],
+    nothing: str = NOTHING,
 ) -> Order | DomainError:
     rejected = reply.rejected
     if rejected is not None:
         return refusal(
-            rejected.reason, terms=draft.terms, instrument=draft.instrument, account=account
-        )
+            rejected.reason, terms=draft.terms, instrument=draft.instrument, account=account,
+            nothing=nothing,
+        )  # fmt: skip
     if reply.duplicate and draft.client_order_id in repeated:
         return repeated[draft.client_order_id]
     for change in Folded([Entry(reply.seq, reply.at_ns, reply.events)]).changes.values():

@@ -20,13 +20,14 @@ from apps.core.fields import (
     StrictText,
     StrictTime,
     StrictUUID,
+    StrictWholeNumber,
 )
 from apps.core.openapi import Problem, documented
 from apps.core.web import describe
 from apps.matching.api import SeqQuery, await_seq
-from apps.trades import actions, queries
+from apps.trades import actions, changing, queries
 from apps.trades.models import Order
-from apps.trades.presentation import fill_json, order_json
+from apps.trades.presentation import cancelled_json, fill_json, order_json, switch_json
 from apps.trades.rules import ORDER_TYPES, SELF_TRADES, SIDES, TIMES_IN_FORCE
 from apps.wallets.api import BalancesQuery
 from apps.wallets.welcome import account_of
@@ -115,6 +116,24 @@ class OrdersQuery(PageQuery, BalancesQuery):
 class CancelAllQuery(QuerySerializer):
     account = StrictUUID(required=False)
     market = StrictText(max_length=25, required=False, help_text="Only orders of this market.")
+    side = StrictChoice(list(SIDES), required=False, help_text="Only orders of this side.")
+
+
+class AmendInput(StrictSerializer):
+    quantity = StrictAmount(
+        required=False, allow_null=True, help_text="The new total, what has filled included."
+    )
+    price = StrictAmount(required=False, allow_null=True)
+    stop_price = StrictAmount(
+        required=False, allow_null=True, help_text="While the order waits for it."
+    )
+
+
+class CancelAfterInput(StrictSerializer):
+    timeout_seconds = StrictWholeNumber(
+        low=0, high=86_400, code="invalid_timeout", help_text="0 takes the switch back."
+    )
+    account = StrictUUID(required=False, allow_null=True)
 
 
 class FillsQuery(PageQuery, BalancesQuery):
@@ -171,6 +190,13 @@ class BatchOutput(serializers.Serializer[dict[str, object]]):
 
 class CancelledOutput(serializers.Serializer[dict[str, object]]):
     cancelled = serializers.ListField(child=serializers.CharField(), help_text="Ids of orders.")
+    seq = serializers.IntegerField()
+
+
+class CancelAfterOutput(serializers.Serializer[dict[str, object]]):
+    cancel_at = serializers.DateTimeField(
+        allow_null=True, help_text="When all open orders of the account end; null: they stay."
+    )
     seq = serializers.IntegerField()
 
 
@@ -259,10 +285,9 @@ class OrdersView(Endpoint):
             actor=self.person,
             account=account_of(viewer=self.person, public_id=query.get("account")),
             market=query.get("market"),
+            side=query.get("side"),
         )
-        return Response(
-            {"cancelled": [str(order) for order in cancelled.order_ids], "seq": cancelled.seq}
-        )
+        return Response(cancelled_json(cancelled))
 
 
 class BatchView(Endpoint):
@@ -318,6 +343,80 @@ class OrderView(Endpoint):
     )  # fmt: skip
     def delete(self, request: Request, order_id: str) -> Response:
         return Response(order_json(actions.cancel_order(actor=self.person, order_id=order_id)))
+
+    @documented(
+        summary="Change an open order",
+        description=(
+            "Less quantity at the same prices keeps the order's place. More of it, or another "
+            "price, makes it arrive anew: it stands at the end and may trade at once, unless it "
+            "is post-only. The answer to a lost connection is to read the order."
+        ),
+        tag="orders", body=AmendInput, body_example={"price": "59990.00"}, answer=OrderOutput,
+        example={**_ORDER, "price": "59990.00", "seq": 1043},
+        refusals={
+            400: "nothing_to_amend", 403: "csrf_failed", 404: "order_not_found",
+            409: "order_closed", 422: "amend_below_filled", 503: "trading_halted",
+        },
+        operation_id="amend_order",
+    )  # fmt: skip
+    def patch(self, request: Request, order_id: str) -> Response:
+        given = self.read_body(AmendInput)
+        order = changing.amend_order(actor=self.person, order_id=order_id, **given)
+        return Response(order_json(order))
+
+
+class ReplaceView(Endpoint):
+    @documented(
+        summary="Replace an open order",
+        description=(
+            "Cancels it and places another in the same market and on the same side, in one step: "
+            "where the new one is refused, the old one stays where it is."
+        ),
+        tag="orders", body=OrderInput, body_example=_PLACE, answer=OrderOutput, status=201,
+        example=_ORDER, idempotent=True,
+        refusals={
+            400: "replace_mismatch", 403: "csrf_failed", 404: "order_not_found",
+            409: "order_closed", 422: "insufficient_funds", 503: "trading_halted",
+        },
+        operation_id="replace_order",
+    )  # fmt: skip
+    def post(self, request: Request, order_id: str) -> Response:
+        given = self.read_body(OrderInput)
+
+        def work(effect_id: str) -> tuple[int, Any]:
+            placed = changing.replace_order(
+                actor=self.person, order_id=order_id, asked=_terms(given, effect_id),
+                now=clock.now(),
+            )  # fmt: skip
+            return 201, order_json(placed)
+
+        return self.run_once(work)
+
+
+class CancelAfterView(Endpoint):
+    @documented(
+        summary="Cancel all orders unless told otherwise in time",
+        description=(
+            "A dead man's switch: all open orders of the account end after so many seconds, "
+            "unless this is sent again before. It works once, and then has to be set again. An "
+            "account has one switch; the last call counts."
+        ),
+        tag="orders", body=CancelAfterInput, body_example={"timeout_seconds": 60},
+        answer=CancelAfterOutput, example={"cancel_at": "2026-11-21T12:01:00.5Z", "seq": 1043},
+        refusals={
+            400: "invalid_timeout", 403: "csrf_failed", 404: "unknown_account",
+            503: "engine_unavailable",
+        },
+        operation_id="cancel_all_after",
+    )  # fmt: skip
+    def put(self, request: Request) -> Response:
+        given = self.read_body(CancelAfterInput)
+        switch = changing.cancel_all_after(
+            actor=self.person,
+            account=account_of(viewer=self.person, public_id=given.get("account")),
+            timeout_seconds=given["timeout_seconds"],
+        )
+        return Response(switch_json(switch))
 
 
 class FillsView(Endpoint):

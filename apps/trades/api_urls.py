@@ -7,6 +7,8 @@ from apps.trades import api, position_api, risk_api
 urlpatterns = [
     path("orders", api.OrdersView.as_view(), name="orders"),
     path("orders/batch", api.BatchView.as_view(), name="orders-batch"),
+    path("orders/cancel-after", api.CancelAfterView.as_view(), name="orders-cancel-after"),
+    path("orders/<str:order_id>/replace", api.ReplaceView.as_view(), name="order-replace"),
     path("orders/<str:order_id>", api.OrderView.as_view(), name="order"),
     path("fills", api.FillsView.as_view(), name="fills"),
     path("positions", position_api.PositionsView.as_view(), name="positions"),

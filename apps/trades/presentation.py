@@ -16,6 +16,8 @@ from apps.markets.rules import (
     format_quantity,
     format_quote,
 )
+from apps.trades.actions import Cancelled
+from apps.trades.changing import Switch
 from apps.trades.models import Fill, Order
 from apps.trades.position_queries import LotsOf, PositionRow
 from apps.trades.positions import MOVEMENT_BITS, average_cost_minor
@@ -75,6 +77,17 @@ def average_price(order: Order) -> str | None:
         order.filled_quote_minor, order.filled_lots * instrument.lot_minor, instrument.base.scale
     )
     return format_minor(minor, scale, min_decimals=decimals_of(instrument.tick_size_minor, scale))
+
+
+def cancelled_json(cancelled: Cancelled) -> dict[str, object]:
+    return {"cancelled": [str(each) for each in cancelled.order_ids], "seq": cancelled.seq}
+
+
+def switch_json(switch: Switch) -> dict[str, object]:
+    return {
+        "cancel_at": None if switch.cancel_at is None else iso(switch.cancel_at),
+        "seq": switch.seq,
+    }
 
 
 def fill_json(fill: Fill) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import close_old_connections, connection, transaction
@@ -29,10 +30,11 @@ from apps.engine.messages import (
 )
 from apps.matching.journal import Batch
 from apps.matching.queries import projected_seq
-from apps.trades.actions import cancel_order, place_order
+from apps.trades.actions import cancel_all, cancel_order, place_order
+from apps.trades.changing import amend_order, cancel_all_after, end_watch, replace_order
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded
 from apps.trades.models import Fill, Order
-from apps.trades.presentation import fill_json, order_json
+from apps.trades.presentation import cancelled_json, fill_json, order_json, switch_json
 from apps.trades.queries import ORDER_RELATED, fills_page, open_orders
 from apps.trades.risk_presentation import standing_json
 from apps.trades.risk_queries import standing_as_decided, standing_of
@@ -50,6 +52,8 @@ PATTERN: Final = "account.{public_id}"
 SNAPSHOT_FILLS: Final = 50
 # More orders and fills of one account than this are not worth a message.
 CHANGES_MAX: Final = 500
+# How long orders outlive a server that has died with the sockets of those who watch over them.
+WATCH_SECONDS: Final = 15
 # Events that change balances, but no order.
 _WITHOUT_ORDER: Final = frozenset(
     {Deposited, HoldPlaced, HoldReleased, HoldSettled, Transferred, AccountSet}
@@ -63,6 +67,11 @@ def register() -> None:
     topics.register(TopicKind(PATTERN, authorise, snapshot))
     calls.register("order.place", place)
     calls.register("order.cancel", cancel)
+    calls.register("order.amend", amend)
+    calls.register("order.replace", replace)
+    calls.register("order.cancel_all", cancel_everything)
+    calls.register("order.cancel_after", cancel_after)
+    calls.register_watch("session.cancel_on_disconnect", watch)
 
 
 def authorise(user: AbstractBaseUser | None, match: Match) -> bool:
@@ -119,6 +128,100 @@ def cancel(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
     if set(params) != {"id"} or not isinstance(order_id, str):
         raise Invalid("invalid_params", 'Give the id of the order: {"id": "8213"}.', field="id")
     return order_json(cancel_order(actor=_person(user), order_id=order_id))
+
+
+def amend(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.amend``: the ``id`` of an order, and the fields of PATCH /orders/{id}."""
+    given = _named(params, "id", "quantity", "price", "stop_price")
+    return order_json(
+        amend_order(
+            actor=_person(user),
+            order_id=_id_in(given),
+            quantity=given.get("quantity"),
+            price=given.get("price"),
+            stop_price=given.get("stop_price"),
+        )
+    )
+
+
+def replace(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.replace``: the ``id`` of an order, and the fields of the one in its stead."""
+    asked = asked_of({name: value for name, value in params.items() if name != "id"})
+    placed = replace_order(
+        actor=_person(user), order_id=_id_in(params), asked=asked, now=clock.now()
+    )
+    return order_json(placed)
+
+
+def cancel_everything(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.cancel_all``: the parameters of DELETE /orders, and the same answer."""
+    given = _named(params, "account", "market", "side")
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise Invalid("invalid_params", f"The {name} is a text.", field=name)
+    return cancelled_json(cancel_all(actor=_person(user), **given))
+
+
+def cancel_after(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.cancel_after``: the body of PUT /orders/cancel-after, and the same answer."""
+    given = _named(params, "account", "timeout_seconds")
+    seconds = given.get("timeout_seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise Invalid(
+            "invalid_timeout", "The timeout is a whole number of seconds.", field="timeout_seconds"
+        )
+    return switch_json(
+        cancel_all_after(actor=_person(user), account=_account_in(given), timeout_seconds=seconds)
+    )
+
+
+def watch(user: AbstractBaseUser, params: dict[str, Any]) -> calls.Watch:
+    """``session.cancel_on_disconnect``: cancel the account's orders when this connection ends.
+
+    The server cancels them when the socket closes. As long as it is open it keeps arming the
+    account's switch, so that orders do not outlive the server's own end either.
+    """
+    person = _person(user)
+    given = _named(params, "account", "enabled")
+    enabled = given.get("enabled", True)
+    if not isinstance(enabled, bool):
+        raise Invalid("invalid_params", "Enabled is true or false.", field="enabled")
+    account = account_for(viewer=person, public_id=_account_in(given))
+
+    def keep() -> None:
+        cancel_all_after(actor=person, account=account, timeout_seconds=WATCH_SECONDS)
+
+    if enabled:
+        keep()
+    else:
+        cancel_all_after(actor=person, account=account, timeout_seconds=0)
+    return calls.Watch(
+        key=str(account.id),
+        answer={"account": str(account.public_id), "enabled": enabled},
+        every_seconds=WATCH_SECONDS / 3 if enabled else 0.0,
+        keep=keep,
+        end=partial(end_watch, account.id),
+    )
+
+
+def _named(params: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the parameters that are there; no other is let pass."""
+    for name in params:
+        if name not in names:
+            raise Invalid("unknown_field", f"There is no parameter {name[:40]!r}.", field=name[:40])
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _id_in(params: dict[str, Any]) -> str:
+    order_id = params.get("id")
+    if not isinstance(order_id, str):
+        raise Invalid("invalid_params", 'Give the id of the order: {"id": "8213"}.', field="id")
+    return order_id
+
+
+def _account_in(params: dict[str, Any]) -> str | None:
+    account = params.get("account")
+    return None if account is None else str(account)
 
 
 class AccountPublisher:

@@ -47,6 +47,11 @@ class Refusal:
 HALT_RETRY_SECONDS: Final = 10
 
 REFUSALS: Final = {
+    "amend_below_filled": Refusal(
+        Refused, "amend_below_filled",
+        "As much as that has filled already. Give a larger quantity, or cancel the rest.",
+        "quantity",
+    ),
     "account_blocked": Refusal(
         Refused, "account_blocked", "Your account is blocked for trading. Ask support why."
     ),
@@ -163,6 +168,12 @@ REFUSALS: Final = {
         "You are sending orders faster than your account may. Wait a second.",
         retry_after_seconds=1,
     ),
+    "replace_mismatch": Refusal(
+        Invalid, "replace_mismatch",
+        "A replacement is in the same market and on the same side. Cancel the order instead, and"
+        " place another.",
+        "market",
+    ),
     "reduce_only": Refusal(
         Refused, "reduce_only", "Your account may only sell what it has. Ask support why."
     ),
@@ -254,12 +265,20 @@ class About:
 
 
 def refusal(
-    reason: str, *, terms: Terms, instrument: Instrument, account: TradingAccount
+    reason: str,
+    *,
+    terms: Terms,
+    instrument: Instrument,
+    account: TradingAccount,
+    nothing: str = NOTHING,
 ) -> DomainError:
-    """Return the error that tells a person why an order was refused."""
+    """Return the error that tells a person why an order was refused.
+
+    ``nothing`` says what has not happened.
+    """
     row = REFUSALS.get(reason)
     if row is None:
-        return Refused(reason, f"The exchange refused this order ({reason}). {NOTHING}")
+        return Refused(reason, f"The exchange refused this order ({reason}). {nothing}")
     words = row.words.format(about=About(terms, instrument, account))
     data: dict[str, object] = {}
     if row.field:
@@ -267,7 +286,7 @@ def refusal(
         data["field"] = "quote_amount" if by_budget else row.field
     if row.retry_after_seconds is not None:
         data["retry_after_seconds"] = row.retry_after_seconds
-    return row.family(row.code, f"{words} {NOTHING}", **data)
+    return row.family(row.code, f"{words} {nothing}", **data)
 
 
 def _amount(minor: int, asset: Asset) -> str:

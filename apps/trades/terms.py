@@ -172,7 +172,7 @@ def _size(
             "quantity_or_quote_amount", "quantity", "Give either a quantity or a quote amount."
         )
     if asked.quantity is not None:
-        with _About("quantity"):
+        with About("quantity"):
             return parse_quantity(asked.quantity, instrument), 0
     if order_type != MARKET or side != BUY or time_in_force != IOC:
         raise _invalid(
@@ -181,7 +181,7 @@ def _size(
             "Only a market order that buys, and is ioc, can be given by quote amount."
             " Give a quantity.",
         )
-    with _About("quote_amount"):
+    with About("quote_amount"):
         return 0, parse_positive(asked.quote_amount, instrument.quote.scale)
 
 
@@ -210,7 +210,7 @@ def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int,
             raise _invalid(
                 f"{name}_required", name, f"A {_type_words(order_type)} order needs a {words}."
             )
-        with _About(name):
+        with About(name):
             found.append(parse_price(text, instrument))
     return found[0], found[1]
 
@@ -230,7 +230,7 @@ def _special(asked: Asked, instrument: Instrument, order_type: int) -> Special |
             "trail_amount",
             "Give the distance of a trailing stop either as an amount or in percent.",
         )
-    with _About(given[0]):
+    with About(given[0]):
         if asked.trail_amount is not None:
             return Special(trail_ticks=parse_price(asked.trail_amount, instrument))
         trail_bps = parse_positive(asked.trail_percent, PERCENT_DECIMALS)
@@ -263,7 +263,7 @@ def _expiry_ns(asked: Asked, time_in_force: int, now: datetime) -> int:
             "Only an order with time in force gtd has an end.",
         )
     given = asked.expires_at
-    with _About("expires_at"):
+    with About("expires_at"):
         expires_at = given if isinstance(given, datetime) else clock.parse_iso(given)
     if expires_at <= now:
         raise _invalid("expires_at_past", "expires_at", "The order would have ended already.")
@@ -299,18 +299,19 @@ def _invalid(code: str, field: str, words: str) -> Invalid:
     return Invalid(code, f"{words} {NOTHING}", field=field)
 
 
-class _About:
-    """Says which field a refusal of the parsers inside is about, and that nothing was ordered."""
+class About:
+    """Says which field a refusal of the parsers inside is about, and that nothing was done."""
 
-    def __init__(self, field: str) -> None:
+    def __init__(self, field: str, nothing: str = NOTHING) -> None:
         self._field = field
+        self._nothing = nothing
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         if isinstance(failure, DomainError):
-            words = f"{failure.message} {NOTHING}"
+            words = f"{failure.message} {self._nothing}"
             raise type(failure)(
                 failure.code, words, **{**failure.data, "field": self._field}
             ) from None

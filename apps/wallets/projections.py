@@ -22,15 +22,14 @@ from apps.engine.messages import (
     HoldSettled,
     Instrument,
     InstrumentListed,
-    Posting,
     Prevented,
     Rejected,
     Rested,
     Trade,
     Transferred,
     Triggered,
-    postings,
 )
+from apps.engine.postings import Posting, postings
 from apps.matching.journal import Batch, Entry
 from apps.matching.projections import EngineView, Write
 from apps.wallets.rules import (

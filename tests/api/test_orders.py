@@ -339,3 +339,134 @@ def test_reads_cost_a_fixed_number_of_queries(
 
     with django_assert_num_queries(count):
         getattr(ada.client, method)(f"/api/v1/{path.format(id=order['id'])}")
+
+
+def test_an_order_is_amended(ada: Person, bob: Person) -> None:
+    order = _place(ada)
+    path = f"{ORDERS}/{order['id']}"
+
+    reduced = ada.client.patch(path, {"quantity": "0.004"}).json()
+    moved = ada.client.patch(path, {"price": "59000.00", "quantity": "0.01"}).json()
+
+    assert (reduced["quantity"], reduced["status"]) == ("0.00400", "open")
+    assert (moved["quantity"], moved["price"]) == ("0.01000", "59000.00")
+    assert moved == ada.client.get(path, {"min_seq": moved["seq"]}).json()
+    # 590 and 0.1 % of it, and one minor unit for rounding.
+    assert _balances(ada)["USDT"][1] == "590.59000001"
+
+
+def test_an_amended_order_may_trade_at_once(ada: Person, bob: Person) -> None:
+    order = _place(ada, price="58000.00")
+    _place(bob, side="sell", price="59000.00", quantity="0.004")
+
+    moved = ada.client.patch(f"{ORDERS}/{order['id']}", {"price": "59000.00"}).json()
+
+    assert (moved["status"], moved["filled_quantity"]) == ("partially_filled", "0.00400")
+    assert (moved["filled_quote"], moved["fee"]) == ("236.00", "0.236")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, (400, "nothing_to_amend")),
+        ({"quantity": "0.004"}, (422, "amend_below_filled")),
+        ({"price": "60000.001"}, (400, "tick_size")),
+        ({"quantity": "x"}, (400, "invalid_amount")),
+        ({"stop_price": "50000.00"}, (400, "invalid_order")),
+        ({"quantity": "9"}, (422, "insufficient_funds")),
+        ({"side": "sell"}, (400, "unknown_field")),
+    ],
+)
+def test_an_amendment_that_is_refused_leaves_the_order(
+    ada: Person, bob: Person, body: dict[str, str], told: tuple[int, str]
+) -> None:
+    order = _place(ada)
+    _place(bob, side="sell", quantity="0.004")
+    path = f"{ORDERS}/{order['id']}"
+    before = ada.client.get(path).json()
+
+    refused = ada.client.patch(path, body)
+
+    assert code_of(refused) == told
+    assert ada.client.get(path).json() == before
+
+
+def test_only_the_owner_amends_and_replaces_and_only_what_is_open(ada: Person, bob: Person) -> None:
+    order = _place(ada)
+    path = f"{ORDERS}/{order['id']}"
+
+    foreign = [
+        bob.client.patch(path, {"quantity": "0.001"}),
+        bob.client.post(f"{path}/replace", LIMIT),
+    ]
+    ada.client.delete(path)
+    ended = [
+        ada.client.patch(path, {"quantity": "0.001"}),
+        ada.client.post(f"{path}/replace", LIMIT),
+    ]
+
+    assert [code_of(each) for each in foreign] == [(404, "order_not_found")] * 2
+    assert [code_of(each) for each in ended] == [(409, "order_closed")] * 2
+
+
+def test_an_amended_order_sent_again_is_known_by_what_it_was(ada: Person) -> None:
+    order = _place(ada, client_order_id="mine")
+    ada.client.patch(f"{ORDERS}/{order['id']}", {"quantity": "0.004"})
+
+    again = ada.client.post(ORDERS, {**LIMIT, "client_order_id": "mine"})
+    other = ada.client.post(ORDERS, {**LIMIT, "client_order_id": "mine", "quantity": "0.004"})
+
+    assert (again.status_code, again.json()["id"]) == (201, order["id"])
+    assert again.json()["quantity"] == "0.00400"
+    assert code_of(other) == (409, "id_reused")
+
+
+def test_an_order_is_replaced_once(ada: Person) -> None:
+    order = _place(ada)
+    path = f"{ORDERS}/{order['id']}"
+    body = {**LIMIT, "price": "59000.00", "client_order_id": "second"}
+
+    placed = ada.client.post(f"{path}/replace", body, HTTP_IDEMPOTENCY_KEY="k-1")
+    again = ada.client.post(f"{path}/replace", body, HTTP_IDEMPOTENCY_KEY="k-1")
+    once_more = ada.client.post(f"{path}/replace", body)
+
+    assert (placed.status_code, placed.json()["price"]) == (201, "59000.00")
+    assert again.json() == placed.json() == once_more.json()
+    old = ada.client.get(path).json()
+    assert (old["status"], old["reason"]) == ("cancelled", "replaced")
+    assert _balances(ada)["USDT"][1] == "590.59000001"
+
+
+def test_a_refused_replacement_leaves_the_order_where_it_is(ada: Person) -> None:
+    order = _place(ada)
+    path = f"{ORDERS}/{order['id']}"
+
+    dear = ada.client.post(f"{path}/replace", {**LIMIT, "quantity": "9"})
+    other_side = ada.client.post(f"{path}/replace", {**LIMIT, "side": "sell"})
+
+    assert code_of(dear) == (422, "insufficient_funds")
+    assert code_of(other_side) == (400, "replace_mismatch")
+    assert ada.client.get(path).json() == order
+
+
+def test_orders_of_one_side_are_cancelled(ada: Person) -> None:
+    bid, ask = _place(ada), _place(ada, side="sell", price="61000.00")
+
+    response = ada.client.delete(f"{ORDERS}?side=sell&market=BTC-USDT")
+    wrong = ada.client.delete(f"{ORDERS}?side=both")
+
+    assert response.json()["cancelled"] == [ask["id"]]
+    assert code_of(wrong) == (400, "invalid_choice")
+    assert ada.client.get(f"{ORDERS}/{bid['id']}").json()["status"] == "open"
+
+
+def test_the_dead_mans_switch_is_set_and_taken_back(ada: Person) -> None:
+    path = f"{ORDERS}/cancel-after"
+
+    armed = ada.client.put(path, {"timeout_seconds": 60}).json()
+    taken_back = ada.client.put(path, {"timeout_seconds": 0}).json()
+    refused = [ada.client.put(path, {"timeout_seconds": each}) for each in (-1, 86_401, "5", True)]
+
+    assert armed["cancel_at"] is not None
+    assert (taken_back["cancel_at"], taken_back["seq"]) == (None, armed["seq"] + 1)
+    assert [code_of(each) for each in refused] == [(400, "invalid_timeout")] * 4

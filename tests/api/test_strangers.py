@@ -36,13 +36,19 @@ def test_every_address_with_an_id_answers_a_stranger_as_if_it_were_absent(
         if "{symbol}" in path or not any(f"{{{name}}}" in path for name in names):
             continue
         asked.append(f"{method} {path}")
-        foreign = getattr(ada.client, method)(path.format(order_id=theirs))
-        absent = getattr(ada.client, method)(path.format(order_id="999999999999"))
+        body = {"post": LIMIT, "patch": {"quantity": "0.001"}}.get(method)
+        foreign = getattr(ada.client, method)(path.format(order_id=theirs), body)
+        absent = getattr(ada.client, method)(path.format(order_id="999999999999"), body)
         assert code_of(foreign) == (404, "order_not_found"), path
         assert foreign.content == absent.content, path
         assert sorted(foreign.headers) == sorted(absent.headers), path
 
-    assert asked == ["get /api/v1/orders/{order_id}", "delete /api/v1/orders/{order_id}"]
+    assert asked == [
+        "post /api/v1/orders/{order_id}/replace",
+        "get /api/v1/orders/{order_id}",
+        "patch /api/v1/orders/{order_id}",
+        "delete /api/v1/orders/{order_id}",
+    ]
     assert ledger_hash() == before
 
 
@@ -68,6 +74,17 @@ def test_every_account_parameter_answers_a_stranger_as_if_it_were_absent(
 
     assert asked == 9
     assert ledger_hash() == before
+
+
+def test_nobody_sets_anothers_switch(ada: Person, bob: Person) -> None:
+    theirs = str(TradingAccount.objects.get(owner=bob.user).public_id)
+    path = "/api/v1/orders/cancel-after"
+
+    foreign = ada.client.put(path, {"timeout_seconds": 5, "account": theirs})
+    absent = ada.client.put(path, {"timeout_seconds": 5, "account": ABSENT_ACCOUNT})
+
+    assert code_of(foreign) == (404, "unknown_account")
+    assert foreign.content == absent.content
 
 
 @pytest.mark.parametrize("path", ["/api/v1/orders", "/api/v1/orders/batch"])

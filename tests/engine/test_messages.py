@@ -24,15 +24,14 @@ from apps.engine.messages import (
     Instrument,
     Leg,
     Limits,
-    Posting,
     Rejected,
     Rested,
     Special,
     Terms,
     Trade,
     Transferred,
-    postings,
 )
+from apps.engine.postings import Posting, postings
 
 # Fields are only ever appended and a tag is never used again: this list only grows.
 COMMANDS = {
@@ -47,7 +46,7 @@ COMMANDS = {
     9: "Transfer command_id valid_until_ns legs reference",
     10: "Place command_id valid_until_ns account_id client_order_id terms",
     11: "Cancel command_id valid_until_ns account_id order_id client_order_id",
-    12: "CancelAll command_id valid_until_ns account_id market_id",
+    12: "CancelAll command_id valid_until_ns account_id market_id side",
     13: "Tick command_id valid_until_ns",
     14: "SetReference command_id valid_until_ns market_id price_ticks",
     15: "SetRules command_id valid_until_ns rules_version",
@@ -56,6 +55,10 @@ COMMANDS = {
     18: "Quarantined command_id valid_until_ns raw error",
     20: "Amend command_id valid_until_ns account_id order_id client_order_id quantity_lots"
     " price_ticks stop_ticks",
+    21: "Replace command_id valid_until_ns account_id client_order_id terms replaced_id"
+    " replaced_client_id",
+    22: "Kill command_id valid_until_ns scope target_id",
+    23: "CancelAllAfter command_id valid_until_ns account_id timeout_ms",
 }
 EVENTS = {
     1: "AccountOpened account_id trade_group limits",
@@ -84,6 +87,7 @@ EVENTS = {
     20: "VenueSet state",
     21: "Amended order_id account_id market_id side terms price_ticks remaining_lots hold_minor"
     " hold_change_minor book_price_ticks book_lots reason",
+    26: "CancelAfterSet account_id due_ns",
 }
 PARTS = {
     Terms: "market_id side order_type time_in_force quantity_lots quote_minor price_ticks"

@@ -29,6 +29,7 @@ from apps.engine.messages import (
     AccountSet,
     Amended,
     AnyEvent,
+    CancelAfterSet,
     Closed,
     HoldPlaced,
     HoldReleased,
@@ -41,8 +42,8 @@ from apps.engine.messages import (
     Terms,
     Trade,
     Triggered,
-    postings,
 )
+from apps.engine.postings import postings
 
 
 class Broken(AssertionError):
@@ -89,6 +90,7 @@ class Auditor:
         self.orders: dict[int, Seen] = {}
         self.ended: set[int] = set()
         self.holds: dict[int, tuple[int, int, int]] = {}
+        self.switches: dict[int, int] = {}
         self.resolved: set[int] = set()
         self.instruments: dict[int, Instrument] = {}
         self.groups: dict[int, int] = {}
@@ -111,6 +113,12 @@ class Auditor:
         for order in self.orders.values():
             if order.terms.time_in_force == GTD:
                 require(order.terms.expires_at_ns > self.now_ns, "B8 good till date", order)
+        for account_id, due_ns in list(self.switches.items()):
+            if due_ns and due_ns <= self.now_ns:
+                older = [o for o in self.orders.values() if o.account_id == account_id]
+                older = [o for o in older if o.entered_seq < self.seq]
+                require(not older, "B11 nothing outlives the dead man's switch", older)
+                del self.switches[account_id]
         self._compare_orders(engine)
 
     # ------------------------------------------------------------ ledger
@@ -194,6 +202,8 @@ class Auditor:
         match event:
             case InstrumentListed() | InstrumentSet():
                 self.instruments[event.instrument.market_id] = event.instrument
+            case CancelAfterSet():
+                self.switches[event.account_id] = event.due_ns
             case AccountOpened() | AccountSet():
                 self.groups[event.account_id] = event.trade_group
             case HoldPlaced():

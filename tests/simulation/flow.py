@@ -36,10 +36,12 @@ from apps.engine.messages import (
     AnyEvent,
     Cancel,
     CancelAll,
+    CancelAllAfter,
     Closed,
     Deposit,
     Hold,
     Instrument,
+    Kill,
     Leg,
     Limits,
     ListInstrument,
@@ -48,6 +50,7 @@ from apps.engine.messages import (
     Place,
     Quarantined,
     Release,
+    Replace,
     SetAccount,
     SetInstrument,
     SetReference,
@@ -110,6 +113,7 @@ class Flow:
         self.instruments: dict[int, Instrument] = {}
         self.live: dict[int, tuple[int, str, int]] = {}
         self.sides: dict[int, int] = {}
+        self.partly: dict[int, None] = {}
         self.sent: list[AnyCommand] = []
         self.clients = 0
         self.repairs: list[AnyCommand] = []
@@ -135,6 +139,7 @@ class Flow:
                 self.live.pop(event.order_id, None)
             elif isinstance(event, Trade):
                 self.mid[event.market_id] = event.price_ticks
+                self.partly[event.maker_order_id] = None
                 if not event.maker_remaining_lots:
                     self.live.pop(event.maker_order_id, None)
 
@@ -208,8 +213,10 @@ class Flow:
             return self._place(draw.choice(self.accounts))
         if chance < 0.82 and self.live:
             return self._cancel()
-        if chance < 0.87 and self.live:
+        if chance < 0.86 and self.live:
             return self._amend()
+        if chance < 0.88 and self.live:
+            return self._replace()
         if chance < 0.95:
             return self._money()
         if chance < 0.98:
@@ -227,12 +234,34 @@ class Flow:
             return Cancel(*self._head(), account_id, order_id)
         if chance < 0.9:
             return Cancel(*self._head(), account_id, 0, client_order_id)
-        return CancelAll(*self._head(), account_id, draw.choice((0, market_id)))
+        if chance < 0.96:
+            side = draw.choice((0, 0, BUY, SELL))
+            return CancelAll(*self._head(), account_id, draw.choice((0, market_id)), side)
+        # A switch that is mostly armed again in time, and sometimes taken back.
+        timeout_ms = draw.choice((0, 1, 500, 5_000, 60_000))
+        return CancelAllAfter(*self._head(), account_id, timeout_ms)
+
+    def _replace(self) -> AnyCommand:
+        """Another order in the place of one, mostly in the same market and on the same side."""
+        draw = self.random
+        order_id = draw.choice(list(self.live)[-30:])
+        account_id, client_order_id, market_id = self.live[order_id]
+        if draw.random() < self.hostile / 5:
+            account_id = draw.choice(self.accounts)
+        terms = self._terms()
+        for _ in range(8):
+            if (terms.market_id, terms.side) == (market_id, self.sides[order_id]):
+                break
+            terms = self._terms()
+        named = (order_id, "") if draw.random() < 0.7 else (0, client_order_id)
+        self.clients += 1
+        return Replace(*self._head(), account_id, f"c{self.clients}", terms, *named)
 
     def _amend(self) -> AnyCommand:
         """Less or more, another price, another stop; by either id, sometimes not the owner."""
         draw = self.random
-        order_id = draw.choice(list(self.live)[-30:])
+        partly = [order_id for order_id in self.partly if order_id in self.live]
+        order_id = draw.choice((partly if draw.random() < 0.5 else [])[-30:] or [*self.live][-30:])
         account_id, client_order_id, market_id = self.live[order_id]
         if draw.random() < self.hostile / 5:
             account_id = draw.choice(self.accounts)
@@ -267,9 +296,13 @@ class Flow:
         """Staff at work. What takes a market, an account or the venue away is soon given back."""
         draw = self.random
         market_id, account_id = draw.choice(self.markets), draw.choice(self.accounts)
-        kind = draw.randrange(10)
+        kind = draw.randrange(12)
+        if kind >= 10:
+            return self._kill(market_id, account_id)
         if kind <= 1:
             self.repairs.append(SetVenue(*self._head(), OPEN))
+            if kind == 0:
+                self.repairs.append(Kill(*self._head(), 3))
             return SetVenue(*self._head(), draw.choice((CANCEL_ONLY, HALTED)))
         if kind <= 3:
             state = draw.choice((CANCEL_ONLY, HALTED))
@@ -292,6 +325,17 @@ class Flow:
         if kind == 8:
             return SetRules(*self._head(), 1)
         return CancelAll(*self._head(), 0, draw.choice((0, market_id)))
+
+    def _kill(self, market_id: int, account_id: int) -> AnyCommand:
+        scope, target_id, back = self.random.choice(
+            (
+                (1, account_id, SetAccount(*self._head(), account_id, NORMAL, 1, self._limits())),
+                (2, market_id, self._set_market(market_id, OPEN)),
+                (3, 0, SetVenue(*self._head(), OPEN)),
+            )
+        )
+        self.repairs.append(back)
+        return Kill(*self._head(), scope, target_id)
 
     def _set_market(self, market_id: int, state: int) -> AnyCommand:
         before = self.instruments[market_id]
@@ -478,6 +522,9 @@ class Flow:
                 SetReference(*self._head(), draw.choice((0, 99, market_id)), -1),
                 Cancel(*self._head(), self.accounts[0], draw.choice((0, 10**9)), "none"),
                 CancelAll(*self._head(), draw.choice((0, 77)), draw.choice((98, 99))),
+                CancelAll(*self._head(), draw.choice((0, 77)), 0, draw.choice((3, -1))),
+                CancelAllAfter(*self._head(), account_id, draw.choice((-1, 5, 86_400_001))),
+                Kill(*self._head(), draw.choice((0, 1, 2, 3, 4)), draw.choice((1, 2, 77, 99))),
                 Cancel(*self._head(400), self.accounts[0], 1),
             )
         )

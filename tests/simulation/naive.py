@@ -37,11 +37,11 @@ from apps.engine.messages import (
     TRAILING_STOP,
     Accepted,
     Amend,
-    Amended,
     Duplicate,
     Instrument,
     Place,
     Prevented,
+    Replace,
     Rested,
     Special,
     Terms,
@@ -53,6 +53,7 @@ from tests.simulation.naive_world import (
     NaiveAccount,
     NaiveMarket,
     NaiveOrder,
+    Refused,
     Repeated,
     check,
     fee_of,
@@ -68,11 +69,43 @@ class NaiveEngine(NaiveTriggers):
     def place(self, c: Place) -> int:
         check(c.account_id in self.accounts, "unknown_account")
         account = self.accounts[c.account_id]
-        self.check_client_id(c)
+        self.check_repeated(c)
+        replaced = self.replaced(c) if isinstance(c, Replace) else None
+        self.check_ids(c)
         self.check_throttle(account, c.terms)
         t = c.terms
         check(t.market_id in self.markets, "unknown_market")
         market = self.markets[t.market_id]
+        if replaced is None:
+            return self.admit(c, account, market)
+        # Without the order that goes: if the new one is refused, it has never been away.
+        before = list(self.orders), dict(self.available), dict(self.held), list(self.events)
+        self.end(replaced, CANCELLED, "replaced")
+        try:
+            return self.admit(c, account, market)
+        except Refused:
+            self.orders, self.available, self.held, self.events = before
+            raise
+
+    def named(self, c: Amend) -> NaiveOrder | None:
+        for order in self.orders:
+            by_number = order.number == c.order_id
+            by_client = not c.order_id and order.client_order_id == c.client_order_id
+            if (by_number or by_client) and order.account_id == c.account_id:
+                return order
+        return None
+
+    def replaced(self, c: Replace) -> NaiveOrder:
+        named = Amend(b"", 0, c.account_id, c.replaced_id, c.replaced_client_id)
+        order = self.named(named)
+        check(order, "order_not_found")
+        assert order is not None
+        place = (order.terms.market_id, order.terms.side)
+        check(place == (c.terms.market_id, c.terms.side), "replace_mismatch")
+        return order
+
+    def admit(self, c: Place, account: NaiveAccount, market: NaiveMarket) -> int:
+        t = c.terms
         self.check_states(account, market, t)
         self.check_shape(t)
         reference = self.reference(t.market_id)
@@ -86,7 +119,7 @@ class NaiveEngine(NaiveTriggers):
         self.check_position(c.account_id, market, t)
         return self.enter(c, market, around)
 
-    def check_client_id(self, c: Place) -> None:
+    def check_repeated(self, c: Place) -> None:
         live = {(o.account_id, o.client_order_id): o for o in self.orders}
         for _, seq, number, earlier in self.memory:
             if not isinstance(earlier, Place) or earlier.account_id != c.account_id:
@@ -98,6 +131,8 @@ class NaiveEngine(NaiveTriggers):
         if order is not None:
             check((order.entry_terms or order.terms) == c.terms, "id_reused")
             raise Repeated(Duplicate(self.entered[order.number], order.number))
+
+    def check_ids(self, c: Place) -> None:
         check(len(c.command_id) == 16, "invalid_command")
         check(c.client_order_id, "client_order_id_required")
         plain = all(" " <= letter <= "~" for letter in c.client_order_id)
@@ -308,86 +343,6 @@ class NaiveEngine(NaiveTriggers):
         self.execute(order)
         if self.trades > trades:
             self.wake_waiting(m)
-
-    # ------------------------------------------------------------ orders that change
-
-    def do_Amend(self, c: Amend) -> None:
-        order = self.named(c)
-        check(order, "order_not_found")
-        assert order is not None
-        m = self.markets[order.terms.market_id]
-        t = msgspec.structs.replace(
-            order.terms,
-            quantity_lots=c.quantity_lots or order.terms.quantity_lots,
-            price_ticks=c.price_ticks or order.terms.price_ticks,
-            stop_ticks=c.stop_ticks or order.terms.stop_ticks,
-        )
-        account = self.accounts[c.account_id]
-        self.check_states(account, m, t)
-        check(order.terms.price_ticks or not c.price_ticks, "invalid_order")
-        check((order.waiting and not order.best) or not c.stop_ticks, "invalid_order")
-        check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
-        check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
-        more = t.quantity_lots - order.terms.quantity_lots
-        check(order.left + more > 0, "amend_below_filled")
-        prices = (t.price_ticks, t.stop_ticks)
-        in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
-        if not in_place and order.waiting and not order.best:
-            self.check_price(m, t, 0, 0)
-        elif not in_place and not order.waiting:
-            self.check_limit(m, t, self.reference(t.market_id))
-        self.check_size(account, m, t, 0)
-        if more > 0 and order.buys and m.instrument.max_position_lots:
-            lots = self.position(c.account_id, m) + more
-            check(lots <= m.instrument.max_position_lots, "max_position")
-        self.change(order, m, t, in_place)
-
-    def named(self, c: Amend) -> NaiveOrder | None:
-        for order in self.orders:
-            by_number = order.number == c.order_id
-            by_client = not c.order_id and order.client_order_id == c.client_order_id
-            if (by_number or by_client) and order.account_id == c.account_id:
-                return order
-        return None
-
-    def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
-        left = order.left + t.quantity_lots - order.terms.quantity_lots
-        worst = order.worst
-        if not in_place and not order.best:
-            worst = t.price_ticks or self.band(m, t.side, self.centre(m, t, 0))
-        hold = left * m.instrument.lot_minor
-        if order.buys:
-            notional = left * worst * m.instrument.tick_lot_minor
-            hold = notional + fee_of(notional, self.highest_ppm_of(order)) + 1
-            hold = min(hold, order.hold) if in_place else hold
-        change = hold - order.hold
-        spends, _ = self.assets_of(order)
-        check(self.free(order.account_id, spends) >= change, "insufficient_balance")
-        self.move(order.account_id, spends, -change, change)
-        gone = 0
-        if order.rank:
-            gone = order.left - left if in_place else order.left
-        self.events.append(
-            Amended(
-                order.number,
-                order.account_id,
-                t.market_id,
-                t.side,
-                t,
-                worst,
-                left,
-                hold,
-                change,
-                order.worst if order.rank else 0,
-                gone,
-                "user",
-            )
-        )
-        order.entry_terms = order.entry_terms or order.terms
-        order.terms, order.worst, order.left, order.hold = t, worst, left, hold
-        if not in_place and not order.waiting:
-            order.rank = 0
-            self.arrive(order, m)
 
     # ------------------------------------------------------------ the market
 

@@ -25,7 +25,9 @@ from apps.engine.messages import (
     AnyCommand,
     AnyEvent,
     Cancel,
+    CancelAfterSet,
     CancelAll,
+    CancelAllAfter,
     Closed,
     Deposit,
     Deposited,
@@ -37,6 +39,7 @@ from apps.engine.messages import (
     Instrument,
     InstrumentListed,
     InstrumentSet,
+    Kill,
     Limits,
     ListInstrument,
     Malformed,
@@ -96,6 +99,7 @@ class NaiveAccount:
     limits: Limits
     state: int = NORMAL
     placed: list[tuple[int, Terms]] = field(default_factory=list)
+    cancel_after: tuple[int, int] | None = None  # when, and which command said so
 
 
 @dataclass(eq=False)
@@ -158,10 +162,9 @@ class NaiveWorld:
         self.now = max(self.now, now_ns)
         self.memory = [m for m in self.memory if m[0] > self.now - 600 * SECOND]
         self.events = []
-        due = [o for o in self.orders if o.terms.time_in_force == GTD]
-        for order in sorted(due, key=lambda o: (o.terms.expires_at_ns, o.number)):
-            if order.terms.expires_at_ns <= self.now:
-                self.end(order, EXPIRED, "gtd")
+        while due := [timer for timer in self.timers() if timer[0] <= self.now]:
+            _, _, kind, key = min(due)
+            getattr(self, "on_" + kind)(key)
         try:
             self.dispatch(command)
         except Refused as refusal:
@@ -171,6 +174,22 @@ class NaiveWorld:
         except Repeated as repeated:
             self.events.append(repeated.answer)
         return self.events
+
+    def timers(self) -> list[tuple[int, int, str, int]]:
+        """(due, seq, what, which) of everything that time will do."""
+        dated = [o for o in self.orders if o.terms.time_in_force == GTD]
+        return [
+            *((o.terms.expires_at_ns, self.entered[o.number], "date", o.number) for o in dated),
+            *((*a.cancel_after, "silence", n) for n, a in self.accounts.items() if a.cancel_after),
+        ]
+
+    def on_date(self, number: int) -> None:
+        self.end(next(o for o in self.orders if o.number == number), EXPIRED, "gtd")
+
+    def on_silence(self, account_id: int) -> None:
+        self.accounts[account_id].cancel_after = None
+        for order in [o for o in self.orders if o.account_id == account_id]:
+            self.end(order, CANCELLED, "cancel_after")
 
     def dispatch(self, command: AnyCommand) -> None:
         if isinstance(command, (Tick, Malformed)):
@@ -389,11 +408,44 @@ class NaiveWorld:
 
     def do_CancelAll(self, c: CancelAll) -> None:
         check(not c.market_id or c.market_id in self.markets, "unknown_market")
+        check(c.side in (0, 1, 2), "invalid_side")
         check(not c.account_id or c.account_id in self.accounts, "unknown_account")
         for order in list(self.orders):
             mine = not c.account_id or order.account_id == c.account_id
-            if mine and (not c.market_id or order.terms.market_id == c.market_id):
+            here = not c.market_id or order.terms.market_id == c.market_id
+            if mine and here and (not c.side or order.terms.side == c.side):
                 self.end(order, CANCELLED, "cancel_all" if c.account_id else "kill")
+
+    def do_CancelAllAfter(self, c: CancelAllAfter) -> None:
+        check(c.account_id in self.accounts, "unknown_account")
+        check(0 <= c.timeout_ms <= 24 * 3_600_000, "invalid_timeout")
+        account = self.accounts[c.account_id]
+        due = self.now + c.timeout_ms * 1_000_000 if c.timeout_ms else 0
+        before = account.cancel_after
+        if not before or before[0] != due:
+            account.cancel_after = (due, self.seq) if due else None
+        self.events.append(CancelAfterSet(c.account_id, due))
+
+    def do_Kill(self, c: Kill) -> None:
+        check(c.scope in (1, 2, 3), "invalid_scope")
+        if c.scope == 1:
+            check(c.target_id in self.accounts and c.target_id > 2, "unknown_account")
+            a = self.accounts[c.target_id]
+            a.state = BLOCKED
+            self.events.append(AccountSet(c.target_id, BLOCKED, a.group, a.limits))
+        elif c.scope == 2:
+            check(c.target_id in self.markets, "unknown_market")
+            m = self.markets[c.target_id]
+            state = CANCEL_ONLY if m.instrument.state == OPEN else m.instrument.state
+            m.instrument = msgspec.structs.replace(m.instrument, state=state)
+            self.events.append(InstrumentSet(m.instrument))
+        else:
+            check(c.target_id == 0, "invalid_scope")
+            self.venue = max(self.venue, CANCEL_ONLY)
+            self.events.append(VenueSet(self.venue))
+        for o in list(self.orders):
+            if c.target_id == (0, o.account_id, o.terms.market_id, 0)[c.scope]:
+                self.end(o, CANCELLED, "kill")
 
     def end(self, order: NaiveOrder, status: int, reason: str) -> None:
         self.orders.remove(order)

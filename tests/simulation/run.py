@@ -11,7 +11,7 @@ from apps.engine.engine import Engine
 from apps.engine.messages import AnyCommand, AnyEvent
 from tests.simulation.audit import Auditor, Broken
 from tests.simulation.flow import Flow
-from tests.simulation.naive import NaiveEngine
+from tests.simulation.naive_venue import NaiveVenue
 
 FULL_CHECK_EVERY = 50
 
@@ -35,7 +35,7 @@ class Journal:
 def simulate(seed: int, count: int, engine: Engine | None = None) -> Journal:
     """Runs ``count`` commands of a seed and checks each one; answers with the journal."""
     engine = engine or Engine()
-    flow, naive, auditor = Flow(seed), NaiveEngine(), Auditor()
+    flow, naive, auditor = Flow(seed), NaiveVenue(), Auditor()
     journal = Journal()
     step = 0
     try:

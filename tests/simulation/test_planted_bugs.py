@@ -23,6 +23,7 @@ from apps.engine import (
     risk,
     snapshot,
     state,
+    sweeping,
     timers,
     triggers,
 )
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.needs_source
 
 MODULES = (
     *(amend, balances, book, control, entry, matching),
-    *(rates, risk, snapshot, state, timers, triggers),
+    *(rates, risk, snapshot, state, sweeping, timers, triggers),
 )
 # Where functions are found by what they are for.
 TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
@@ -285,6 +286,36 @@ BUGS = {
         control,
         "account_state = account.state if command.keeps_state else command.state",
         "account_state = command.state",
+    ),
+    "a refused replacement ends what it was to replace": (
+        entry,
+        "        _put_back(order)\n        # By number",
+        "        del state.orders[order.order_id]\n        # By number",
+    ),
+    "a replacement needs a hold of its own": (
+        entry,
+        "    order.spends.release(order.hold_minor)\n    del account",
+        "    order.spends.release(0)\n    del account",
+    ),
+    "cancel-all looks at no side": (
+        sweeping,
+        "(not side or order.side == side)",
+        "(not side or order.side != 0)",
+    ),
+    "a kill loosens a halt": (
+        sweeping,
+        "if state.venue_state == OPEN:",
+        "if state.venue_state:",
+    ),
+    "the dead man's switch cannot be taken back": (
+        sweeping,
+        "    account.cancel_after_ns = due_ns\n",
+        "    account.cancel_after_ns = due_ns or account.cancel_after_ns\n",
+    ),
+    "the dead man's switch lost in the snapshot": (
+        snapshot,
+        "if found.cancel_after is not None:",
+        "if found.cancel_after == ():",
     ),
     "remembered commands lost in the snapshot": (
         snapshot,

@@ -17,6 +17,7 @@ from apps.matching import projections
 from apps.matching.queries import projected_seq
 from apps.trades import realtime
 from apps.trades.actions import cancel_all
+from apps.trades.models import Order
 from apps.trades.projections import TradesProjection
 from apps.trades.risk_actions import restrict_account
 from tests.factories import Trader, fund, listed, staff, trader
@@ -255,19 +256,55 @@ def test_without_followers_nothing_is_read_or_sent(
 
 
 def test_orders_are_placed_and_cancelled_by_call(ada: Trader, bob: Trader) -> None:
-    place, cancel = calls.resolve("order.place"), calls.resolve("order.cancel")
     fields = {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "0.001",
               "price": "50000", "expires_at": None}  # fmt: skip
 
-    placed = place(ada.user, fields)
+    placed = called("order.place", ada, **fields)
     with pytest.raises(NotFound) as foreign:
-        cancel(bob.user, {"id": placed["id"]})
-    cancelled = cancel(ada.user, {"id": placed["id"]})
+        called("order.cancel", bob, id=placed["id"])
+    cancelled = called("order.cancel", ada, id=placed["id"])
 
     assert placed["status"] == "open"
     assert foreign.value.code == "order_not_found"
     assert (cancelled["id"], cancelled["status"]) == (placed["id"], "cancelled")
     assert placed["account"] == str(ada.account.public_id)
+
+
+def called(method: str, who: Trader, **params: Any) -> dict[str, Any]:
+    found = calls.resolve(method)(who.user, params)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_orders_are_changed_by_call(ada: Trader) -> None:
+    fields = {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "0.001"}
+    placed = called("order.place", ada, **fields, price="50000")
+
+    amended = called("order.amend", ada, id=placed["id"], price="51000")
+    replaced = called("order.replace", ada, id=placed["id"], **fields, price="52000")
+    switch = called("order.cancel_after", ada, timeout_seconds=5)
+    cancelled = called("order.cancel_all", ada, market="BTC-USDT", side="buy")
+
+    assert (amended["price"], replaced["price"]) == ("51000.00", "52000.00")
+    assert switch["cancel_at"] is not None
+    assert cancelled["cancelled"] == [replaced["id"]]
+
+
+def test_a_watch_arms_the_switch_and_cancels_everything_at_its_end(ada: Trader) -> None:
+    order = ada.buy("0.001", "50000")
+
+    begun = calls.resolve("session.cancel_on_disconnect")(ada.user, {})
+
+    assert isinstance(begun, calls.Watch)
+    assert begun.answer == {"account": str(ada.account.public_id), "enabled": True}
+    assert begun.every_seconds == 5
+    begun.keep()
+    begun.end()
+    ended = Order.objects.get(id=order.id)
+    assert (ended.status, ended.reason) == ("cancelled", "cancel_all")
+    over = calls.resolve("session.cancel_on_disconnect")(ada.user, {"enabled": False})
+    assert isinstance(over, calls.Watch)
+    assert over.every_seconds == 0
 
 
 @pytest.mark.parametrize(
@@ -295,6 +332,19 @@ def test_orders_are_placed_and_cancelled_by_call(ada: Trader, bob: Trader) -> No
         ("order.cancel", {"id": 1}, "invalid_params"),
         ("order.cancel", {"id": "1", "all": True}, "invalid_params"),
         ("order.cancel", {"id": "x"}, "order_not_found"),
+        ("order.amend", {"id": "1", "quantity": "1"}, "order_not_found"),
+        ("order.amend", {"id": 1, "quantity": "1"}, "invalid_params"),
+        ("order.amend", {"id": "1", "side": "buy"}, "unknown_field"),
+        ("order.replace", {"id": "1"}, "missing_field"),
+        ("order.cancel_all", {"side": "both"}, "invalid_side"),
+        ("order.cancel_all", {"side": 1}, "invalid_params"),
+        ("order.cancel_all", {"sides": "buy"}, "unknown_field"),
+        ("order.cancel_all", {"account": "x"}, "unknown_account"),
+        ("order.cancel_after", {}, "invalid_timeout"),
+        ("order.cancel_after", {"timeout_seconds": True}, "invalid_timeout"),
+        ("order.cancel_after", {"timeout_seconds": 86_401}, "invalid_timeout"),
+        ("session.cancel_on_disconnect", {"enabled": 1}, "invalid_params"),
+        ("session.cancel_on_disconnect", {"account": "x"}, "unknown_account"),
     ],
 )  # fmt: skip
 def test_a_malformed_call_is_refused_and_changes_nothing(

@@ -16,8 +16,8 @@ from apps.engine.messages import (
     Rested,
     Trade,
     Transferred,
-    postings,
 )
+from apps.engine.postings import postings
 from apps.wallets.rules import entry_id, reference_of, wording_of
 
 MARKET = Instrument(1, 2, 1, 1000, 10, 1, 10**9, 0, 0, 800, 1000, 1000)

@@ -7,6 +7,7 @@ returns plain data, or raises a ``DomainError``. Nobody who is not signed in can
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from apps.core.errors import NotFound
@@ -14,13 +15,40 @@ from apps.core.errors import NotFound
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is to be done as long as a connection lives, and when it ends, however that happens.
+
+    ``keep`` is called every so many seconds, ``end`` once; no seconds end the watch of the same
+    ``key`` without a call of ``end``. Both run in the threads of calls.
+    """
+
+    key: str
+    answer: dict[str, Any]
+    every_seconds: float
+    keep: Callable[[], None]
+    end: Callable[[], None]
+
+
 Call = Callable[["AbstractBaseUser", dict[str, Any]], dict[str, Any]]
 
-_calls: dict[str, Call] = {}
+WatchCall = Callable[["AbstractBaseUser", dict[str, Any]], Watch]
+
+_calls: dict[str, Call | WatchCall] = {}
 
 
 def register(method: str, fn: Call) -> None:
     """Offer a method. The same name twice is a mistake in the code."""
+    _offer(method, fn)
+
+
+def register_watch(method: str, fn: WatchCall) -> None:
+    """Offer a method that begins or ends a watch over a connection."""
+    _offer(method, fn)
+
+
+def _offer(method: str, fn: Call | WatchCall) -> None:
     if method in _calls:
         raise RuntimeError(f"The call {method} is registered twice.")
     _calls[method] = fn
@@ -31,7 +59,7 @@ def unregister(method: str) -> None:
     del _calls[method]
 
 
-def resolve(method: str) -> Call:
+def resolve(method: str) -> Call | WatchCall:
     """Return what carries a method out."""
     try:
         return _calls[method]

@@ -23,6 +23,7 @@ from apps.core.realtime.hub import CLOSE_LIMITED, CLOSE_SIGNED_OUT, Hub, hub_of_
 from apps.core.realtime.identity import Identity
 from apps.core.realtime.limits import Limits, default_limits
 from apps.core.realtime.outlet import Outlet
+from apps.core.realtime.watches import Watches
 
 CLOSE_BAD_MESSAGE: Final = 4400
 CLOSE_IDLE: Final = 4408
@@ -63,6 +64,8 @@ class _Conversation:
         self._who: Identity | None = None
         self._topics: set[str] = set()
         self._has_asked = False
+        self._has_ended = False
+        self._watches = Watches()
         self._calls: set[asyncio.Task[None]] = set()
         self._tokens = float(self._limits.messages_burst)
         self._tokens_at = time.monotonic()
@@ -90,6 +93,8 @@ class _Conversation:
             if idle is not None:
                 idle.cancel()
             self._outlet.end()
+            self._has_ended = True
+            self._watches.end()
             self._hub.leave(self._outlet, self._visit.address, self._topics)
 
     async def _greet(self) -> None:
@@ -257,13 +262,26 @@ class _Conversation:
         task.add_done_callback(self._calls.discard)
 
     async def _carry_out(
-        self, fn: calls.Call, who: Identity, params: dict[str, Any], message: dict[str, Any]
+        self,
+        fn: calls.Call | calls.WatchCall,
+        who: Identity,
+        params: dict[str, Any],
+        message: dict[str, Any],
     ) -> None:
         try:
             result = await threads.calls.run(fn, who.user, params)
+            if isinstance(result, calls.Watch):
+                result = self._begin(result)
             self._say({"op": "result", "id": message["id"], "result": result})
         except Exception as failure:
             self._say_error(message, failure)
+
+    def _begin(self, watch: calls.Watch) -> dict[str, Any]:
+        self._watches.take(watch)
+        if self._has_ended:
+            # The peer left while the call was under way.
+            self._watches.end()
+        return watch.answer
 
     def _check_idle(self) -> None:
         if not self._has_asked:

@@ -1,0 +1,83 @@
+"""The naive engine with what happens to orders after they have entered."""
+
+from __future__ import annotations
+
+import msgspec
+
+from apps.engine.messages import AMOUNT_MAX, Amend, Amended, Terms
+from tests.simulation.naive import NaiveEngine
+from tests.simulation.naive_world import NaiveMarket, NaiveOrder, check, fee_of
+
+
+class NaiveVenue(NaiveEngine):
+    # ------------------------------------------------------------ orders that change
+
+    def do_Amend(self, c: Amend) -> None:
+        order = self.named(c)
+        check(order, "order_not_found")
+        assert order is not None
+        m = self.markets[order.terms.market_id]
+        t = msgspec.structs.replace(
+            order.terms,
+            quantity_lots=c.quantity_lots or order.terms.quantity_lots,
+            price_ticks=c.price_ticks or order.terms.price_ticks,
+            stop_ticks=c.stop_ticks or order.terms.stop_ticks,
+        )
+        account = self.accounts[c.account_id]
+        self.check_states(account, m, t)
+        check(order.terms.price_ticks or not c.price_ticks, "invalid_order")
+        check((order.waiting and not order.best) or not c.stop_ticks, "invalid_order")
+        check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
+        check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
+        more = t.quantity_lots - order.terms.quantity_lots
+        check(order.left + more > 0, "amend_below_filled")
+        prices = (t.price_ticks, t.stop_ticks)
+        in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
+        if not in_place and order.waiting and not order.best:
+            self.check_price(m, t, 0, 0)
+        elif not in_place and not order.waiting:
+            self.check_limit(m, t, self.reference(t.market_id))
+        self.check_size(account, m, t, 0)
+        if more > 0 and order.buys and m.instrument.max_position_lots:
+            lots = self.position(c.account_id, m) + more
+            check(lots <= m.instrument.max_position_lots, "max_position")
+        self.change(order, m, t, in_place)
+
+    def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
+        left = order.left + t.quantity_lots - order.terms.quantity_lots
+        worst = order.worst
+        if not in_place and not order.best:
+            worst = t.price_ticks or self.band(m, t.side, self.centre(m, t, 0))
+        hold = left * m.instrument.lot_minor
+        if order.buys:
+            notional = left * worst * m.instrument.tick_lot_minor
+            hold = notional + fee_of(notional, self.highest_ppm_of(order)) + 1
+            hold = min(hold, order.hold) if in_place else hold
+        change = hold - order.hold
+        spends, _ = self.assets_of(order)
+        check(self.free(order.account_id, spends) >= change, "insufficient_balance")
+        self.move(order.account_id, spends, -change, change)
+        gone = 0
+        if order.rank:
+            gone = order.left - left if in_place else order.left
+        self.events.append(
+            Amended(
+                order.number,
+                order.account_id,
+                t.market_id,
+                t.side,
+                t,
+                worst,
+                left,
+                hold,
+                change,
+                order.worst if order.rank else 0,
+                gone,
+                "user",
+            )
+        )
+        order.entry_terms = order.entry_terms or order.terms
+        order.terms, order.worst, order.left, order.hold = t, worst, left, hold
+        if not in_place and not order.waiting:
+            order.rank = 0
+            self.arrive(order, m)
