@@ -14,11 +14,17 @@ from django.db.models import QuerySet
 
 from apps.accounts.models import User
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Unavailable
-from apps.engine.messages import BLOCKED, BUY, NORMAL, Cancel, CancelAll, SetAccount
+from apps.engine.messages import (
+    BLOCKED,
+    BUY,
+    KILL_ACCOUNT,
+    NORMAL,
+    CancelAll,
+    Kill,
+    SetAccount,
+)
 from apps.engine.messages import Limits as EngineLimits
 from apps.matching.gateway import derived_command_id, get_gateway, valid_until_ns
-from apps.matching.queries import wait_for_seq
-from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.positions import VALUE_ASSET_ID
 from apps.trades.risk_models import Restriction, RiskLimits, RiskState
 from apps.trades.risk_rules import (
@@ -39,7 +45,6 @@ LOOSENING_DELAY: Final = timedelta(hours=24)
 # How long a drawdown past the owner's own limit keeps him from buying.
 OWN_DRAWDOWN_PAUSE: Final = timedelta(hours=24)
 VALID_SECONDS: Final = 30.0
-CATCH_UP_SECONDS: Final = 1.0
 REASON_LENGTH_MAX: Final = 200
 LOCK: Final = 0x5249534B
 
@@ -222,10 +227,8 @@ def apply_account(*, account_id: int, now: datetime) -> None:
             )
         fresh = _active(account_id).filter(applied_seq=None)
         states = set(fresh.values_list("state", flat=True))
-        if BLOCKED in states:
-            _cancel_all(account_id, version)
-        elif states:
-            _cancel_purchases(account_id, version, reply.seq)
+        if states:
+            _end_orders(account_id, version, blocked=BLOCKED in states)
         fresh.update(applied_seq=reply.seq)
         state.applied_version, state.wanted_state = state.wanted_version, 0
         state.save(update_fields=["applied_version", "wanted_state"])
@@ -279,27 +282,16 @@ def engine_limits(sets: dict[str, RiskLimits]) -> EngineLimits:
     )
 
 
-def _cancel_all(account_id: int, version: str) -> None:
-    command_id = derived_command_id("risk cancel", version)
-    get_gateway().submit(CancelAll(command_id, valid_until_ns(VALID_SECONDS), account_id))
+def _end_orders(account_id: int, version: str, *, blocked: bool) -> None:
+    """Cancel what may no longer be there, in one command: all orders, or the purchases.
 
-
-def _cancel_purchases(account_id: int, version: str, seq: int) -> None:
-    """Cancel open purchases; sales, and the stops that protect a holding, stay."""
-    if not wait_for_seq(seq, CATCH_UP_SECONDS):
-        raise Unavailable("not_yet_projected", "The open orders cannot be read yet.")
-    open_buys = Order.objects.filter(account_id=account_id, status__in=OPEN_STATUSES, side=BUY)
-    cancels = [
-        Cancel(
-            derived_command_id("risk cancel", version, str(order_id)),
-            valid_until_ns(VALID_SECONDS),
-            account_id,
-            order_id,
-        )
-        for order_id in open_buys.order_by("id").values_list("id", flat=True)
-    ]
-    if cancels:
-        get_gateway().submit_many(cancels)
+    Sales, and the stops that protect a holding, stay where the account may still sell.
+    """
+    head = derived_command_id("risk cancel", version), valid_until_ns(VALID_SECONDS)
+    command = (
+        Kill(*head, KILL_ACCOUNT, account_id) if blocked else CancelAll(*head, account_id, side=BUY)
+    )
+    get_gateway().submit(command)
 
 
 def _locked_state(account_id: int) -> RiskState:

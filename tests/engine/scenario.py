@@ -15,8 +15,9 @@
     money    dora  quote 395 held 0, base 105 held 0
 
 Everybody starts with the money that ``start`` names (10,000 of each asset otherwise). ``anna.2``
-is another account of anna's trade group. What a section does not name is not checked, but for
-``after``: where it stands, it is the whole book.
+is another account of anna's trade group. ``dora orders up to 900`` in ``start`` bounds the value
+of her orders, ``as mine`` behind an order is its client order id. What a section does not name is
+not checked, but for ``after``: where it stands, it is the whole book.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ from apps.engine.messages import (
     AnyEvent,
     Cancel,
     Closed,
+    Duplicate,
+    Limits,
     Prevented,
     Rejected,
     Rested,
@@ -56,7 +59,7 @@ from apps.engine.messages import (
     Trade,
     Triggered,
 )
-from tests.engine.venue import MARKET_ID, SECOND, Venue, market
+from tests.engine.venue import MARKET_ID, QUOTE, SECOND, Venue, market
 
 SECTIONS = ("market", "start", "before", "do", "events", "after", "money")
 SIDES = {"buys": BUY, "sells": SELL, "buy": BUY, "sell": SELL, "bid": BUY, "ask": SELL}
@@ -124,14 +127,19 @@ def _opened(told: dict[str, list[str]]) -> Venue:
         venue.sell("earlier.1", 1, int(last[1]))
     everybody = "\n".join(told.get("before", []) + told["do"])
     special = {}
+    limits = {}
     for line in told.get("start", []):
+        match = re.fullmatch(r"(\S+) orders up to (\d+)", line)
+        if match:
+            limits[match[1]] = Limits(0, 0, 0, False, int(match[2]), QUOTE)
+            continue
         match = re.fullmatch(r"(\S+) quote (\d+), base (\d+)", line)
         assert match, line
         special[match[1]] = (int(match[2]), int(match[3]))
     for name in dict.fromkeys(re.findall(r"\b[a-z]+(?:\.\d)?\b", everybody)):
         if name in _WORDS:
             continue
-        venue.open(name)
+        venue.open(name, limits.get(name))
         quote, base = special.get(name, (START, START))
         venue.fund(name, quote=quote, base=base)
     return venue
@@ -142,6 +150,7 @@ _WORDS = (
     ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
     + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
+    + ("as", "mine")
 )
 
 
@@ -219,7 +228,8 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
         int(match["quote"] or 0),
         **fields,
     )
-    return venue.place(match["name"], terms)
+    own_id = more[more.index("as") + 1] if "as" in more else ""
+    return venue.place(match["name"], terms, own_id)
 
 
 def _cancel(venue: Venue, name: str, price: int) -> list[AnyEvent]:
@@ -256,6 +266,8 @@ def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
                 found.append(f"amended {words} {venue.name(event.account_id)}")
             case Prevented():
                 found.append("prevented")
+            case Duplicate():
+                found.append("again")
             case _:
                 pass
     return found

@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db.models import Sum
 
+from apps.core import clock
 from apps.core.money import format_minor, parse_decimal
-from apps.engine.messages import EXTERNAL_ACCOUNT_ID, FEE_ACCOUNT_ID, Hold, Release, Settle
+from apps.engine.messages import (
+    EXTERNAL_ACCOUNT_ID,
+    FEE_ACCOUNT_ID,
+    NORMAL,
+    REDUCE_ONLY,
+    Hold,
+    Release,
+    Settle,
+)
 from apps.markets.models import Asset
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
+from apps.trades import risk_marks, risk_watch
 from apps.trades.actions import cancel_all
 from apps.trades.models import Position
 from apps.trades.position_queries import lots_of
+from apps.trades.risk_actions import set_own_limits
+from apps.trades.risk_queries import losses_of, standing_of
+from apps.trades.risk_rules import LimitSet
 from apps.wallets.models import Balance, LedgerEntry
 from apps.wallets.presentation import entry_json
 from tests.factories import Trader, fund, house, listed, trader
@@ -30,10 +44,14 @@ Line = Callable[..., None]
 class Story:
     """The people of one example, by name, and what the lines of the page mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         house()
         listed()
         self.people: dict[str, Trader] = {}
+        self.book: dict[str, Any] = {}
+        monkeypatch.setattr(
+            risk_marks, "stored_books", lambda symbols: dict.fromkeys(symbols, self.book)
+        )
 
     def who(self, name: str) -> Trader:
         if name not in self.people:
@@ -105,6 +123,28 @@ class Story:
         ]
         assert (", ".join(said) or "none") == lots
 
+    def bounds(self, name: str, amount: str) -> None:
+        who = self.who(name)
+        wanted = LimitSet(max_daily_loss_minor=parse_decimal(amount, 8))
+        set_own_limits(actor=who.user, account=who.account, wanted=wanted, now=clock.now())
+
+    def mark(self, price: str) -> None:
+        self.book["data"] = {"bids": [[price, "1"]], "asks": [[price, "1"]]}
+        assert risk_watch.look_once(now=clock.now()) > 0
+
+    def losses(self, name: str, equity: str, loss: str, percent: str) -> None:
+        who = self.who(name)
+        found = losses_of(viewer=who.user, account=who.account, now=clock.now())
+        assert found is not None
+        said = (format_minor(found.equity_minor, 8), format_minor(found.day_loss_minor, 8),
+                format_minor(found.drawdown_bps, 2))  # fmt: skip
+        assert said == (equity, loss, percent)
+
+    def may(self, name: str, what: str) -> None:
+        who = self.who(name)
+        state = standing_of(viewer=who.user, account=who.account).state
+        assert state == (NORMAL if what == "buy" else REDUCE_ONLY)
+
     def fixed(self, account_id: int, amount: str, code: str) -> None:
         balance = Balance.objects.get(account_id=account_id, asset__code=code)
         assert format_minor(balance.available_minor + balance.held_minor, 8) == amount
@@ -132,6 +172,11 @@ _MEANINGS: dict[str, Line] = {
     rf"{_NAME} has {_NUMBER} {_CODE} and {_NUMBER} held": Story.has,
     rf"{_NAME}'s ledger in {_CODE}: (.+)": Story.ledger,
     rf"{_NAME}'s position in {_CODE}: {_FIGURES}": Story.position,
+    rf"{_NAME} wants to lose at most {_NUMBER} USDT in a day": Story.bounds,
+    rf"the mark is {_NUMBER}": Story.mark,
+    rf"{_NAME} is worth {_NUMBER}, has lost {_NUMBER} today, and is {_NUMBER} % below her highest"
+    " value": Story.losses,
+    rf"{_NAME} may (buy|only sell)": Story.may,
     rf"{_NAME}'s lots in {_CODE}: (.+); realised {_NUMBER}": Story.lots,
     rf"the house has {_NUMBER} {_CODE}": _fixed(FEE_ACCOUNT_ID),
     rf"the world outside has {_NUMBER} {_CODE}": _fixed(EXTERNAL_ACCOUNT_ID),
@@ -139,8 +184,8 @@ _MEANINGS: dict[str, Line] = {
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_a_worked_example_is_true(example: str) -> None:
-    story = Story()
+def test_a_worked_example_is_true(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story(monkeypatch)
 
     for line in example.splitlines():
         story.tell(line)
@@ -150,4 +195,4 @@ def test_a_worked_example_is_true(example: str) -> None:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(EXAMPLES) == 7
+    assert len(EXAMPLES) == 8

@@ -171,3 +171,9 @@ def _units(text: object) -> int:
 def _grouped(text: object) -> str:
     whole, point, decimals = str(text).partition(".")
     return f"{int(whole):,}{point}{decimals}"
+
+
+@register.filter
+def usdt(minor: int) -> str:
+    """An amount of the value asset in minor units, as staff's tables show it: cut to cents."""
+    return f"{minor // 10**8:,}.{minor // 10**6 % 100:02}"

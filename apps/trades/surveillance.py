@@ -1,0 +1,214 @@
+"""What staff see of the whole venue: who has how much open, the largest orders, who sends most.
+
+For staff pages alone: it is scoped to no viewer. Every table here is bounded in rows, and read in a
+number of queries that does not depend on how many accounts there are. Orders of the house's own
+accounts are in no table and so not in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+
+from apps.markets.models import Instrument
+from apps.trades.positions import VALUE_ASSET_ID
+from apps.trades.risk_marks import Mark, known_marks
+
+ACCOUNTS_SHOWN: Final = 25
+ORDERS_SHOWN: Final = 25
+SENDERS_SHOWN: Final = 25
+RATE_WINDOW: Final = timedelta(minutes=5)
+
+# An open order at its own price, else at its stop, else at its market's mark; a quote other than
+# the value asset at the mark of that.
+_OPEN_ORDERS: Final = """
+    WITH mark (asset_id, price_ticks, tick_lot_minor, lot_minor) AS (
+        SELECT * FROM unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[])
+    ), open_order AS (
+        SELECT orders.id, orders.account_id, orders.instrument_id, orders.side, orders.created_at,
+            CASE WHEN instrument.quote_id = %s THEN quote.minor
+                ELSE div(quote.minor * mark.price_ticks * mark.tick_lot_minor, mark.lot_minor)
+            END AS value_minor
+        FROM trades_order AS orders
+        JOIN markets_instrument AS instrument ON instrument.id = orders.instrument_id
+        LEFT JOIN mark ON mark.asset_id = instrument.quote_id
+        LEFT JOIN mark AS own ON own.asset_id = instrument.base_id
+        CROSS JOIN LATERAL (
+            SELECT (orders.quantity_lots - orders.filled_lots)::numeric
+                * coalesce(nullif(orders.price_ticks, 0), nullif(orders.stop_ticks, 0),
+                    CASE WHEN instrument.quote_id = %s THEN own.price_ticks END)
+                * instrument.tick_lot_minor AS minor
+        ) AS quote
+        WHERE orders.status IN ('open', 'partially_filled')
+    )
+"""
+_BY_ACCOUNT: Final = """
+    , holding AS (
+        SELECT position.account_id,
+            sum(div(quantity_minor::numeric * price_ticks * tick_lot_minor, lot_minor)) AS minor
+        FROM trades_position AS position JOIN mark ON mark.asset_id = position.asset_id
+        WHERE quantity_minor > 0 GROUP BY position.account_id
+    ), ordered AS (
+        SELECT account_id, count(*) AS orders,
+            coalesce(sum(value_minor) FILTER (WHERE side = 1), 0) AS buys_minor,
+            coalesce(sum(value_minor) FILTER (WHERE side = 2), 0) AS sells_minor
+        FROM open_order GROUP BY account_id
+    )
+    SELECT account.id, coalesce(owner.email, account.name), coalesce(orders, 0),
+        coalesce(buys_minor, 0)::bigint, coalesce(sells_minor, 0)::bigint,
+        coalesce(holding.minor, 0)::bigint
+    FROM ordered FULL JOIN holding USING (account_id)
+    JOIN wallets_tradingaccount AS account ON account.id = account_id
+    LEFT JOIN accounts_user AS owner ON owner.id = account.owner_id
+    ORDER BY coalesce(buys_minor, 0) + coalesce(sells_minor, 0) + coalesce(holding.minor, 0) DESC,
+        account.id
+    LIMIT %s
+"""
+_LARGEST: Final = """
+    SELECT open_order.id, account_id, coalesce(owner.email, account.name), instrument.symbol, side,
+        value_minor::bigint, open_order.created_at
+    FROM open_order
+    JOIN markets_instrument AS instrument ON instrument.id = instrument_id
+    JOIN wallets_tradingaccount AS account ON account.id = account_id
+    LEFT JOIN accounts_user AS owner ON owner.id = account.owner_id
+    WHERE value_minor IS NOT NULL
+    ORDER BY value_minor DESC, open_order.id LIMIT %s
+"""
+_BY_MARKET: Final = """
+    SELECT instrument.id, instrument.symbol, instrument.state, count(open_order.id),
+        coalesce(sum(value_minor), 0)::bigint
+    FROM markets_instrument AS instrument
+    LEFT JOIN open_order ON open_order.instrument_id = instrument.id
+    GROUP BY instrument.id ORDER BY instrument.id
+"""
+_SENDERS: Final = """
+    SELECT sent.account_id, coalesce(owner.email, account.name), sent.orders, sent.ended,
+        sent.traded, sent.busiest
+    FROM (
+        SELECT account_id, sum(orders)::bigint AS orders, sum(ended)::bigint AS ended,
+            sum(traded)::bigint AS traded, max(orders) AS busiest
+        FROM (
+            SELECT account_id, count(*) AS orders,
+                count(*) FILTER (WHERE status = 'cancelled') AS ended,
+                count(*) FILTER (WHERE filled_lots > 0) AS traded
+            FROM trades_order WHERE created_at >= %s AND created_at <= %s
+            GROUP BY account_id, date_trunc('second', created_at)
+        ) AS each_second
+        GROUP BY account_id ORDER BY sum(orders) DESC, account_id LIMIT %s
+    ) AS sent
+    JOIN wallets_tradingaccount AS account ON account.id = sent.account_id
+    LEFT JOIN accounts_user AS owner ON owner.id = account.owner_id
+    ORDER BY sent.orders DESC, sent.account_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What one account has at stake: what it wants to buy and to sell, and what it holds."""
+
+    account_id: int
+    owner: str
+    orders: int
+    buys_minor: int
+    sells_minor: int
+    holdings_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        return self.buys_minor + self.sells_minor + self.holdings_minor
+
+
+@dataclass(frozen=True, slots=True)
+class LargeOrder:
+    order_id: int
+    account_id: int
+    owner: str
+    market: str
+    side: int
+    value_minor: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarketNow:
+    market_id: int
+    symbol: str
+    state: int
+    orders: int
+    value_minor: int
+
+    @property
+    def state_word(self) -> str:
+        return Instrument.State(self.state).label.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How an account has ordered of late. ``busiest`` is the most orders within one second."""
+
+    account_id: int
+    owner: str
+    orders: int
+    cancelled: int
+    traded: int
+    busiest: int
+
+    @property
+    def per_minute(self) -> int:
+        return self.orders // (RATE_WINDOW // timedelta(minutes=1))
+
+    @property
+    def cancelled_percent(self) -> int:
+        return self.cancelled * 100 // self.orders
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    at: datetime
+    exposures: list[Exposure]
+    largest: list[LargeOrder]
+    markets: list[MarketNow]
+    senders: list[Sender]
+
+
+def overview(*, now: datetime) -> Overview:
+    """Return the venue as it is now, in six queries."""
+    marks = known_marks(now=now)
+    prices = _prices(marks)
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN_ORDERS + _BY_ACCOUNT, [*prices, ACCOUNTS_SHOWN])
+        exposures = [Exposure(*row) for row in cursor.fetchall()]
+        cursor.execute(_OPEN_ORDERS + _LARGEST, [*prices, ORDERS_SHOWN])
+        largest = [LargeOrder(*row) for row in cursor.fetchall()]
+        cursor.execute(_OPEN_ORDERS + _BY_MARKET, prices)
+        markets = [MarketNow(*row) for row in cursor.fetchall()]
+        cursor.execute(_SENDERS, [now - RATE_WINDOW, now, SENDERS_SHOWN])
+        senders = [Sender(*row) for row in cursor.fetchall()]
+    return Overview(now, exposures, largest, markets, senders)
+
+
+def open_orders_of(*, account_id: int | None = None, market_id: int | None = None) -> int:
+    """Return how many orders of people a kill would end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM trades_order WHERE status IN ('open', 'partially_filled')"
+            " AND (%s::bigint IS NULL OR account_id = %s)"
+            " AND (%s::integer IS NULL OR instrument_id = %s)",
+            [account_id, account_id, market_id, market_id],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _prices(marks: Sequence[Mark]) -> list[Any]:
+    return [
+        [mark.instrument.base_id for mark in marks],
+        [mark.price_ticks for mark in marks],
+        [mark.instrument.tick_lot_minor for mark in marks],
+        [mark.instrument.lot_minor for mark in marks],
+        VALUE_ASSET_ID,
+        VALUE_ASSET_ID,
+    ]
