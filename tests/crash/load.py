@@ -79,14 +79,14 @@ class Load:
         log = self.told[sender.name].path
         command = [sys.executable, "-m", sender.module, str(sender.number)]
         command += [str(log), str(self._stop_file)]
-        said = (self._world.folder / f"{sender.name}.log").open("ab")
-        return subprocess.Popen(
-            [*command, *sender.more],
-            cwd=ROOT,
-            env=self._world.environment,
-            stdout=said,
-            stderr=said,
-        )
+        with (self._world.folder / f"{sender.name}.log").open("ab") as said:
+            return subprocess.Popen(
+                [*command, *sender.more],
+                cwd=ROOT,
+                env=self._world.environment,
+                stdout=said,
+                stderr=said,
+            )
 
     def read(self) -> None:
         for each in self.told.values():
