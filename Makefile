@@ -1,7 +1,7 @@
 # SUM+1. `make` shows what there is; PORT, DATA_DIR, REPLAY, DATABASE_URL and REDIS_URL change it.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev browser up test lint check bench screenshots clean \
-	compile clean-compiled test-compiled crash
+	compile clean-compiled test-compiled crash sim coverage
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -53,6 +53,14 @@ clean-compiled: ## Remove the compiled engine
 test-compiled: compile ## The engine's tests and the whole simulator on the compiled engine
 	COMPILED_ENGINE=build/engine $(RUN) -m pytest -n 2 -q tests/engine tests/simulation
 
+sim: setup-dev ## The simulator: 1,000 seeds of 10,000 commands, and how many planted bugs it finds
+	$(RUN) -m tests.simulation 0 10000 1000 --jobs 2 --score
+
+coverage: setup-dev ## Branches of the engine and the wallets' rules that tests reach: at least 95 %, and the rest
+	$(RUN) -m pytest -n 2 -q --cov=apps.engine --cov=apps.wallets.rules --cov-branch --cov-fail-under=95 \
+		--cov-report=term-missing:skip-covered tests/engine tests/wallets tests/simulation/test_determinism.py \
+		tests/simulation/test_state_machine.py tests/simulation/test_differential.py -k "not compiled"
+
 crash: setup-dev ## Kill what runs, 200 times under load (CRASH=1000 for a release, SEED= to repeat)
 	$(RUN) -m tests.crash.campaign $(or $(CRASH),200) $(SEED)
 
@@ -63,6 +71,6 @@ screenshots: browser ## Every page, dark and light, wide and narrow, into artifa
 		markets-dark-1440.png portfolio-light-1440.png order-sheet-dark-390.png ../../docs/images/
 
 clean: ## Remove what can be made again; the data of `make up` only with DATA=1
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
+	rm -rf build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 	$(if $(DATA),$(RUN) manage.py forget_data)

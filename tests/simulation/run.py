@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,13 +16,32 @@ from tests.simulation.flow import Flow
 from tests.simulation.naive_venue import NaiveVenue
 
 FULL_CHECK_EVERY = 50
+EVERY_PACKING = ((1,), (7,), (64,), (512,))
+# All sizes in one replay.
+MIXED_PACKING = ((1, 7, 64, 512),)
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[AnyCommand])
 
 
 class Failed(AssertionError):
-    """Tells on its first line how to see it again."""
+    """Tells on its first line how to see it again; ``trace`` are the commands up to there."""
+
+    def __init__(self, words: str, trace: list[tuple[AnyCommand, int]]) -> None:
+        super().__init__(words)
+        self.trace = trace
+
+
+class SpacedAuditor(Auditor):
+    """Looks at all open orders and levels only so often; at what happens, always."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__()
+        self._every = every
+
+    def _compare_orders(self, engine: Engine) -> None:
+        if self.seq % self._every == 0:
+            super()._compare_orders(engine)
 
 
 @dataclass
@@ -32,20 +53,23 @@ class Journal:
     final_hash: str = ""
 
 
-def simulate(seed: int, count: int, engine: Engine | None = None) -> Journal:
-    """Runs ``count`` commands of a seed and checks each one; answers with the journal."""
+def simulate(seed: int, count: int, engine: Engine | None = None, *, spacing: int = 1) -> Journal:
+    """Runs ``count`` commands of a seed and checks each one; answers with the journal.
+
+    ``spacing`` is how many commands pass between two looks at the engine's whole order book.
+    """
     engine = engine or Engine()
-    flow, naive, auditor = Flow(seed), NaiveVenue(), Auditor()
+    flow, naive, auditor = Flow(seed), NaiveVenue(), SpacedAuditor(spacing)
     journal = Journal()
     step = 0
     try:
         for step, (command, now_ns) in enumerate(flow.commands(count), 1):
+            journal.commands.append((command, now_ns))
             events = engine.apply(command, now_ns)
             _compare(events, naive.apply(command, now_ns))
             auditor.follow(engine, events)
-            if step % FULL_CHECK_EVERY == 0:
+            if step % (FULL_CHECK_EVERY * spacing) == 0:
                 auditor.full_check(engine)
-            journal.commands.append((command, now_ns))
             journal.events.append(_encoder.encode(events))
             flow.learn(events)
         auditor.full_check(engine)
@@ -53,7 +77,8 @@ def simulate(seed: int, count: int, engine: Engine | None = None) -> Journal:
         last = flow.sent[-1] if flow.sent else None
         raise Failed(
             f"SIM_SEED={seed} SIM_COMMANDS={count}: python -m tests.simulation {seed} {count}\n"
-            f"command {step}: {last}\n{type(error).__name__}: {error}"
+            f"command {step}: {last}\n{type(error).__name__}: {error}",
+            journal.commands,
         ) from error
     journal.final_hash = engine.state_hash()
     return journal
@@ -68,15 +93,39 @@ def _compare(events: list[AnyEvent], expected: list[AnyEvent]) -> None:
     raise Broken(f"number of events\n  engine {events}\n  naive  {expected}")
 
 
-def replay(journal: Journal, batch_size: int) -> Engine:
-    """From the commands' bytes alone, packed as a host may pack them; events must be the same."""
+def follow(trace: list[tuple[AnyCommand, int]]) -> None:
+    """Carries out given commands as ``simulate`` does, and raises what it would raise."""
+    engine, naive, auditor = Engine(), NaiveVenue(), Auditor()
+    for command, now_ns in trace:
+        events = engine.apply(command, now_ns)
+        _compare(events, naive.apply(command, now_ns))
+        auditor.follow(engine, events)
+    auditor.full_check(engine)
+
+
+def recorded(trace: list[tuple[AnyCommand, int]]) -> Journal:
+    """The journal of given commands, unchecked."""
+    engine, journal = Engine(), Journal(trace)
+    journal.events = [_encoder.encode(engine.apply(*each)) for each in trace]
+    journal.final_hash = engine.state_hash()
+    return journal
+
+
+def replay(journal: Journal, batch_sizes: Sequence[int]) -> Engine:
+    """From the commands' bytes alone, packed as a host may pack them; events must be the same.
+
+    Sizes of the batches take turns.
+    """
     engine = Engine()
-    for start in range(0, len(journal.commands), batch_size):
-        batch = journal.commands[start : start + batch_size]
+    start = 0
+    sizes = itertools.cycle(batch_sizes)
+    while start < len(journal.commands):
+        batch = journal.commands[start : start + next(sizes)]
         packed = _encoder.encode([command for command, _ in batch])
         for offset, command in enumerate(_commands.decode(packed)):
             events = _encoder.encode(engine.apply(command, batch[offset][1]))
             assert events == journal.events[start + offset], f"command {start + offset + 1}"
+        start += len(batch)
     return engine
 
 
@@ -94,11 +143,13 @@ def restart(journal: Journal, cut: int) -> Engine:
     return restored
 
 
-def check_determinism(seed: int, journal: Journal) -> None:
+def check_determinism(
+    seed: int, journal: Journal, packings: Sequence[Sequence[int]] = EVERY_PACKING
+) -> None:
     """Replay, any packing, and a snapshot anywhere all lead to the same hash."""
     draw = random.Random(seed)
-    for batch_size in (1, 7, 64, 512):
-        assert replay(journal, batch_size).state_hash() == journal.final_hash, batch_size
+    for batch_sizes in packings:
+        assert replay(journal, batch_sizes).state_hash() == journal.final_hash, batch_sizes
     for _ in range(3):
         cut = draw.randrange(len(journal.commands))
         assert restart(journal, cut).state_hash() == journal.final_hash, cut

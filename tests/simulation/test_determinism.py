@@ -43,7 +43,7 @@ def test_the_short_ways_of_orders_and_cancels_lead_where_the_long_ones_do(
     monkeypatch.setattr(entry, "plain_hold_minor", lambda account, terms, book: 0)
     monkeypatch.setattr(core, "_CARRY_OUT", {**core._CARRY_OUT, Cancel: control.control})
 
-    assert replay(journal, 64).state_hash() == journal.final_hash
+    assert replay(journal, (64,)).state_hash() == journal.final_hash
 
 
 def test_hash_seed_time_zone_and_locale_change_nothing() -> None:
