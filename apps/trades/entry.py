@@ -16,8 +16,12 @@ from apps.trades.rules import CLIENT_ORDER_ID
 
 TEXT_MAX: Final = 40
 # The places of the form where a refusal can be said; "form" is for what fits none of them.
-FIELDS: Final = {"price", "stop_price", "quantity", "expires_at"}
-_SAME_FIELD: Final = {"quote_amount": "quantity"}
+FIELDS: Final = {"price", "stop_price", "trail", "quantity", "expires_at"}
+_SAME_FIELD: Final = {
+    "quote_amount": "quantity", "trail_amount": "trail", "trail_percent": "trail",
+}  # fmt: skip
+_STOPPED: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop")
+_LIMITED: Final = ("limit", "stop_limit", "take_profit_limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Entry:
     unit: str = "base"
     price: str = ""
     stop_price: str = ""
+    trail: str = ""
+    trail_unit: str = "percent"
     time_in_force: str = "gtc"
     expires_at: str = ""
     post_only: bool = False
@@ -47,7 +53,11 @@ class Entry:
 
     def terms(self) -> dict[str, Any]:
         """Return the arguments of ``place_order`` that the form decides."""
-        limited = self.type in ("limit", "stop_limit")
+        limited = self.type in _LIMITED
+        # A trailing stop that begins at once has none.
+        stopped = self.type in _STOPPED and (self.stop_price or self.type != "trailing_stop")
+        trail = (self.trail or None) if self.type == "trailing_stop" else None
+        by_percent = self.trail_unit != "quote"
         by_quote = self.unit == "quote"
         if by_quote and (self.type, self.side) != ("market", "buy"):
             raise Invalid(
@@ -61,7 +71,9 @@ class Entry:
             "quantity": None if by_quote else self.amount,
             "quote_amount": self.amount if by_quote else None,
             "price": self.price if limited else None,
-            "stop_price": self.stop_price if self.type.startswith("stop") else None,
+            "stop_price": self.stop_price if stopped else None,
+            "trail_amount": None if by_percent else trail,
+            "trail_percent": trail if by_percent else None,
             "time_in_force": self.time_in_force if limited else _forced(self.type),
             "expires_at": _moment(self.expires_at) if self._dated else None,
             "post_only": self.post_only and self.type == "limit",
@@ -71,7 +83,7 @@ class Entry:
 
     @property
     def _dated(self) -> bool:
-        return self.time_in_force == "gtd" and self.type in ("limit", "stop_limit")
+        return self.time_in_force == "gtd" and self.type in _LIMITED
 
 
 def entry_of(posted: Mapping[str, str]) -> Entry:
@@ -89,6 +101,8 @@ def entry_of(posted: Mapping[str, str]) -> Entry:
         unit=text("unit"),
         price=text("price"),
         stop_price=text("stop_price"),
+        trail=text("trail"),
+        trail_unit=text("trail_unit"),
         time_in_force=text("time_in_force"),
         expires_at=text("expires_at"),
         post_only=posted.get("post_only") == "1",

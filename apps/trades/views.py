@@ -59,9 +59,20 @@ TABS: Final = (
 KINDS: Final = (
     ("limit", "Limit", "Trades at your price or better, and rests in the book until it does."),
     ("market", "Market", "Trades at once at the best prices there are."),
-    ("stop", "Stop", "Becomes a market order when the last price reaches your stop."),
-    ("stop_limit", "Stop-limit", "Becomes a limit order when the last price reaches your stop."),
-)
+    ("stop", "Stop", "Becomes a market order when the last price reaches your stop: out of a"
+     " holding that falls, or into a market that rises."),
+    ("stop_limit", "Stop-limit", "Like a stop, but then trades at your limit or better, or waits."),
+    ("take_profit", "Take-profit", "Becomes a market order when the last price gets as good as"
+     " your trigger."),
+    ("take_profit_limit", "Take-profit-limit", "Like a take-profit, but then trades at your limit"
+     " or better, or waits."),
+    ("trailing_stop", "Trailing stop", "A stop that follows the price at a distance while it goes"
+     " your way, and stays where it is when it turns."),
+    ("oco", "One cancels the other", "A limit and a stop on either side of the price; what fills"
+     " of one comes off the other."),
+)  # fmt: skip
+# What the form offers besides kinds of orders.
+OFFERS: Final[tuple[str, ...]] = ()
 SHARES: Final = (25, 50, 75, 100)
 TAPE_ROWS: Final = 40
 BOOK_ROWS: Final = 10
@@ -251,7 +262,8 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
             "maker": format_minor(instrument.maker_fee_ppm, 4, min_decimals=2),
             "taker": format_minor(instrument.taker_fee_ppm, 4, min_decimals=2),
         },
-        "kinds": KINDS,
+        "kinds": [each for each in KINDS if each[0] in ORDER_TYPES or each[0] in OFFERS],
+        "offers": OFFERS,
         "shares": SHARES,
         "form": entry,
         "errors": {},

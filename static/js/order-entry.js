@@ -3,7 +3,8 @@
 
 import { account } from "account";
 import * as decimal from "decimal";
-import { book, instrument } from "market";
+import { book, instrument, ticker } from "market";
+import { kind } from "order-kinds";
 import { mostAffordable } from "order-rules";
 
 const QUOTE_STEP = decimal.ONE / 10n ** BigInt(instrument?.quotePlaces ?? 0);
@@ -21,12 +22,32 @@ export class OrderEntry {
     return this.field.side.value === "buy";
   }
 
+  get kind() {
+    return kind(this.type);
+  }
+
   get limited() {
-    return this.type === "limit" || this.type === "stop_limit";
+    return Boolean(this.kind.price);
   }
 
   get stopped() {
-    return this.type.startsWith("stop");
+    return Boolean(this.kind.stop);
+  }
+
+  /** Whether a purchase of this kind is to sell what it has bought by itself. */
+  get bracketed() {
+    return Boolean(this.kind.protects && this.buying && this.field.bracket?.checked);
+  }
+
+  /** The price of the last trade, null before there has been one. */
+  get last() {
+    return decimal.parse(ticker.now?.last ?? "");
+  }
+
+  /** Whether the book may be shown less than all of it. */
+  get shown() {
+    const force = this.field.time_in_force.value;
+    return this.type === "limit" && (force === "gtc" || force === "gtd");
   }
 
   get byQuote() {
@@ -44,14 +65,28 @@ export class OrderEntry {
   referencePrice() {
     const own = this.limited ? decimal.parseTyped(this.field.price.value) : null;
     if (own) return own;
-    if (this.type === "stop") return decimal.parseTyped(this.field.stop_price.value);
+    if (this.stopped) return this.amountOf("stop_price") ?? this.last;
     const best = this.buying ? book.asks[0] : book.bids[0];
     return best ? best[0] : null;
+  }
+
+  /** What stands in a field as an exact amount; null where that is none, or zero. */
+  amountOf(name) {
+    return decimal.parseTyped(this.field[name]?.value ?? "") || null;
+  }
+
+  /** How far the stop trails: {units} of the price, or {basis} points of it. */
+  trail() {
+    const typed = this.amountOf("trail");
+    if (!typed) return null;
+    if (this.field.trail_unit.value === "quote") return { units: typed };
+    return { basis: (typed * 100n) / decimal.ONE, text: decimal.text(typed) };
   }
 
   /** The order: exact amounts, null where nothing usable is typed. */
   read() {
     const typed = decimal.parseTyped(this.field.amount.value);
+    const given = (wanted, name) => (wanted ? this.amountOf(name) : null);
     const order = {
       side: this.field.side.value,
       type: this.type,
@@ -59,9 +94,16 @@ export class OrderEntry {
       stop: this.stopped ? decimal.parseTyped(this.field.stop_price.value) : null,
       quantity: null,
       budget: null,
-      timeInForce: this.limited ? this.field.time_in_force.value : "",
+      last: this.last,
+      timeInForce: this.kind.lasts ? this.field.time_in_force.value : "",
       expiresAt: this.field.expires_at.value,
       postOnly: this.type === "limit" && this.field.post_only.checked,
+      trail: this.kind.trail ? this.trail() : null,
+      display: given(this.shown, "display_quantity"),
+      stopLimit: given(this.kind.pair, "stop_limit_price"),
+      takeProfit: given(this.bracketed, "take_profit_price"),
+      stopLoss: given(this.bracketed, "stop_loss_price"),
+      stopLossLimit: given(this.bracketed, "stop_loss_limit_price"),
     };
     if (typed === null) return order;
     if (!this.byQuote) return { ...order, quantity: typed };
@@ -123,10 +165,14 @@ export class OrderEntry {
   /** The first thing that is not said yet, as [field, words]. */
   missing(order) {
     if (this.limited && order.price === null) return ["price", "Say at which price."];
-    if (this.stopped && order.stop === null) return ["stop_price", "Say at which price it starts."];
+    if (this.kind.trail && !order.trail) return ["trail", "Say how far it stays behind."];
+    if (this.stopped && !this.kind.trail && order.stop === null) {
+      return ["stop_price", "Say at which price it starts."];
+    }
     if (order.quantity === null && order.budget === null) return ["quantity", "Say how much."];
-    if (this.limited && this.field.time_in_force.value === "gtd" && !this.field.expires_at.value) {
-      return ["expires_at", "Say until when."];
+    if (order.timeInForce === "gtd" && !order.expiresAt) return ["expires_at", "Say until when."];
+    if (this.bracketed && !order.takeProfit && !order.stopLoss) {
+      return ["take_profit_price", "Say at which price, or take the exits off."];
     }
     return null;
   }
@@ -136,21 +182,27 @@ export class OrderEntry {
     const sent = {
       market: instrument.symbol,
       side: order.side,
-      type: order.type,
       self_trade_prevention: this.field.self_trade_prevention.value,
       client_order_id: clientOrderId,
     };
-    if (order.budget !== null) sent.quote_amount = decimal.text(order.budget);
-    else sent.quantity = decimal.text(order.quantity);
-    if (order.price !== null) sent.price = decimal.text(order.price);
-    if (order.stop !== null) sent.stop_price = decimal.text(order.stop);
-    if (this.limited) {
-      sent.time_in_force = this.field.time_in_force.value;
-      if (sent.time_in_force === "gtd") {
-        sent.expires_at = new Date(this.field.expires_at.value).toISOString();
-      }
-    }
-    if (this.type === "limit" && this.field.post_only.checked) sent.post_only = true;
+    const put = (name, units) => {
+      if (units !== null) sent[name] = decimal.text(units);
+    };
+    if (!this.kind.pair) sent.type = order.type;
+    put("quote_amount", order.budget);
+    if (order.budget === null) put("quantity", order.quantity);
+    put("price", order.price);
+    put("stop_price", order.stop);
+    put("stop_limit_price", order.stopLimit);
+    put("display_quantity", order.display);
+    put("take_profit_price", order.takeProfit);
+    put("stop_loss_price", order.stopLoss);
+    put("stop_loss_limit_price", order.stopLossLimit);
+    if (order.trail?.units) put("trail_amount", order.trail.units);
+    else if (order.trail) sent.trail_percent = order.trail.text;
+    if (order.timeInForce) sent.time_in_force = order.timeInForce;
+    if (order.timeInForce === "gtd") sent.expires_at = new Date(order.expiresAt).toISOString();
+    if (order.postOnly) sent.post_only = true;
     return sent;
   }
 }

@@ -3,6 +3,8 @@
 
 import * as decimal from "decimal";
 import { amount, fixed, trimmed } from "format";
+import { kind, waitsForRise } from "order-kinds";
+import { trailingStop } from "order-rules";
 
 const text = (units, least = 0) => amount(decimal.text(units, least));
 
@@ -27,9 +29,8 @@ const VERBS = {
 
 /** Which way the last price must go to set the order off, as words. */
 function reaching(order, write) {
-  const rises = (order.side === "buy") !== order.type.startsWith("take_profit");
   const price = write.price(order.stop);
-  return rises ? `rises to ${price} or above` : `falls to ${price} or below`;
+  return waitsForRise(order) ? `rises to ${price} or above` : `falls to ${price} or below`;
 }
 
 function quantityWords(order, write) {
@@ -96,6 +97,65 @@ function stopWords(order, write) {
   ];
 }
 
+function trailWords(order, write, instrument) {
+  const { done } = VERBS[order.side];
+  const [best, turns] = order.side === "buy" ? ["lowest", "rises"] : ["highest", "falls"];
+  const { units, text: percent } = order.trail;
+  const away = units ? write.money(units) : `${percent}%`;
+  const start = trailingStop(order, instrument);
+  const lines = [];
+  if (order.stop) lines.push(`It begins when the last trade ${reaching(order, write)}.`);
+  const now = start && !order.stop ? `, now at ${write.price(start)}` : "";
+  lines.push(`The stop follows the ${best} trade, ${away} behind${now}, and never moves back.`);
+  lines.push(
+    `When the last trade ${turns} to it, ${quantityWords(order, write)} is ${done} at once at the ` +
+      "best prices then.",
+  );
+  return lines;
+}
+
+function pairWords(order, write) {
+  const stop = { ...order, type: "stop", price: order.stopLimit };
+  const { to } = VERBS[order.side];
+  return [
+    `An order to ${to} ${quantityWords(order, write)} at ${bound(order, write)} waits in the book.`,
+    ...stopWords(stop, write).slice(0, 1),
+    "What fills of one comes off the other; when one ends, so does the other.",
+  ];
+}
+
+function displayWords(order, write) {
+  if (!order.display) return [];
+  return [
+    `The book shows ${write.amount(order.display)} of it at a time; each next part goes to the ` +
+      "end of the queue.",
+  ];
+}
+
+/** What the exits of a purchase do, and about what they would make of it. */
+function bracketWords(order, expected, write) {
+  const { takeProfit, stopLoss, stopLossLimit } = order;
+  if (!takeProfit && !stopLoss) return [];
+  const lines = [];
+  if (takeProfit) lines.push(`What it has bought is sold at ${write.price(takeProfit)} or higher.`);
+  if (stopLoss) {
+    const how = stopLossLimit
+      ? `an order to sell it at ${write.price(stopLossLimit)} or higher is placed`
+      : "it is sold at once at the best prices then";
+    const begins = takeProfit ? "Or, if" : "If";
+    lines.push(`${begins} the last trade falls to ${write.price(stopLoss)} or below, ${how}.`);
+  }
+  if (takeProfit && stopLoss) lines.push("Whichever comes first ends the other.");
+  const made = (price) => decimal.multiply(price - expected.average, expected.quantity);
+  if (expected?.quantity) {
+    const parts = [];
+    if (takeProfit) parts.push(`about ${write.money(made(takeProfit))} gained`);
+    if (stopLoss) parts.push(`about ${write.money(-made(stopLossLimit ?? stopLoss))} lost`);
+    lines.push(`Before fees: ${parts.join(", or ")}.`);
+  }
+  return lines;
+}
+
 function costWords(order, expected, write) {
   if (!expected?.notional) return [];
   const { notional, fee } = expected;
@@ -104,16 +164,35 @@ function costWords(order, expected, write) {
   return [`${name} about ${write.money(total)}, of which the fee is ${write.money(fee)}.`];
 }
 
+function mainWords(order, expected, write, instrument) {
+  const { waits, trail, pair } = kind(order.type);
+  if (order.type === "market") return marketWords(order, expected, write);
+  if (trail) return order.trail ? trailWords(order, write, instrument) : [];
+  if (pair) return order.price && order.stop ? pairWords(order, write) : [];
+  if (waits) return order.stop ? stopWords(order, write) : [];
+  return order.price ? limitWords(order, expected, write) : [];
+}
+
 /** The order in sentences. `order` is what the form reads, `expected` what the book says of it. */
 export function explain(order, expected, instrument) {
   const write = writer(instrument);
-  if (order.type === "market") {
-    return [...marketWords(order, expected, write), ...costWords(order, expected, write)];
-  }
-  if (order.type === "limit") {
-    if (order.price === null) return [];
-    return [...limitWords(order, expected, write), ...costWords(order, expected, write)];
-  }
-  if (order.stop === null) return [];
-  return [...stopWords(order, write), ...costWords(order, expected, write)];
+  const lines = mainWords(order, expected, write, instrument);
+  if (!lines.length) return [];
+  return [
+    ...lines,
+    ...displayWords(order, write),
+    ...bracketWords(order, expected, write),
+    ...costWords(order, expected, write),
+  ];
+}
+
+/** What the form says while it is filled in: only what is not plain to see there. */
+export function explainUnusual(order, expected, instrument) {
+  const write = writer(instrument);
+  const plain = order.type === "limit" || order.type === "market";
+  return [
+    ...(plain ? [] : mainWords(order, expected, write, instrument)),
+    ...displayWords(order, write),
+    ...bracketWords(order, expected, write),
+  ];
 }

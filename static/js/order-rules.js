@@ -2,10 +2,18 @@
 // this only tells the person beforehand. Amounts are exact units of the decimal module.
 
 import * as decimal from "decimal";
-import { brief } from "format";
+import { amount, brief } from "format";
+import { kind, waitsForRise } from "order-kinds";
 
 const MINOR_PLACES = 8;
 const BASIS = 10_000n;
+const PARTS_MOST = 100n;
+const PRICE_FIELDS = {
+  stopLimit: "stop_limit_price",
+  takeProfit: "take_profit_price",
+  stopLoss: "stop_loss_price",
+  stopLossLimit: "stop_loss_limit_price",
+};
 
 /**
  * Takes from levels (best first) until the quantity or the money is used up or the limit is worse.
@@ -70,10 +78,9 @@ export function estimate(order, instrument, book) {
   const buying = order.side === "buy";
   const levels = buying ? book.asks : book.bids;
   const best = levels.length ? levels[0][0] : null;
-  const waits = order.type === "stop" || order.type === "stop_limit";
-  if (waits) return whenTriggered(order, instrument, best);
-  const limit = order.type === "limit" ? order.price : null;
-  if (order.type === "limit" && limit === null) return null;
+  if (kind(order.type).waits) return whenTriggered(order, instrument, best);
+  const limit = kind(order.type).price ? order.price : null;
+  if (kind(order.type).price && limit === null) return null;
   if (order.quantity === null && order.budget === null) return null;
   const budget = order.budget === null ? null : withoutFee(order.budget, instrument.takerFee);
   const now = walk(levels, {
@@ -106,6 +113,19 @@ export function estimate(order, instrument, book) {
   };
 }
 
+/** Where a trailing stop stands at first: behind the last price, or behind where it begins. */
+export function trailingStop(order, instrument) {
+  const from = order.stop ?? order.last;
+  if (!order.trail || !from) return null;
+  const away =
+    order.trail.units ??
+    decimal.most(
+      decimal.floorTo((from * order.trail.basis) / BASIS, instrument.tick),
+      instrument.tick,
+    );
+  return order.side === "buy" ? from + away : from - away;
+}
+
 const NOTHING = {
   filledNow: 0n,
   resting: 0n,
@@ -117,7 +137,7 @@ const NOTHING = {
 };
 
 function whenTriggered(order, instrument, best) {
-  const price = order.type === "stop" ? order.stop : order.price;
+  const price = order.price ?? trailingStop(order, instrument) ?? order.stop;
   if (price === null || order.quantity === null) return null;
   const notional = decimal.multiply(order.quantity, price);
   return {
@@ -185,11 +205,80 @@ function balanceProblem(order, instrument, expected, free) {
   };
 }
 
+/** A price that wakes an order is one that the market has yet to reach. */
+function wakeProblem(order) {
+  if (!order.stop || !order.last) return null;
+  const rise = waitsForRise(order);
+  if (rise ? order.stop > order.last : order.stop < order.last) return null;
+  const where = rise ? "above" : "below";
+  const last = amount(decimal.text(order.last));
+  return { field: "stop_price", message: `Choose one ${where} the last price, ${last}.` };
+}
+
+function pairProblem(order) {
+  if (!kind(order.type).pair || !order.price || !order.last) return null;
+  const buying = order.side === "buy";
+  if (buying ? order.price < order.last : order.price > order.last) return null;
+  const where = buying ? "below" : "above";
+  return { field: "price", message: `The limit of a pair is ${where} the last price.` };
+}
+
+/** Loss below the purchase, profit above it. */
+function bracketProblems(order) {
+  const entry = order.price ?? order.stop ?? order.last;
+  if (!entry) return [];
+  const found = [];
+  if (order.budget && (order.takeProfit || order.stopLoss)) {
+    found.push({ field: "quantity", message: "With exits, give the amount that is bought." });
+  }
+  if (order.takeProfit && order.takeProfit <= entry) {
+    found.push({ field: "take_profit_price", message: "A profit is taken above what you pay." });
+  }
+  if (order.stopLoss && order.stopLoss >= entry) {
+    found.push({ field: "stop_loss_price", message: "A loss is stopped below what you pay." });
+  }
+  if (order.stopLossLimit && !order.stopLoss) {
+    found.push({ field: "stop_loss_price", message: "Say from which price on." });
+  }
+  return found;
+}
+
+function displayProblem(order, instrument) {
+  const { display, quantity } = order;
+  if (!display || quantity === null) return null;
+  const about = (message) => ({ field: "display_quantity", message });
+  if (!decimal.isMultiple(display, instrument.lot)) {
+    return about(`Amounts move in steps of ${instrument.lotText} ${instrument.base}.`);
+  }
+  if (display >= quantity) return about("Show less than the whole amount.");
+  if (display < instrument.minQuantity) {
+    return about(`At least ${decimal.text(instrument.minQuantity)} ${instrument.base}.`);
+  }
+  if (quantity > display * PARTS_MOST) return about("The whole is at most 100 such parts.");
+  return null;
+}
+
+function trailProblem(order, instrument) {
+  if (!order.trail) return null;
+  const { units, basis } = order.trail;
+  const about = (message) => ({ field: "trail", message });
+  if (units) return priceProblem("trail", units, instrument);
+  if (basis < 1n || basis > 5000n) return about("Between 0.01 and 50 percent.");
+  if (decimal.places(order.trail.text) > 2) return about("Percents have two decimals here.");
+  return null;
+}
+
 /** What is wrong with the order, in words, at the field it is about; empty where nothing is. */
 export function problems(order, instrument, expected, free) {
   return [
-    priceProblem("price", order.price, instrument),
-    priceProblem("stop_price", order.stop, instrument),
+    priceProblem("price", order.price, instrument) ?? pairProblem(order),
+    priceProblem("stop_price", order.stop, instrument) ?? wakeProblem(order),
+    ...["stopLimit", "takeProfit", "stopLoss", "stopLossLimit"].map((name) =>
+      priceProblem(PRICE_FIELDS[name], order[name] ?? null, instrument),
+    ),
+    ...bracketProblems(order),
+    displayProblem(order, instrument),
+    trailProblem(order, instrument),
     quantityProblem(order, instrument) ??
       valueProblem(order, instrument, expected) ??
       balanceProblem(order, instrument, expected, free),

@@ -25,7 +25,7 @@ async function request(method, path, body) {
   const headers = { Accept: "application/json", "X-CSRFToken": csrfToken() };
   if (body) {
     headers["Content-Type"] = "application/json";
-    headers["Idempotency-Key"] = body.client_order_id;
+    if (body.client_order_id) headers["Idempotency-Key"] = body.client_order_id;
   }
   let response;
   try {
@@ -88,6 +88,30 @@ export async function place(params) {
   } catch (error) {
     if (!UNSURE.has(error.code)) throw error;
     return settle(params.client_order_id);
+  }
+}
+
+/** Places two orders of which one fills; gives both, the limit first. */
+export async function placePair(params) {
+  try {
+    const send = () => rest("POST", "/orders/pair", params);
+    return (await bySocketThenPost("order.pair", params, send)).orders;
+  } catch (error) {
+    if (!UNSURE.has(error.code)) throw error;
+    const first = await settle(params.client_order_id);
+    return [first, await settle(`${params.client_order_id}-stop`)];
+  }
+}
+
+/** Changes an open order: {quantity, price, stop_price}, what is left out stays as it is. */
+export async function amend(id, changes) {
+  const patch = () => rest("PATCH", `/orders/${id}`, changes);
+  try {
+    return await bySocketThenPost("order.amend", { id, ...changes }, patch);
+  } catch (error) {
+    // The same change again is harmless, but whether it came through is for the order to say.
+    if (!UNSURE.has(error.code)) throw error;
+    return rest("GET", `/orders/${id}`);
   }
 }
 

@@ -171,3 +171,27 @@ def test_a_fill_sounds_only_where_that_is_switched_on(visit: Visit) -> None:
     page.keyboard.press("Escape")
     buy()
     page.wait_for_function("window.notes >= 4")
+
+
+def test_a_trailing_stop_is_chosen_explained_and_placed(visit: Visit) -> None:
+    visitor = visit("trader1@example.com")
+    visitor.open_market("BTC-USDT")
+    page = visitor.page
+    page.keyboard.press("s")
+    page.keyboard.press("Escape")
+
+    page.locator(".kind-more").click()
+    page.get_by_text("Trailing stop", exact=True).click()
+    page.get_by_label("Behind").fill("60")
+    page.locator("#order-amount").fill("0.01")
+    expect(page.locator("#error-trail")).to_have_text("Between 0.01 and 50 percent.")
+    page.get_by_label("Behind").fill("2.5")
+
+    does = page.get_by_role("list", name="What this order does")
+    expect(does).to_contain_text("The stop follows the highest trade, 2.5% behind")
+    expect(page.locator("[data-submit]")).to_have_text("Sell 0.01 BTC at the stop")
+    page.locator("[data-submit]").click()
+    row = page.locator("[data-open-rows] tr").filter(has_text="trailing stop")
+    expect(row).to_contain_text("2.5% behind")
+    row.get_by_role("button").click()
+    expect(row).to_have_count(0)

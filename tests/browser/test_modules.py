@@ -133,3 +133,47 @@ def test_what_can_be_afforded_never_reserves_more_than_there_is(page: Page) -> N
     ):
         assert Decimal(need) <= Decimal(money) or Decimal(most) == 0
         assert Decimal(more) > Decimal(money)
+
+
+def test_an_order_is_explained_with_its_numbers(page: Page) -> None:
+    body = """const d = await import("decimal");
+      const market = { base: "BTC", quote: "USDT", pricePlaces: 2, quotePlaces: 2,
+        tick: d.parse("0.01"), lot: d.parse("0.001") };
+      const names = ["price", "stop", "quantity", "last"];
+      return input.map((order) => {
+        for (const name of names) order[name] = order[name] ? d.parse(order[name]) : null;
+        if (order.trail) order.trail = { basis: 150n, text: "1.5" };
+        return m.explainUnusual(order, null, market);
+      });"""
+    base = {"quantity": "0.5", "last": "60000"}
+    cases = [
+        {**base, "side": "sell", "type": "stop", "stop": "58000"},
+        {**base, "side": "buy", "type": "stop_limit", "stop": "61000", "price": "61100"},
+        {**base, "side": "sell", "type": "take_profit", "stop": "70000"},
+        {**base, "side": "sell", "type": "trailing_stop", "trail": True},
+        {**base, "side": "buy", "type": "limit", "price": "59000"},
+    ]
+
+    assert _with(page, "order-explain", body, cases) == [
+        [
+            "If the last trade falls to 58,000.00 or below, 0.5 BTC is sold at once at the best"
+            " prices then.",
+            "The price you get may be below 58,000.00.",
+        ],
+        [
+            "If the last trade rises to 61,000.00 or above, an order to buy 0.5 BTC at 61,100.00"
+            " or lower is placed.",
+            "If the market runs past that price first, it waits in the book and may not fill.",
+        ],
+        [
+            "If the last trade rises to 70,000.00 or above, 0.5 BTC is sold at once at the best"
+            " prices then.",
+            "The price you get may be below 70,000.00.",
+        ],
+        [
+            "The stop follows the highest trade, 1.5% behind, now at 59,100.00, and never moves"
+            " back.",
+            "When the last trade falls to it, 0.5 BTC is sold at once at the best prices then.",
+        ],
+        [],
+    ]

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from apps.trades.models import Order
+from apps.trades.rules import ORDER_TYPE_NAMES
 from tests.factories import Trader, trader
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
@@ -51,8 +52,33 @@ def test_a_market_buy_by_quote(signed_in: Client, world: Trader) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ({"type": "take_profit", "stop_price": "70000"}, ("take_profit", 7_000_000, 0, 0)),
+        ({"type": "trailing_stop", "trail": "1.5"}, ("trailing_stop", 0, 0, 150)),
+        (
+            {"type": "trailing_stop", "trail": "900", "trail_unit": "quote", "stop_price": "65000"},
+            ("trailing_stop", 6_500_000, 90_000, 0),
+        ),
+    ],
+)
+def test_orders_that_wait_by_form(
+    signed_in: Client, world: Trader, typed: dict[str, str], found: tuple[object, ...]
+) -> None:
+    response = signed_in.post(PLACE, {**LIMIT, "side": "sell", **typed})
+
+    assert response.status_code == 302, response.context["errors"]
+    order = _orders(world)[0]
+    name = ORDER_TYPE_NAMES[order.order_type]
+    assert (name, order.stop_ticks, order.trail_ticks or 0, order.trail_bps or 0) == found
+    assert (order.price_ticks, order.quantity_lots, order.status) == (0, 1_000, "open")
+
+
+@pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
+        ({"type": "trailing_stop"}, "trail", "distance"),
+        ({"type": "trailing_stop", "trail": "50.01"}, "trail", "50 percent"),
         ({"price": "59000.001"}, "price", "steps of 0.01"),
         ({"amount": "0.000001"}, "quantity", "steps of 0.00001"),
         ({"amount": "-1"}, "quantity", ""),

@@ -7,16 +7,15 @@ import * as decimal from "decimal";
 import { amount, fixed, trimmed } from "format";
 import { book, instrument } from "market";
 import { OrderEntry } from "order-entry";
-import { explain } from "order-explain";
+import { explain, explainUnusual } from "order-explain";
 import { estimate, problems } from "order-rules";
 import { resultWords } from "order-words";
-import { newIntent, place } from "orders";
+import { newIntent, place, placePair } from "orders";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { toast } from "toast";
 
 // What the exchange calls otherwise than the form does.
-const SAME_FIELD = { quote_amount: "quantity" };
-const NUMBERS = ["price", "stop_price", "quantity"];
+const SAME_FIELD = { quote_amount: "quantity", trail_amount: "trail", trail_percent: "trail" };
 const DIGITS = /^\d*\.?\d*$/;
 const FEE_PLACES_LEAST = 4;
 
@@ -27,6 +26,9 @@ export default function orderForm(form) {
   const box = (name) => form.querySelector(`[data-field-of="${name}"]`);
   const submit = part("submit");
   const range = part("slider").querySelector("input");
+  const numbers = [...form.querySelectorAll("[data-field-of]:has([inputmode=decimal])")].map(
+    (each) => each.dataset.fieldOf,
+  );
   const touched = new Set();
   const refused = new Set();
   let intent = newIntent();
@@ -47,6 +49,7 @@ export default function orderForm(form) {
     drawEstimate(order, expected);
     drawFree();
     drawWords(order);
+    drawExplanation(order, expected);
     drawProblems(order, expected, false);
   }, TEXT_PER_SECOND);
 
@@ -103,8 +106,25 @@ export default function orderForm(form) {
     } else if (order.quantity) {
       what = inBase(order.quantity);
     }
-    const words = `${entry.buying ? "Buy" : "Sell"} ${what}${entry.stopped ? " at the stop" : ""}`;
+    const { waits, profit } = entry.kind;
+    const when = waits ? ` at the ${profit ? "trigger" : "stop"}` : "";
+    const words = `${entry.buying ? "Buy" : "Sell"} ${what}${when}`;
     if (submit.textContent !== words) submit.textContent = words;
+  }
+
+  /** In words what the numbers that are typed will do, where that is not plain to see. */
+  function drawExplanation(order, expected) {
+    const lines = explainUnusual(order, expected, instrument);
+    const list = part("explanation");
+    if (lines.join() === [...list.children].map((each) => each.textContent).join()) return;
+    list.hidden = !lines.length;
+    list.replaceChildren(
+      ...lines.map((line) => {
+        const item = document.createElement("li");
+        item.textContent = line;
+        return item;
+      }),
+    );
   }
 
   function say(name, message) {
@@ -122,7 +142,7 @@ export default function orderForm(form) {
     for (const { field: name, message } of problems(order, instrument, expected, entry.free())) {
       if (!found.has(name)) found.set(name, message);
     }
-    for (const name of NUMBERS) {
+    for (const name of numbers) {
       const unreadable = entry.unreadable(name);
       if (unreadable) found.set(name, unreadable);
       // What the exchange said stands until the field is changed.
@@ -172,10 +192,13 @@ export default function orderForm(form) {
     if (!(await agreed(order, expected))) return;
     setBusy(true);
     try {
-      const placed = await place(entry.params(order, intent));
-      noteOrder(placed);
-      const traded = placed.status !== "cancelled" && placed.status !== "expired";
-      toast(resultWords(placed), { kind: traded ? "good" : "plain" });
+      const params = entry.params(order, intent);
+      const all = entry.kind.pair ? await placePair(params) : [await place(params)];
+      for (const placed of all) {
+        noteOrder(placed);
+        const traded = placed.status !== "cancelled" && placed.status !== "expired";
+        toast(resultWords(placed), { kind: traded ? "good" : "plain" });
+      }
       finish();
     } catch (error) {
       refuse(error);
@@ -237,7 +260,7 @@ export default function orderForm(form) {
     if (kept !== input.value && DIGITS.test(kept)) input.value = kept;
   }
 
-  for (const input of [field.price, field.stop_price]) {
+  for (const input of form.querySelectorAll("[data-nudged]")) {
     input.addEventListener("keydown", (event) => {
       const ticks = { ArrowUp: 1n, ArrowDown: -1n }[event.key];
       if (!ticks) return;
@@ -273,7 +296,7 @@ export default function orderForm(form) {
 
   document.addEventListener("pick-price", (event) => {
     if (entry.type === "market") form.querySelector("[name=type][value=limit]").checked = true;
-    const input = entry.type === "stop" ? field.stop_price : field.price;
+    const input = entry.limited ? field.price : field.stop_price;
     input.value = event.detail.price;
     input.dispatchEvent(new Event("input", { bubbles: true }));
   });
