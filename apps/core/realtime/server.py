@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -21,8 +23,12 @@ from websockets.protocol import OPEN
 
 LINK: Final = "sum1.link"
 ABORT_AFTER_SECONDS: Final = 1.0
+SEND_BUFFER_BYTES: Final = 65_536
 STOP_SECONDS: Final = 5
 FRAME_BYTES_MAX: Final = 65_536
+# Nothing is kept of a socket that is cut.
+NO_LINGER: Final = struct.pack("ii", 1, 0)
+_NETWORKS: Final = (socket.AF_INET, socket.AF_INET6)
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -34,11 +40,22 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         scope: Any = getattr(self, "scope", None)
         if scope is not None:
             scope["extensions"][LINK] = self
+            self._bound_what_the_system_keeps()
 
     @property
     def is_writable(self) -> bool:
         """Whether the peer keeps up: the buffer towards it is below its limit."""
         return self.writable.is_set()
+
+    def _bound_what_the_system_keeps(self) -> None:
+        """Without this a peer that reads nothing has megabytes before anybody notices it."""
+        plain = self._plain_socket()
+        if plain is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    def _plain_socket(self) -> Any:
+        plain = self.transport.get_extra_info("socket")
+        return plain if plain is not None and plain.family in _NETWORKS else None
 
     def write_frame(self, frame: bytes) -> None:
         """Send bytes that already are one frame; they are lost when the socket is closing."""
@@ -59,7 +76,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
                 self.read_paused = False
                 self.transport.resume_reading()
         if self.close_timer is None:
-            self.close_timer = self.loop.call_later(ABORT_AFTER_SECONDS, self.transport.abort)
+            self.close_timer = self.loop.call_later(ABORT_AFTER_SECONDS, self._cut)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
@@ -72,7 +89,14 @@ class LiveProtocol(WebSocketsSansIOProtocol):
     def _cut_if_it_stays(self) -> None:
         # Closing waits for what is buffered to be read, which may be never.
         if not self.disconnected:
-            self.loop.call_later(ABORT_AFTER_SECONDS, self.transport.abort)
+            self.loop.call_later(ABORT_AFTER_SECONDS, self._cut)
+
+    def _cut(self) -> None:
+        """End it with a reset; else the system goes on offering what the peer never reads."""
+        plain = self._plain_socket()
+        if plain is not None and not self.transport.is_closing():
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """Say goodbye when the server stops; a peer that does not read cannot delay the stop."""
