@@ -150,12 +150,11 @@ def breaches(
 def middle_ticks(bid: int | None, ask: int | None, last: int | None) -> int | None:
     """Return the mark: the last price, brought between the best bid and the best ask.
 
-    One lot far from the market moves it no further than to the next offer.
+    One lot far from the market moves it no further than to the next offer. Before the first trade
+    there is none: until then a position has no cost either, and a mark alone would be profit.
     """
-    if bid is None or ask is None:
+    if bid is None or ask is None or last is None:
         return None
-    if last is None:
-        return (bid + ask) // 2
     return sorted((bid, last, ask))[1]
 
 

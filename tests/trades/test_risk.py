@@ -309,6 +309,25 @@ def test_paying_in_and_out_is_no_profit_and_no_loss(ada: Trader, mark: Any) -> N
     assert not Restriction.objects.exists()
 
 
+def test_coins_from_before_the_first_price_make_no_profit_and_no_drawdown(mark: Any) -> None:
+    house()
+    listed()
+    early, buyer = trader(USDT="10000", BTC="1"), trader(USDT="10000")
+    # There are offers already, and nobody has traded.
+    risk_watch.look_once(now=NOON)
+    before = losses_of(viewer=early.user, now=NOON)
+
+    early.sell("0.01", "50000")
+    buyer.buy("0.01", "50000")
+    risk_watch.look_once(now=NOON)
+
+    after = losses_of(viewer=early.user, now=NOON)
+    assert (before.equity_minor, before.day_result_minor) == (10_000 * USDT, 0)
+    # What it paid as maker is all that it has lost.
+    assert (after.day_loss_minor, after.drawdown_bps) == (USDT * 2 // 5, 0)
+    assert after.equity_minor == 60_000 * USDT - USDT * 2 // 5
+
+
 def test_apps_above_hear_of_a_breach_once(
     ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

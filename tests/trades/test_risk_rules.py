@@ -121,7 +121,7 @@ def test_a_limit_is_breached_when_it_is_reached() -> None:
 @pytest.mark.parametrize(
     ("bid", "ask", "last", "mark"),
     [
-        (99, 101, 100, 100), (99, 101, 150, 101), (99, 101, 50, 99), (99, 102, None, 100),
+        (99, 101, 100, 100), (99, 101, 150, 101), (99, 101, 50, 99), (99, 102, None, None),
         (None, 101, 100, None), (99, None, 100, None), (None, None, None, None),
     ],
 )  # fmt: skip
