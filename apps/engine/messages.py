@@ -233,11 +233,15 @@ class Cancel(Command, frozen=True, array_like=True, gc=False, tag=11):
 
 
 class CancelAll(Command, frozen=True, array_like=True, gc=False, tag=12):
-    """Account zero means every account, market zero every market, side zero both."""
+    """Account zero means every account, market zero every market, side zero both.
+
+    With ``reduce_only`` that is the reason which the orders' owner is told: it was not himself.
+    """
 
     account_id: int
     market_id: int = 0
     side: int = 0
+    reduce_only: bool = False
 
 
 class Tick(Command, frozen=True, array_like=True, gc=False, tag=13):

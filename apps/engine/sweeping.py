@@ -46,7 +46,7 @@ def cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:
         if account is None:
             return "unknown_account"
         found = [state.orders[order_id] for order_id in account.open_orders]
-        reason = "cancel_all"
+        reason = "reduce_only" if command.reduce_only else "cancel_all"
     else:
         found = list(state.orders.values())
         reason = "kill"

@@ -289,7 +289,9 @@ def _end_orders(account_id: int, version: str, *, blocked: bool) -> None:
     """
     head = derived_command_id("risk cancel", version), valid_until_ns(VALID_SECONDS)
     command = (
-        Kill(*head, KILL_ACCOUNT, account_id) if blocked else CancelAll(*head, account_id, side=BUY)
+        Kill(*head, KILL_ACCOUNT, account_id)
+        if blocked
+        else CancelAll(*head, account_id, side=BUY, reduce_only=True)
     )
     get_gateway().submit(command)
 

@@ -27,6 +27,7 @@ const REASONS = {
   user: "by you",
   cancel_all: "by you",
   kill: "by the exchange",
+  reduce_only: "you can only sell now",
   ioc: "rest not filled at once",
   fok: "not all at once",
   gtd: "date reached",

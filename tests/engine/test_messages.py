@@ -46,7 +46,7 @@ COMMANDS = {
     9: "Transfer command_id valid_until_ns legs reference",
     10: "Place command_id valid_until_ns account_id client_order_id terms",
     11: "Cancel command_id valid_until_ns account_id order_id client_order_id",
-    12: "CancelAll command_id valid_until_ns account_id market_id side",
+    12: "CancelAll command_id valid_until_ns account_id market_id side reduce_only",
     13: "Tick command_id valid_until_ns",
     14: "SetReference command_id valid_until_ns market_id price_ticks",
     15: "SetRules command_id valid_until_ns rules_version",

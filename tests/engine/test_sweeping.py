@@ -275,3 +275,13 @@ def test_a_kill_names_what_it_stops(scope: int, target_id: int, why: str) -> Non
     venue = Venue()
 
     assert reason(venue.do(Kill, scope, target_id)) == why
+
+
+def test_whose_purchases_are_ended_for_him_is_told_why() -> None:
+    venue = Venue()
+    venue.buy("anna", 1, 90)
+    venue.sell("anna", 1, 110)
+
+    told = venue.do(CancelAll, venue.ids["anna"], 0, BUY, True)
+
+    assert [(event.side, event.reason) for event in told] == [(BUY, "reduce_only")]

@@ -236,7 +236,8 @@ class Flow:
             return Cancel(*self._head(), account_id, 0, client_order_id)
         if chance < 0.96:
             side = draw.choice((0, 0, BUY, SELL))
-            return CancelAll(*self._head(), account_id, draw.choice((0, market_id)), side)
+            forced = draw.random() < 0.2
+            return CancelAll(*self._head(), account_id, draw.choice((0, market_id)), side, forced)
         # A switch that is mostly armed again in time, and sometimes taken back.
         timeout_ms = draw.choice((0, 1, 500, 5_000, 60_000))
         return CancelAllAfter(*self._head(), account_id, timeout_ms)

@@ -414,7 +414,8 @@ class NaiveWorld:
             mine = not c.account_id or order.account_id == c.account_id
             here = not c.market_id or order.terms.market_id == c.market_id
             if mine and here and (not c.side or order.terms.side == c.side):
-                self.end(order, CANCELLED, "cancel_all" if c.account_id else "kill")
+                own = "reduce_only" if c.reduce_only else "cancel_all"
+                self.end(order, CANCELLED, own if c.account_id else "kill")
 
     def do_CancelAllAfter(self, c: CancelAllAfter) -> None:
         check(c.account_id in self.accounts, "unknown_account")

@@ -203,6 +203,7 @@ def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
     assert refusal_of(ada, side="sell", price="61000") == ""
     status = dict(Order.objects.values_list("id", "status"))
     assert (status[resting_buy.id], status[resting_sell.id]) == ("cancelled", "open")
+    assert Order.objects.get(id=resting_buy.id).reason == "reduce_only"
 
     risk_watch.look_once(now=datetime(2026, 11, 22, tzinfo=UTC))
 

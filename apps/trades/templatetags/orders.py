@@ -45,6 +45,7 @@ _REASONS: Final = {
     "user": "by you",
     "cancel_all": "by you",
     "kill": "by the exchange",
+    "reduce_only": "you can only sell now",
     "ioc": "rest not filled at once",
     "fok": "not all at once",
     "gtd": "date reached",
