@@ -23,6 +23,16 @@ function scan(root) {
   );
 }
 
+// What is behind a tab or further down is fetched when it is first seen.
+const watcher = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    watcher.unobserve(target);
+    connect(target, target.dataset.whenSeen).catch(reportError);
+  }
+});
+for (const element of document.querySelectorAll("[data-when-seen]")) watcher.observe(element);
+
 scan(document).then((outcomes) => {
   document.documentElement.dataset.ready = "";
   // One behaviour that fails leaves the others alone, but never goes unnoticed.

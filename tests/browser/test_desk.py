@@ -193,5 +193,51 @@ def test_a_trailing_stop_is_chosen_explained_and_placed(visit: Visit) -> None:
     page.locator("[data-submit]").click()
     row = page.locator("[data-open-rows] tr").filter(has_text="trailing stop")
     expect(row).to_contain_text("2.5% behind")
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="Cancel").click()
     expect(row).to_have_count(0)
+
+
+def test_an_open_order_is_changed_on_the_chart_and_in_its_dialog(visit: Visit) -> None:
+    visitor = visit("trader2@example.com")
+    visitor.open_market("SOL-USDT")
+    page = visitor.page
+    last = "async () => (await import('market')).ticker.now.last"
+    price = (Decimal(page.evaluate(last)) * Decimal("0.99")).quantize(Decimal("0.01"))
+    page.locator("#order-price").fill(str(price))
+    page.locator("#order-amount").fill("0.5")
+    page.locator("[data-submit]").click()
+    rows = page.locator("[data-open-rows] tr").filter(has_text="SOL-USDT")
+    expect(rows).to_have_count(1)
+
+    # By the keyboard: ten ticks down, which nobody hears of before Enter.
+    handle = page.get_by_role("slider", name=re.compile("^Buy 0.[45]00, price"))
+    handle.focus()
+    page.keyboard.press("Shift+ArrowDown")
+    expect(handle).to_have_text(f"{price - Decimal('0.10'):,.2f}")
+    page.keyboard.press("Escape")
+    expect(handle).to_have_text("Buy 0.500")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Enter")
+    expect(rows).to_contain_text(f"{price - Decimal('0.10'):,.2f}")
+
+    rows.get_by_role("button", name="Change").click()
+    dialog = page.get_by_role("dialog", name="Change the order")
+    dialog.get_by_label("Price").fill("1")
+    dialog.get_by_role("button", name="Change the order").click()
+    expect(dialog.locator("#amend-price-error")).to_contain_text("Your order is as it was.")
+    dialog.get_by_label("Price").fill(str(price))
+    dialog.get_by_label("Amount in all").fill("0.4")
+    dialog.get_by_role("button", name="Change the order").click()
+    expect(dialog).to_be_hidden()
+    expect(rows).to_contain_text(f"{price:,.2f}")
+    expect(rows).to_contain_text("0.400")
+
+    # By the pointer: some pixels down is a lower price.
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + 9, box["y"] + 9)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 9, box["y"] + 21, steps=3)
+    page.mouse.up()
+    expect(rows).not_to_contain_text(f"{price:,.2f}")
+    rows.get_by_role("button", name="Cancel").click()
+    expect(rows).to_have_count(0)

@@ -136,7 +136,7 @@ def test_a_limit_order_shows_everywhere_at_once_and_cancel_takes_it_away(visit: 
     expect(_open_rows(second.page, price)).to_have_count(1)
     assert _soon(lambda: _quantity_in_book(stranger.page, price)) == Decimal("0.00321")
 
-    _open_rows(second.page, price).get_by_role("button").click()
+    _open_rows(second.page, price).get_by_role("button", name="Cancel").click()
 
     expect(_open_rows(second.page, price)).to_have_count(0)
     expect(_open_rows(page, price)).to_have_count(0)
@@ -310,7 +310,7 @@ def test_orders_go_by_post_while_the_socket_is_down(visit: Visit) -> None:
     _send(page)
 
     expect(_open_rows(page, price)).to_have_count(1)
-    _open_rows(page, price).get_by_role("button").click()
+    _open_rows(page, price).get_by_role("button", name="Cancel").click()
     expect(_open_rows(page, price)).to_have_count(0)
 
 
@@ -327,7 +327,7 @@ def test_orders_show_where_a_socket_never_opens(visit: Visit) -> None:
     _send(page)
 
     expect(_open_rows(page, price)).to_have_count(1)
-    _open_rows(page, price).get_by_role("button").click()
+    _open_rows(page, price).get_by_role("button", name="Cancel").click()
     expect(_open_rows(page, price)).to_have_count(0)
 
 
@@ -513,7 +513,7 @@ def test_a_phone_trades_from_a_sheet(visit: Visit) -> None:
     expect(page.get_by_role("dialog", name="Order form")).to_have_count(0)
     expect(_open_rows(page, price)).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    _open_rows(page, price).get_by_role("button").tap()
+    _open_rows(page, price).get_by_role("button", name="Cancel").tap()
     expect(_open_rows(page, price)).to_have_count(0)
 
 

@@ -90,7 +90,7 @@ def test_every_controller_that_a_page_names_exists() -> None:
     templates = Path(__file__).resolve().parents[2] / "templates"
     named = set()
     for path in templates.rglob("*.html"):
-        for names in re.findall(r'data-controller="([^"]+)"', path.read_text()):
+        for names in re.findall(r'data-(?:controller|when-seen)="([^"]+)"', path.read_text()):
             named.update(names.split())
 
     existing = {path.stem for path in (STATIC / "js" / "controllers").glob("*.js")}

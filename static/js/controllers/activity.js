@@ -43,8 +43,10 @@ export default function activity(root) {
     sync(openRows, part("open-template"), orders, (row, order) => {
       fill(row, orderCells(order, order.created_at));
       sideClass(row, order.side);
-      const button = row.querySelector("button");
-      button.setAttribute("aria-label", `Cancel: ${order.side} ${order.quantity ?? ""} ${order.market}`);
+      const button = row.querySelector("[data-cancel-button]");
+      const words = `${order.side} ${order.quantity ?? ""} ${order.market}`;
+      button.setAttribute("aria-label", `Cancel: ${words}`);
+      row.querySelector("[data-change]").setAttribute("aria-label", `Change: ${words}`);
       button.setAttribute("aria-busy", String(asked.has(order.id)));
     });
     part("open-empty").hidden = orders.length > 0;
@@ -160,6 +162,14 @@ export default function activity(root) {
         button.setAttribute("aria-busy", "false");
       }
     }
+  });
+
+  openRows.addEventListener("click", async (event) => {
+    const row = event.target.closest("[data-change]")?.closest("tr");
+    const order = account.orders.get(row?.dataset.id);
+    if (!order) return;
+    const { changeInDialog } = await import("amend");
+    changeInDialog(order);
   });
 
   only.checked = remembered(ONLY_KEY) === "yes";

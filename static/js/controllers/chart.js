@@ -8,11 +8,12 @@ import { remember, remembered } from "memory";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { chartOptions, colours } from "chart-style";
 import { CandleSeries, SECONDS } from "candle-series";
+import { toast } from "toast";
 
 const PAGE = 500;
 const OLDER_WHEN_LEFT = 40;
 const AVERAGES = [7, 25, 99];
-const NARROW_PIXELS = 480;
+const LINES_PER_SECOND = 30;
 const AVERAGES_KEY = "averages";
 
 export default async function chart(root) {
@@ -27,7 +28,7 @@ export default async function chart(root) {
   let interval = root.dataset.interval;
   let drawn = null;
   let fetching = false;
-  let lines = [];
+  let lines = null;
 
   async function build() {
     const library = await import("lightweight-charts");
@@ -50,11 +51,19 @@ export default async function chart(root) {
     chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
     chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.08, bottom: 0.22 } });
     drawn = { library, chart, candles, volume, colour, averages: [] };
+    // The library tells of no change of its price scale: it moves by news and by the pointer.
+    for (const name of ["pointermove", "wheel"]) {
+      canvas.addEventListener(name, placeLines, { passive: true });
+    }
     chart.subscribeCrosshairMove((move) => showLegend(series.at(move.time) ?? series.last()));
     chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < OLDER_WHEN_LEFT) older();
+      placeLines();
     });
-    new ResizeObserver(() => chart.resize(canvas.clientWidth, canvas.clientHeight)).observe(canvas);
+    new ResizeObserver(() => {
+      chart.resize(canvas.clientWidth, canvas.clientHeight);
+      placeLines();
+    }).observe(canvas);
     document.addEventListener("appearance", recolour);
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", recolour);
   }
@@ -116,6 +125,7 @@ export default async function chart(root) {
       });
     }
     showLegend(series.last());
+    placeLines();
   }, TEXT_PER_SECOND);
 
   function showLegend(candle) {
@@ -185,21 +195,36 @@ export default async function chart(root) {
     }
   }
 
-  function drawOrders() {
-    const narrow = canvas.clientWidth < NARROW_PIXELS;
-    for (const line of lines) drawn.candles.removePriceLine(line);
-    lines = [...account.orders.values()]
-      .filter((order) => order.market === instrument.symbol && (order.price || order.stop_price))
-      .map((order) =>
-        drawn.candles.createPriceLine({
-          price: Number(order.price || order.stop_price),
-          color: order.side === "buy" ? drawn.colour.up : drawn.colour.down,
-          lineWidth: 1,
-          lineStyle: order.type.startsWith("stop") ? 1 : 2,
-          axisLabelVisible: true,
-          title: narrow ? "" : `${order.side === "buy" ? "Buy" : "Sell"} ${amount(order.quantity ?? "")}`,
-        }),
-      );
+  const placeLines = painter(() => lines?.place(), LINES_PER_SECOND);
+
+  const ownOrders = () =>
+    [...account.orders.values()].filter((each) => each.market === instrument.symbol);
+
+  async function drawOrders() {
+    if (!lines && !ownOrders().length) return;
+    const { OrderLines } = await import("order-lines");
+    lines ??= new OrderLines(root.querySelector("[data-order-lines]"), instrument, scale(), moveOrder);
+    lines.draw(ownOrders(), drawn.colour);
+  }
+
+  function scale() {
+    const { chart, candles } = drawn;
+    return {
+      toPixels: (price) => candles.priceToCoordinate(price),
+      toPrice: (y) => candles.coordinateToPrice(y) ?? 0,
+      height: () => canvas.clientHeight - chart.timeScale().height(),
+      addLine: (options) => candles.createPriceLine(options),
+      removeLine: (line) => candles.removePriceLine(line),
+    };
+  }
+
+  async function moveOrder(order, changes) {
+    try {
+      const { changeOrder } = await import("order-change");
+      await changeOrder(order, changes);
+    } catch (error) {
+      toast(error.message, { kind: "bad" });
+    }
   }
 
   panel.addEventListener("click", (event) => {

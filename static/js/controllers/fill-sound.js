@@ -2,7 +2,8 @@
 
 import { account, follow } from "account";
 import { setting } from "settings";
-import { chime } from "sound";
+
+const ring = () => import("sound").then(({ chime }) => chime(), reportError);
 
 export default function fillSound() {
   let heard = null;
@@ -12,6 +13,6 @@ export default function fillSound() {
     const newest = account.fills[0]?.id ?? "";
     const fresh = kind === "delta" && heard !== null && newest !== heard;
     heard = newest;
-    if (fresh && setting("sound") === "on") chime();
+    if (fresh && setting("sound") === "on") ring();
   });
 }

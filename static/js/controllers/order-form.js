@@ -7,7 +7,6 @@ import * as decimal from "decimal";
 import { amount, fixed, trimmed } from "format";
 import { book, instrument } from "market";
 import { OrderEntry } from "order-entry";
-import { explain, explainUnusual } from "order-explain";
 import { estimate, problems } from "order-rules";
 import { resultWords } from "order-words";
 import { newIntent, place, placePair } from "orders";
@@ -113,9 +112,12 @@ export default function orderForm(form) {
   }
 
   /** In words what the numbers that are typed will do, where that is not plain to see. */
-  function drawExplanation(order, expected) {
-    const lines = explainUnusual(order, expected, instrument);
+  async function drawExplanation(order, expected) {
     const list = part("explanation");
+    const exits = order.display || order.takeProfit || order.stopLoss;
+    if (list.hidden && !entry.stopped && !exits) return;
+    const { explainUnusual } = await import("order-explain");
+    const lines = explainUnusual(order, expected, instrument);
     if (lines.join() === [...list.children].map((each) => each.textContent).join()) return;
     list.hidden = !lines.length;
     list.replaceChildren(
@@ -180,6 +182,7 @@ export default function orderForm(form) {
     const order = entry.read();
     const expected = estimate(order, instrument, book);
     clearRefusal();
+    drawWords(order);
     const found = drawProblems(order, expected, true);
     const gap = entry.missing(order);
     if (gap && !found.has(gap[0])) say(...gap);
@@ -214,6 +217,7 @@ export default function orderForm(form) {
     const agreedTo = intent;
     const button = submit.textContent;
     const title = `${button}?`;
+    const { explain } = await import("order-explain");
     const lines = explain(order, expected, instrument);
     const goes = await confirmed({ title, lines, button, side: order.side });
     return goes && agreedTo === intent;

@@ -2,7 +2,8 @@
 
 import * as decimal from "decimal";
 import { set, setting } from "settings";
-import { chime } from "sound";
+
+const ring = () => import("sound").then(({ chime }) => chime(), reportError);
 
 export default function settings(root) {
   root.hidden = false;
@@ -20,7 +21,7 @@ export default function settings(root) {
     each.addEventListener("click", () => {
       const name = each.dataset.setting;
       set(name, setting(name) === "on" ? "off" : "on");
-      if (name === "sound" && setting(name) === "on") chime();
+      if (name === "sound" && setting(name) === "on") ring();
     });
   }
   amount?.addEventListener("input", () => {
