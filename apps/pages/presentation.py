@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from apps.core.clock import iso
-from apps.pages.queries import History, Holding, Holdings, cents_text, value_cents, value_text
+from apps.pages.queries import ALL, History, Holding, Holdings, cents_text, value_cents, value_text
 
 CHART_WIDTH: Final = 600
 CHART_HEIGHT: Final = 200
@@ -143,7 +143,7 @@ def parts_in_words(parts: Sequence[Part]) -> str:
 
 
 def span_words(history: History) -> str:
-    if len(history.points) < history.range.steps:
+    if history.range.name == ALL or len(history.points) < history.range.steps:
         return "since your account was opened"
     spans: dict[timedelta, str] = {
         timedelta(hours=1): "in the last hour",

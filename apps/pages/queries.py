@@ -46,6 +46,18 @@ RANGES: Final = {
         Range("30d", "4h", timedelta(hours=4), 180),
     )
 }
+# Everything since the account was opened, in the finest steps that are few enough to be drawn.
+ALL: Final = "all"
+RANGE_NAMES: Final = (*RANGES, ALL)
+STEPS_MAX: Final = 320
+_STEPS: Final = {
+    "1m": timedelta(minutes=1),
+    "5m": timedelta(minutes=5),
+    "1h": timedelta(hours=1),
+    "4h": timedelta(hours=4),
+    "1d": timedelta(days=1),
+    "1w": timedelta(weeks=1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +167,25 @@ def fitting_range(opened_at: datetime | None, now: datetime | None = None) -> st
     return each.name
 
 
+def range_of(name: str, opened_at: datetime | None, now: datetime) -> Range:
+    """Return the range of this name; "all" is cut so that it begins when the account does."""
+    if name != ALL:
+        return RANGES[name]
+    begins = opened_at or now
+    for interval, step in _STEPS.items():
+        steps = (now - _ORIGIN) // step - (begins - _ORIGIN) // step + 1
+        if steps <= STEPS_MAX:
+            return Range(name, interval, step, max(steps, 2))
+    return Range(name, "1w", _STEPS["1w"], STEPS_MAX)
+
+
 def value_history(
     *, viewer: User, holdings: Holdings, name: str, now: datetime | None = None
 ) -> History:
     """Return what the account was worth at the end of each step of the range."""
-    wanted = RANGES[name]
-    newest = _ORIGIN + ((now or clock.now()) - _ORIGIN) // wanted.step * wanted.step
+    at = now or clock.now()
+    wanted = range_of(name, holdings.opened_at, at)
+    newest = _ORIGIN + (at - _ORIGIN) // wanted.step * wanted.step
     first = newest - wanted.step * (wanted.steps - 1)
     if not holdings.account:
         return History(wanted, (), True, 0, 0, 0)

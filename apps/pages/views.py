@@ -25,7 +25,7 @@ from apps.pages.presentation import (
     summary_of,
 )
 from apps.pages.queries import (
-    RANGES,
+    RANGE_NAMES,
     Holdings,
     fitting_range,
     holdings_for,
@@ -68,7 +68,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     viewer = cast(User, request.user)
     holdings = holdings_for(viewer=viewer)
     name = request.GET.get("range", "")
-    if name not in RANGES:
+    if name not in RANGE_NAMES:
         name = fitting_range(holdings.opened_at)
     history = value_history(viewer=viewer, holdings=holdings, name=name)
     day = history
@@ -83,7 +83,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         "lines": lines_of(holdings, described),
         "totals": totals_json(positions, value),
         "mine": holdings,
-        "ranges": tuple(RANGES),
+        "ranges": RANGE_NAMES,
         "range": name,
         "chart": chart_of(history),
         "history": summary_of(history, holdings),

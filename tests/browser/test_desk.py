@@ -222,7 +222,7 @@ def test_an_open_order_is_changed_on_the_chart_and_in_its_dialog(visit: Visit) -
 
     rows.get_by_role("button", name="Change").click()
     dialog = page.get_by_role("dialog", name="Change the order")
-    dialog.get_by_label("Price").fill("1")
+    dialog.get_by_label("Price").fill(f"{price}1")
     dialog.get_by_role("button", name="Change the order").click()
     expect(dialog.locator("#amend-price-error")).to_contain_text("Your order is as it was.")
     dialog.get_by_label("Price").fill(str(price))

@@ -22,7 +22,15 @@ PUBLIC = [
     "/", "/markets", "/trade/BTC-USDT", "/trade/BTC-USDT/candles", "/accounts/login/",
     "/accounts/signup/", "/accounts/password/reset/", "/accounts/password/reset/done/",
 ]  # fmt: skip
-PRIVATE = ["/", "/orders", "/orders?show=fills", "/portfolio", "/portfolio?range=30d", "/markets"]
+PRIVATE = [
+    "/",
+    "/orders",
+    "/orders?show=fills",
+    "/portfolio",
+    "/portfolio?range=30d",
+    "/portfolio?range=all",
+    "/markets",
+]
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
 

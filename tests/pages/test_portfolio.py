@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -17,6 +17,7 @@ from apps.pages.queries import (
     Holdings,
     fitting_range,
     holdings_for,
+    range_of,
     value_history,
     value_text,
 )
@@ -194,3 +195,35 @@ def test_positions_say_what_was_paid_and_what_it_made(signed_in: Client, world: 
     assert page.context["totals"]["fees"] == "36.00"
     assert "83,994.00" in page.content.decode()
     assert [row["asset"] for row in desk.context["positions"]] == ["BTC", "ETH"]
+
+
+@pytest.mark.parametrize(
+    ("age", "interval", "steps"),
+    [
+        (timedelta(minutes=5), "1m", 6),
+        (timedelta(hours=20), "5m", 241),
+        (timedelta(days=10), "1h", 241),
+        (timedelta(days=40), "4h", 241),
+        (timedelta(days=300), "1d", 301),
+        (timedelta(days=3 * 365), "1w", 157),
+    ],
+)
+def test_all_is_cut_into_few_steps_from_the_opening_on(
+    age: timedelta, interval: str, steps: int
+) -> None:
+    now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+    found = range_of("all", now - age, now)
+
+    assert (found.interval, found.steps) == (interval, steps)
+
+
+@pytest.mark.django_db
+def test_the_whole_history_begins_with_the_opening(world: Trader) -> None:
+    holdings = holdings_for(viewer=world.user)
+
+    history = value_history(viewer=world.user, holdings=holdings, name="all")
+
+    assert history.from_opening
+    assert history.before_minor == 0
+    assert history.points[-1][1] == holdings.total_minor
