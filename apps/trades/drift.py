@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby, islice, zip_longest
 from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
+import redis.exceptions
+from django.core.cache import cache
 from django.db import connection, transaction
 
 from apps.trades.positions import Market, Moved, Positions
@@ -20,6 +24,8 @@ from apps.trades.positions import Market, Moved, Positions
 DIFFERENCES_SHOWN: Final = 20
 LEGS_OF_PEOPLE: Final = 4
 _ROWS_READ: Final = 10_000
+_LAST_CHECK: Final = "positions-last-check"
+_KEPT_SECONDS: Final = 3 * 24 * 3600
 
 _LEDGER: Final = """
     SELECT seq, event_index, kind, account_id, asset_id, amount_minor, fee_minor
@@ -32,6 +38,28 @@ _MOVEMENTS: Final = """
 """
 _seq_of: Final = itemgetter(0)
 _event_of: Final = itemgetter(1)
+
+
+@dataclass(frozen=True, slots=True)
+class LastCheck:
+    """When the positions were last checked against the ledger, and where they differed."""
+
+    at: datetime
+    differences: list[str]
+
+
+def remember(found: list[str], *, now: datetime) -> None:
+    """Keep what a check has found for staff's page; what is lost is found again the next night."""
+    cache.set(_LAST_CHECK, (now, found[:DIFFERENCES_SHOWN]), _KEPT_SECONDS)
+
+
+def last_check() -> LastCheck | None:
+    """Return the last check there was of late; None where none is known of."""
+    try:
+        kept = cache.get(_LAST_CHECK)
+    except redis.exceptions.RedisError:
+        return None
+    return None if kept is None else LastCheck(*kept)
 
 
 class LedgerBroken(Exception):

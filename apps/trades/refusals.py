@@ -175,7 +175,8 @@ REFUSALS: Final = {
         "market",
     ),
     "reduce_only": Refusal(
-        Refused, "reduce_only", "Your account may only sell what it has. Ask support why."
+        Refused, "reduce_only", "Your account may only sell at present."
+        " The page of your limits says why, and until when."
     ),
     "repeated_order": Refusal(
         TooMany, "repeated_order",

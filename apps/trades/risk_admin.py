@@ -25,6 +25,7 @@ from apps.core.errors import DomainError, Invalid
 from apps.markets.actions import kill_market
 from apps.markets.models import Instrument
 from apps.matching.actions import set_venue
+from apps.trades import drift
 from apps.trades.risk_actions import (
     REASON_LENGTH_MAX,
     lift_restriction,
@@ -74,6 +75,7 @@ class RestrictionAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": "The venue at a glance",
             "now": overview(now=clock.now()),
+            "checked": drift.last_check(),
             "may_kill": request.user.has_perm(MAY_KILL),
             "venue": VENUE,
         }
@@ -115,7 +117,6 @@ class RestrictionAdmin(ReadOnlyAdmin):
             ],
             "later": found["later"],
             "standing": standing_json(standing_as_decided(account.id)),
-            "active": Restriction.objects.filter(account=account, lifted_at=None),
             "losses": None if losses is None else losses_json(losses),
             "may_limit": request.user.has_perm(MAY_LIMIT),
             "may_restrict": request.user.has_perm(MAY_RESTRICT),

@@ -168,7 +168,10 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
+    """``judged``: there is a fresh mark, so the watch is at work and can tell who loses."""
+
     at: datetime
+    judged: bool
     exposures: list[Exposure]
     largest: list[LargeOrder]
     markets: list[MarketNow]
@@ -176,7 +179,7 @@ class Overview:
 
 
 def overview(*, now: datetime) -> Overview:
-    """Return the venue as it is now, in six queries."""
+    """Return the venue as it is now, in as few queries however many there are."""
     marks = known_marks(now=now)
     prices = _prices(marks)
     with connection.cursor() as cursor:
@@ -188,7 +191,7 @@ def overview(*, now: datetime) -> Overview:
         markets = [MarketNow(*row) for row in cursor.fetchall()]
         cursor.execute(_SENDERS, [now - RATE_WINDOW, now, SENDERS_SHOWN])
         senders = [Sender(*row) for row in cursor.fetchall()]
-    return Overview(now, exposures, largest, markets, senders)
+    return Overview(now, any(mark.fresh for mark in marks), exposures, largest, markets, senders)
 
 
 def open_orders_of(*, account_id: int | None = None, market_id: int | None = None) -> int:

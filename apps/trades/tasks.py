@@ -14,9 +14,11 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="trades.check_positions", ignore_result=True)
 def check_positions() -> None:
-    """Say it loudly where a position is not what the ledger makes of it."""
-    for words in drift.check():
+    """Say it loudly where a position is not what the ledger makes of it, and let staff see it."""
+    found = drift.check()
+    for words in found:
         logger.critical("Positions drift: %s", words)
+    drift.remember(found, now=clock.now())
 
 
 @shared_task(name="trades.watch_risk", ignore_result=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from django.test import Client
 from apps.core import clock
 from apps.markets.models import Instrument
 from apps.matching.queries import projected_seq
+from apps.trades import drift
 from apps.trades.models import Order
 from apps.trades.risk_marks import look_at_marks
-from apps.trades.risk_models import Restriction
+from apps.trades.risk_models import Restriction, RiskMark
 from apps.trades.risk_queries import limits_as_set
 from apps.trades.surveillance import Exposure, overview
+from apps.trades.tasks import check_positions
 from tests.factories import Trader, house, listed, person, staff, trader
 
 pytestmark = pytest.mark.django_db
@@ -184,3 +187,31 @@ def test_who_may_look_may_not_act(ada: Trader, client: Client) -> None:
     assert shown.status_code == 200
     assert acts == [403, 403, 403]
     assert not Restriction.objects.exists()
+
+
+def test_staff_read_what_the_nightly_check_has_found(
+    ada: Trader, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "/admin/trades/restriction/overview/"
+
+    unknown = text(admin.get(page))
+    check_positions()
+    agreed = text(admin.get(page))
+    monkeypatch.setattr(drift, "check", lambda: ["position of account 7 in asset 2: it differs"])
+    check_positions()
+    differs = text(admin.get(page))
+
+    assert "have not been checked" in unknown
+    assert "Positions agreed with the ledger" in agreed
+    assert "<li>position of account 7 in asset 2: it differs</li>" in differs
+
+
+def test_staff_read_that_nobody_is_judged(ada: Trader, admin: Client) -> None:
+    page = "/admin/trades/restriction/overview/"
+
+    judged = text(admin.get(page))
+    RiskMark.objects.update(at=clock.now() - timedelta(seconds=11))
+    old = text(admin.get(page))
+
+    assert "nobody who loses is stopped" not in judged
+    assert "nobody who loses is stopped" in old
