@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 # The first Python that is new enough; the installer says so where there is none.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-BENCH ?= $(shell $(RUN) -c 'from bench.__main__ import names; print(*names())' 2>/dev/null)
+BENCH ?= $(shell $(RUN) -c 'from bench.__main__ import names; print(*(n for n in names() if n != "soak"))' 2>/dev/null)
 ONLY ?=
 export PORT DATA_DIR REPLAY REPLAY_SPEED DATABASE_URL REDIS_URL
 
@@ -41,7 +41,7 @@ check: setup-dev ## Django's own checks, for development and for production
 test: browser lint ## Everything that must hold, as it runs in CI
 	$(RUN) -m pytest -n 2 -q
 
-bench: setup-dev ## Measure: make bench, or make bench BENCH=engine
+bench: setup-dev ## Measure: all but the hour of soak, or make bench BENCH=engine
 	@for bench in $(BENCH); do $(RUN) -m bench $$bench --json || failed=1; done; exit $${failed:-0}
 
 compile: setup-dev ## Compile the engine with mypyc into build/engine; used only where COMPILED_ENGINE says so

@@ -1,4 +1,4 @@
-"""``python -m bench NAME [--json]``: runs ``bench.NAME.run()`` and prints what it yields.
+"""``python -m bench NAME [--json] [--minutes N]``: prints what ``bench.NAME.run()`` yields.
 
 Exit code 0 when every bar is reached, 1 when one is missed, 2 for an unknown name.
 """
@@ -22,10 +22,12 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", choices=names(), help="which bench to run")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--minutes", type=int, help="how long, for a soak")
     options = parser.parse_args(argv)
     seen: list[Result] = []
     lines = _json_lines if options.json else table
-    for line in lines(_kept(importlib.import_module(f"bench.{options.name}").run(), seen)):
+    given = {} if options.minutes is None else {"minutes": options.minutes}
+    for line in lines(_kept(importlib.import_module(f"bench.{options.name}").run(**given), seen)):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     return 0 if all(result.ok for result in seen) else 1

@@ -103,7 +103,7 @@ async def _measure(port: int, tokens: list[str], per_second: int, seconds: int) 
     sys.stdout.write(json.dumps(found) + "\n")
 
 
-def _people() -> list[str]:
+def people() -> list[str]:
     """A market and people with demo funds; return their access tokens."""
     from apps.accounts.actions import open_sign_in, register_person
     from apps.core import clock
@@ -127,24 +127,24 @@ def _people() -> list[str]:
 
 
 @contextlib.contextmanager
-def _process(*arguments: str, waits: bool = False) -> Iterator[None]:
+def process(*arguments: str, waits: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "manage.py", *arguments]
-    with subprocess.Popen(command, cwd=_services.ROOT, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=_services.ROOT, stdout=subprocess.PIPE) as started:
         try:
             if waits:
-                assert process.stdout is not None
-                process.stdout.readline()
-            yield
+                assert started.stdout is not None
+                started.stdout.readline()
+            yield started
         finally:
-            process.terminate()
+            started.terminate()
 
 
 def main(per_second: int, seconds: int) -> None:
     django.setup()
     _services.wait_until_leading()
     port = free_port()
-    with _process("project"), _process("serve", "--port", str(port), waits=True):
-        tokens = _people()
+    with process("project"), process("serve", "--port", str(port), waits=True):
+        tokens = people()
         asyncio.run(_measure(port, tokens, per_second, seconds))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bench import __main__ as bench_main
 from bench import engine as engine_bench
+from bench._soak import slope_percent
 from bench.flow import OPERATIONS, generate
 from bench.peers import installed
 from bench.report import Result, table
@@ -58,3 +59,12 @@ def test_the_runner_prints_one_object_per_line(
     assert code == 1
     assert [(line["metric"], line["ok"]) for line in lines] == [("fast", True), ("slow", False)]
     assert "MISSED" in "\n".join(table(iter(results)))
+
+
+def test_growth_is_the_slope_after_warming_up() -> None:
+    warming = [[float(at), 50.0 + at] for at in range(0, 300, 5)]
+    grown = [[float(at), 1000.0 * (1 + (at - 300) / 60_000)] for at in range(300, 900, 5)]
+    level = [[float(at), 1000.0] for at in range(300, 900, 5)]
+
+    assert slope_percent(warming + grown) == pytest.approx(0.995, abs=0.01)
+    assert slope_percent(warming + level) == 0.0

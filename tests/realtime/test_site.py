@@ -129,6 +129,31 @@ async def test_one_request_too_many_is_refused_at_once(monkeypatch: pytest.Monke
     assert [visitor.status for visitor in (*waiting, after)] == [200, 200, 200]
 
 
+async def test_a_change_too_many_is_refused_at_once(settings: Any) -> None:
+    settings.MATCHING_WAITERS_MAX = 1
+    gate = threading.Event()
+
+    def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        assert gate.wait(10)
+        return echo(environ, start_response)
+
+    application = Site(wait)
+    # As many as there are threads: twice the waiters.
+    changing = [Visitor(b"a"), Visitor(b"b")]
+    tasks = [asyncio.create_task(visitor.visit(application)) for visitor in changing]
+    await asyncio.sleep(0.05)
+    refused = Visitor(b"c")
+    await refused.visit(application)
+    gate.set()
+    await asyncio.gather(*tasks)
+    after = Visitor(b"d")
+    await after.visit(application)
+
+    assert (refused.status, refused.headers[b"retry-after"]) == (503, b"1")
+    assert orjson.loads(refused.body)["code"] == "server_busy"
+    assert [visitor.status for visitor in (*changing, after)] == [200, 200, 200]
+
+
 async def test_a_header_that_could_pass_for_another_is_dropped() -> None:
     headers = [(b"x_forwarded_for", b"6.6.6.6"), (b"x-real", b"1")]
     visitor = Visitor(b"", headers=headers)

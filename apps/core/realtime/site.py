@@ -3,7 +3,8 @@
 It hands sockets to the consumer and requests to Django's WSGI handler in a bounded thread pool, and
 speaks the lifespan protocol itself. A thread is never lent to a slow client: a request's body is
 read before a thread is taken, and a response is taken off the thread at once. It refuses more
-requests than it can queue, bodies that are too large, and bodies that do not arrive.
+requests than it can queue, more changes than there are threads, bodies that are too large, and
+bodies that do not arrive.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ REQUESTS_MAX: Final = 220
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
 SOCKET_PATH: Final = "/ws"
+READING: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class Site:
@@ -35,8 +37,10 @@ class Site:
 
     def __init__(self, django: Callable[..., Any]) -> None:
         self._requests = 0
+        self._changes = 0
         # Half of the threads may wait for the engine; the rest go on serving pages.
         threads = 2 * settings.MATCHING_WAITERS_MAX
+        self._changes_max = threads
         self._pages = Pages(django, threads)
         self._socket = LiveConsumer.as_asgi()
 
@@ -73,13 +77,31 @@ class Site:
             # WSGI cannot tell an underscore from a hyphen, so a header named with one could pass
             # for a header that only a trusted proxy may set.
             scope["headers"] = [pair for pair in scope["headers"] if b"_" not in pair[0]]
-            await self._pages.answer(scope, body, send)
+            if scope["method"] in READING:
+                await self._pages.answer(scope, body, send)
+            else:
+                await self._change(scope, body, send)
         except TimeoutError:
             await _refuse(send, 408, "body_too_slow", "The request did not arrive in time.")
         except _Gone:
             return
         finally:
             self._requests -= 1
+
+    async def _change(self, scope: Scope, body: bytes, send: Send) -> None:
+        """Orders and the like, of which no more may wait than can be worked on.
+
+        One more would wait behind all the others. Refused before anything has been done for it, it
+        costs those who were there first as good as nothing.
+        """
+        if self._changes >= self._changes_max:
+            await _refuse(send, 503, "server_busy", "Too much is going on. Try again soon.")
+            return
+        self._changes += 1
+        try:
+            await self._pages.answer(scope, body, send)
+        finally:
+            self._changes -= 1
 
 
 class _Gone(Exception):
