@@ -9,15 +9,16 @@ next one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import F
 
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, Unavailable
 from apps.trades import risk_events
 from apps.trades.positions import VALUE_ASSET_ID
 from apps.trades.risk_actions import (
@@ -210,7 +211,8 @@ def _stop(restriction: Restriction, now: datetime) -> None:
         "Account %s may only sell: %s of %s, limit %s.",
         restriction.account_id, restriction.cause, restriction.measured, restriction.limit,
     )  # fmt: skip
-    _try_to_apply(restriction.account_id, now)
+    account_id = restriction.account_id
+    _try(partial(apply_account, account_id=account_id, now=now), account_id)
     risk_events.restricted(restriction)
 
 
@@ -232,22 +234,31 @@ def _do_what_is_due(now: datetime) -> None:
     """End restrictions and loosen limits whose time has come; tell the engine what it missed."""
     over = Restriction.objects.filter(lifted_at=None, until__lte=now).order_by("until")
     for restriction in over[:DUE_PER_PASS]:
-        lift_restriction(actor=None, restriction=restriction, reason="Its time is over.", now=now)
+        _try(partial(_end, restriction, now), restriction.account_id)
     later = RiskLimits.objects.filter(source=RiskLimits.Source.OWN_LATER, in_force_at__lte=now)
-    for account_id in later.order_by("in_force_at").values_list("account_id", flat=True)[
-        :DUE_PER_PASS
-    ]:
-        loosen_in_time(account_id=account_id, now=now)
+    due = later.order_by("in_force_at").values_list("account_id", flat=True)
+    for account_id in due[:DUE_PER_PASS]:
+        _try(partial(loosen_in_time, account_id=account_id, now=now), account_id)
     untold = RiskState.objects.filter(wanted_version__gt=F("applied_version"))
-    for account_id in untold.order_by("account_id").values_list("account_id", flat=True)[
-        :DUE_PER_PASS
-    ]:
-        _try_to_apply(account_id, now)
+    waiting = untold.order_by("account_id").values_list("account_id", flat=True)
+    for account_id in waiting[:DUE_PER_PASS]:
+        if not _try(partial(apply_account, account_id=account_id, now=now), account_id):
+            # An engine that is away would be waited for once for each of them.
+            return
 
 
-def _try_to_apply(account_id: int, now: datetime) -> None:
+def _end(restriction: Restriction, now: datetime) -> None:
+    lift_restriction(actor=None, restriction=restriction, reason="Its time is over.", now=now)
+
+
+def _try(step: Callable[[], None], account_id: int) -> bool:
+    """Do a step that the next pass would do again; False says that the engine is away."""
     try:
-        apply_account(account_id=account_id, now=now)
+        step()
+    except Unavailable as failure:
+        logger.warning("Account %s waits: %s.", account_id, failure.code)
+        return False
     except DomainError as failure:
-        # It stays untold, and the next pass tries again.
-        logger.warning("Account %s: the engine was not told (%s).", account_id, failure.code)
+        # Another pass, or staff, was faster; or the engine does not know the account yet.
+        logger.warning("Account %s: %s.", account_id, failure.code)
+    return True

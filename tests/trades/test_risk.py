@@ -166,6 +166,42 @@ def test_the_engine_is_told_later_where_it_is_away(
     assert refusal_of(ada) == "max_order_value"
 
 
+def test_an_engine_that_is_away_is_asked_once_in_a_pass(
+    ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[object] = []
+
+    class Away:
+        def submit(self, command: object) -> None:
+            tries.append(command)
+            raise Unavailable("engine_unavailable", "Away.")
+
+    others = [ada, trader(USDT="10"), trader(USDT="10")]
+    monkeypatch.setattr(risk_actions, "get_gateway", Away)
+    for each in others:
+        own(each, max_open_orders=5)
+    tries.clear()
+
+    looked_at = risk_watch.look_once(now=NOON)
+
+    assert (len(tries), looked_at) == (1, 2)
+
+
+def test_a_restriction_that_another_pass_has_lifted_stops_nobody_elses(
+    ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faster(**_: object) -> None:
+        raise Conflict("already_lifted", "Another pass was faster.")
+
+    own(ada, max_daily_loss_minor=100 * USDT)
+    risk_watch.look_once(now=NOON)
+    mark("40000")
+    risk_watch.look_once(now=NOON)
+    monkeypatch.setattr(risk_watch, "lift_restriction", faster)
+
+    assert risk_watch.look_once(now=NOON + DAY) == 2
+
+
 def test_a_change_of_limits_lifts_no_restriction(ada: Trader) -> None:
     boss = staff()
     restrict_account(actor=boss, account=ada.account, state=2, reason="A question.", now=NOON)
