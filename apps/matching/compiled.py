@@ -21,12 +21,12 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = ROOT / "apps" / "engine"
 FOLDER: Final = ROOT / "build" / "engine"
 MANIFEST: Final = "manifest.json"
+ORDERS: Final = "book.py"
 
-# Messages stay msgspec's own classes, which are C already; mypyc cannot make such classes.
-INTERPRETED: Final = frozenset({"__init__.py", "idempotency.py", "messages.py", "snapshot.py"})
-
-# A live order is never encoded: compiled, it is a class of mypyc's own, which is quicker there and
-# slower interpreted. Nothing else differs from the source.
+# Messages stay msgspec's own classes, which are C already: mypyc cannot make such classes, so the
+# modules that declare some stay interpreted, but for the one of live orders. A live order is never
+# encoded: compiled, it is a class of mypyc's own, which is quicker there and slower interpreted.
+# Nothing else differs from the source.
 _ORDER: Final = "class Order(msgspec.Struct, eq=False, gc=False):"
 _ORDER_COMPILED: Final = "@dataclass(eq=False)\nclass Order:"
 
@@ -122,17 +122,19 @@ def _copy_sources(work: Path) -> list[str]:
     package = work / "apps" / "engine"
     shutil.copytree(SOURCES, package, ignore=shutil.ignore_patterns("__pycache__"))
     (work / "apps" / "__init__.py").touch()
-    book = package / "book.py"
+    modules = [path for path in sorted(package.glob("*.py")) if _is_hot(path)]
+    book = package / ORDERS
     source = book.read_text()
     if source.count(_ORDER) != 1:
         raise CannotCompile("book.py declares Order in another way than the compiler expects.")
     source = source.replace(_ORDER, _ORDER_COMPILED)
     book.write_text(source.replace("import msgspec\n", "from dataclasses import dataclass\n", 1))
-    return [str(path.relative_to(work)) for path in sorted(package.glob("*.py")) if _is_hot(path)]
+    return [str(path.relative_to(work)) for path in modules]
 
 
 def _is_hot(path: Path) -> bool:
-    return path.name not in INTERPRETED
+    declares = "(msgspec.Struct" in path.read_text()
+    return path.name not in ("__init__.py", "messages.py") and (not declares or path.name == ORDERS)
 
 
 def _compiled_names() -> list[str]:
