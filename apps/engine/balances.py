@@ -58,8 +58,10 @@ class Account:
     """One trading account.
 
     ``open_orders`` maps the ids of live orders to their market; ``client_ids`` maps the owner's
-    own order ids to the command that used them. ``placed_orders`` and ``repeated_orders`` count
-    within ``throttle_second``, ``last_terms`` is what the last of them asked for. ``*_max`` are
+    own order ids to the command that used them. ``legs`` maps the ids of its legs in blocks to the
+    block, ``leg_lots`` has per market what it may still buy by them. ``placed_orders`` and
+    ``repeated_orders`` count within ``throttle_second``, ``last_terms`` is what the last of them
+    asked for. ``*_max`` are
     the limits, with a number that is never reached for none. ``plain_orders_max`` is zero unless
     the state is normal and orders may be of any value: then no order passes unseen, and the long
     way knows what is allowed.
@@ -73,6 +75,8 @@ class Account:
         "cancel_after_seq",
         "client_ids",
         "last_terms",
+        "leg_lots",
+        "legs",
         "limits",
         "open_orders",
         "open_orders_max",
@@ -93,6 +97,8 @@ class Account:
         self.balances: dict[int, Balance] = {}
         self.open_orders: dict[int, int] = {}
         self.client_ids: dict[str, Remembered] = {}
+        self.legs: dict[int, int] = {}
+        self.leg_lots: dict[int, int] = {}
         self.throttle_second = NO_SECOND
         self.placed_orders = 0
         self.repeated_orders = 0
@@ -115,6 +121,13 @@ class Account:
         if found is None:
             found = self.balances[asset_id] = Balance()
         return found
+
+    def rows(self) -> Iterator[tuple[int, int, int, int]]:
+        """(account, asset, available, held) by asset; what is absent is zero."""
+        for asset_id in sorted(self.balances):
+            balance = self.balances[asset_id]
+            if balance.available_minor or balance.held_minor:
+                yield self.account_id, asset_id, balance.available_minor, balance.held_minor
 
     def available_minor(self, asset_id: int) -> int:
         found = self.balances.get(asset_id)
@@ -245,8 +258,4 @@ class Ledger:
     def rows(self) -> Iterator[tuple[int, int, int, int]]:
         """(account, asset, available, held), ordered; what is absent is zero."""
         for account_id in sorted(self.accounts):
-            balances = self.accounts[account_id].balances
-            for asset_id in sorted(balances):
-                balance = balances[asset_id]
-                if balance.available_minor or balance.held_minor:
-                    yield account_id, asset_id, balance.available_minor, balance.held_minor
+            yield from self.accounts[account_id].rows()

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from apps.engine import risk
 from apps.engine.amend import amend
+from apps.engine.block_entry import add_legs, open_block, submit_block
+from apps.engine.blocks import amend_block, cancel_leg, remove_legs
 from apps.engine.book import Book
 from apps.engine.entry import CLOCK_SKEW_NS
 from apps.engine.idempotency import repeat_answer
@@ -20,7 +22,9 @@ from apps.engine.messages import (
     OPEN,
     AccountOpened,
     AccountSet,
+    AddLegs,
     Amend,
+    AmendBlock,
     AnyCommand,
     AnyEvent,
     Cancel,
@@ -38,10 +42,12 @@ from apps.engine.messages import (
     Kill,
     ListInstrument,
     OpenAccount,
+    OpenBlock,
     Quarantined,
     ReferenceSet,
     Rejected,
     Release,
+    RemoveLegs,
     RulesSet,
     SetAccount,
     SetInstrument,
@@ -49,6 +55,7 @@ from apps.engine.messages import (
     SetRules,
     Settle,
     SetVenue,
+    SubmitBlock,
     Transfer,
     Transferred,
     VenueSet,
@@ -62,7 +69,9 @@ TRANSFER_LEGS_MAX: Final = 1000
 
 
 # Commands whose refusals name the account.
-_OF_AN_ACCOUNT: Final = (OpenAccount, SetAccount, Deposit, Hold, CancelAll, CancelAllAfter)
+_OF_AN_ACCOUNT: Final = (
+    OpenAccount, SetAccount, Deposit, Hold, CancelAll, CancelAllAfter, AmendBlock,
+)  # fmt: skip
 
 
 def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
@@ -80,7 +89,7 @@ def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
         state.remember(command, 0)
     elif not isinstance(answer, str):
         events.append(answer)
-    elif isinstance(command, (Cancel, Amend)):
+    elif isinstance(command, (Cancel, Amend, OpenBlock)):
         events.append(Rejected(answer, command.account_id, command.client_order_id))
     elif isinstance(command, _OF_AN_ACCOUNT):
         events.append(Rejected(answer, command.account_id))
@@ -124,6 +133,10 @@ def _cancel(state: State, command: Cancel, events: list[AnyEvent]) -> str:
     order = state.matcher.orders.get(
         command.order_id or state.order_id_of(command.account_id, command.client_order_id)
     )
+    account = state.accounts.get(command.account_id)
+    if order is None and account is not None and account.legs:
+        found = cancel_leg(state, account, command.order_id, "user", events)
+        return "" if found else "order_not_found"
     # A foreign order looks like one that does not exist.
     if order is None or order.account.account_id != command.account_id:
         return "order_not_found"
@@ -295,4 +308,9 @@ _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], 
     SetReference: _set_reference,
     SetRules: _set_rules,
     SetVenue: _set_venue,
+    OpenBlock: open_block,
+    AddLegs: add_legs,
+    SubmitBlock: submit_block,
+    RemoveLegs: remove_legs,
+    AmendBlock: amend_block,
 }

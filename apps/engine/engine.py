@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, get_args
 
 from apps.engine import snapshot
+from apps.engine.blocks import allot, follow
 from apps.engine.book import RESTING, Side
 from apps.engine.control import cancel, control, quarantine
 from apps.engine.entry import place, replace
 from apps.engine.messages import (
+    Allot,
     AnyCommand,
     AnyEvent,
     Cancel,
@@ -46,6 +48,8 @@ class Engine(State):
         if now_ns >= self.due_ns:
             wake(self, events)
         _CARRY_OUT[type(command)](self, command, events)
+        if self.blocks:
+            follow(self, events)
         return events
 
     def snapshot(self) -> bytes:
@@ -74,7 +78,9 @@ class Engine(State):
 
     def balances(self) -> Iterator[tuple[int, int, int, int]]:
         """(account, asset, available, held) by account and asset; what is absent is zero."""
-        return self.ledger.rows()
+        for block_id in sorted(self.blocks, reverse=True):
+            yield from self.blocks[block_id].escrow.rows()
+        yield from self.ledger.rows()
 
     def open_orders(self) -> Iterator[tuple[int, int, int, int, int, int, int, bool]]:
         """(order, account, market, side, price, remaining lots, hold, resting) by order."""
@@ -85,10 +91,28 @@ class Engine(State):
                 order.terms.market_id,
                 order.side,
                 order.price_ticks,
-                order.left_lots,
+                order.remaining_lots,
                 order.hold_minor,
                 order.place == RESTING,
             )
+
+    def open_legs(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """(order, account, market, side, lots to fill, reserve in escrow) by block and order."""
+        for block in self.blocks.values():
+            for member in block.members:
+                if not member.ended:
+                    yield (
+                        member.order_id,
+                        member.account.account_id,
+                        block.terms.market_id,
+                        block.terms.side,
+                        member.lots - member.given_lots,
+                        member.reserve_minor,
+                    )
+
+    def next_allotment(self) -> int | None:
+        """The block that waits longest for its next ``Allot``, if any does."""
+        return next(iter(self.allotting), None)
 
     def holds(self) -> Iterator[tuple[int, int, int, int]]:
         """(hold, account, asset, amount) of withdrawals that are not settled or released yet."""
@@ -115,6 +139,7 @@ _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], 
     Place: place,
     Replace: replace,
     Cancel: cancel,
+    Allot: allot,
     Tick: _pass_over,
     Malformed: _pass_over,
     Quarantined: quarantine,

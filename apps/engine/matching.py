@@ -10,10 +10,10 @@ from typing import Final
 
 from apps.engine.balances import Balance, InvariantViolation, Ledger
 from apps.engine.book import ARMED, RESTING, Book, Level, Order, Side
+from apps.engine.escrow import Block
 from apps.engine.messages import (
     BUY,
     CANCELLED,
-    DECREMENT,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
     EXPIRED,
@@ -31,7 +31,6 @@ from apps.engine.messages import (
     Triggered,
 )
 from apps.engine.rates import PPM, buy_hold_minor, fee_minor, notional_within_minor
-from apps.engine.remainder import show_part, shrink
 from apps.engine.triggers import Watch, arm, bound_trailing, disarm
 
 # Why matching of an order ended before it was filled; also the reason in its ``Closed``.
@@ -42,20 +41,24 @@ SELF_TRADE: Final = "self_trade"
 
 # Stands for "no cap": the hold of most orders pays for whatever they can trade.
 NO_CAP: Final = -1
-OWN_ORDER: Final = -1
+
+# So many copiers of one block may leave it at once because another block has them, too.
+SHARED_LEGS_MAX: Final = 500
 
 
 class Matcher:
     """Live orders of all markets, and what makes them trade and end.
 
-    ``aged`` are the live orders whose command is not remembered any more.
+    ``aged`` are the live orders whose command is not remembered any more. ``blocks`` are by the id
+    of their order, while it lives.
     """
 
-    __slots__ = ("aged", "fees", "next_trade_id", "orders", "traded_lots", "traded_value")
+    __slots__ = ("aged", "blocks", "fees", "next_trade_id", "orders", "traded_lots", "traded_value")
 
     def __init__(self, ledger: Ledger) -> None:
         self.orders: dict[int, Order] = {}
         self.aged: dict[int, None] = {}
+        self.blocks: dict[int, Block] = {}
         self.next_trade_id = 1
         self.fees: dict[int, Balance] = ledger.accounts[FEE_ACCOUNT_ID].balances
         # Sums over the trades of the command at work, for the reference price.
@@ -191,19 +194,13 @@ class Matcher:
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
         self.change_role(order, order.instrument.maker_fee_ppm)
-        show_part(order)
         own.rest(order)
-        _note_rested(order, events)
-
-    def _refill(self, maker: Order, level: Level, events: list[AnyEvent]) -> None:
-        """The shown part of an iceberg is gone: the next one goes behind its level."""
-        show_part(maker)
-        del level.orders[maker.order_id]
-        level.orders[maker.order_id] = maker
-        level.room -= 1
-        if not level.room:
-            level.close_holes()
-        _note_rested(maker, events)
+        events.append(
+            Rested(
+                order.order_id, order.account.account_id, order.instrument.market_id, order.side,
+                order.price_ticks, order.remaining_lots,
+            )
+        )  # fmt: skip
 
     def change_role(self, order: Order, fee_ppm: int) -> None:
         """A taker comes to rest, or a maker leaves the book to take: it goes on where it was.
@@ -222,15 +219,20 @@ class Matcher:
         group = taker.account.trade_group
         cap_minor = self._cap_minor(taker)
         by_quote = taker.terms.quote_minor > 0
+        blocks = self.blocks
         while keys:
             key = keys[-1]
             if key < limit_key:
                 return BAND
             level = levels[key]
             maker = next(iter(level.orders.values()))
-            if maker.account.trade_group == group:
+            if maker.account.trade_group == group or (
+                blocks and self._shares_copiers(maker, taker)
+            ):
                 if self._prevent(maker, taker, book, events):
                     return SELF_TRADE
+                if not taker.remaining_lots and not by_quote:
+                    return ""
                 continue
             lots = maker.remaining_lots
             if cap_minor != NO_CAP:
@@ -247,10 +249,7 @@ class Matcher:
             maker.remaining_lots = left
             self._trade(maker, taker, book, level.price_ticks, lots, events)
             if not left:
-                if maker.hidden_lots:
-                    self._refill(maker, level, events)
-                else:
-                    self._forget_filled(maker, level, opposite)
+                self._forget_filled(maker, level, opposite)
             if by_quote:
                 if cap_minor - taker.traded_minor < lot_value:
                     return BUDGET
@@ -303,9 +302,8 @@ class Matcher:
             raise InvariantViolation(f"{maker.order_id} or {taker.order_id} holds too little")
         # What the buyer keeps must not exceed the worst case of the lots still to come: what the
         # fill did not use is available again at once. The seller's hold is the quantity itself.
-        lots_left = buyer.remaining_lots + buyer.hidden_lots
-        if lots_left:
-            notional = lots_left * buyer.price_ticks * instrument.tick_lot_minor
+        if buyer.remaining_lots:
+            notional = buyer.remaining_lots * buyer.price_ticks * instrument.tick_lot_minor
             worst = buy_hold_minor(notional, buyer.hold_fee_ppm)
             keep = worst if worst < left else left
         else:
@@ -329,7 +327,7 @@ class Matcher:
             Trade(
                 trade_id, instrument.market_id, taker.side, price_ticks, lots, base, quote,
                 maker.order_id, maker.account.account_id,
-                maker_fee, base if taker_buys else used, maker.remaining_lots + maker.hidden_lots,
+                maker_fee, base if taker_buys else used, maker.remaining_lots,
                 taker.order_id, taker.account.account_id,
                 taker_fee, used if taker_buys else base, taker.remaining_lots,
             )
@@ -338,27 +336,47 @@ class Matcher:
     def _prevent(self, maker: Order, taker: Order, book: Book, events: list[AnyEvent]) -> bool:
         """Keeps one trade group from trading with itself. True when the taker has to end."""
         mode = taker.terms.self_trade
+        if self.blocks:
+            if self._leave_block(maker, taker, events):
+                return False
+            if maker.order_id in self.blocks:
+                # Nobody ends a block by what he sends against it.
+                mode = EXPIRE_TAKER
         events.append(Prevented(taker.terms.market_id, maker.order_id, taker.order_id, mode))
-        if mode == DECREMENT:
-            return self._decrement(maker, taker, book, events)
         if mode != EXPIRE_TAKER:
             self.close(maker, book, EXPIRED, SELF_TRADE, events)
         return mode != EXPIRE_MAKER
 
-    def _decrement(self, maker: Order, taker: Order, book: Book, events: list[AnyEvent]) -> bool:
-        """Both lose what they would have traded. True when nothing is left of the taker."""
-        lots = min(maker.remaining_lots, taker.remaining_lots)
-        if maker.left_lots == lots:
-            self.close(maker, book, EXPIRED, SELF_TRADE, events)
-        else:
-            shrink(maker, lots, lots, SELF_TRADE, events)
-            if not maker.remaining_lots:
-                side = book.side(maker.side)
-                self._refill(maker, side.levels[maker.price_ticks * side.sign], events)
-        if taker.remaining_lots == lots:
+    def _shares_copiers(self, maker: Order, taker: Order) -> bool:
+        """Whether one of the two is a block in which the other's owner has a leg."""
+        resting, coming = self.blocks.get(maker.order_id), self.blocks.get(taker.order_id)
+        if coming is None:
+            return resting is not None and taker.account.trade_group in resting.groups
+        if maker.account.trade_group in coming.groups:
             return True
-        shrink(taker, lots, lots, SELF_TRADE, events)
-        return False
+        if resting is None:
+            return False
+        return taker.account.trade_group in resting.groups or any(
+            group in resting.groups for group in coming.groups
+        )
+
+    def _leave_block(self, maker: Order, taker: Order, events: list[AnyEvent]) -> bool:
+        """A copier's own order meets his block: his leg leaves it. False: nobody can leave."""
+        coming = self.blocks.get(taker.order_id)
+        leader_group = taker.account.trade_group
+        if coming is None or maker.account.trade_group == leader_group:
+            return False
+        groups = [maker.account.trade_group]
+        resting = self.blocks.get(maker.order_id)
+        if resting is not None:
+            if leader_group in resting.groups:
+                return False
+            groups += resting.groups
+        found = coming.legs_of(groups)
+        if len(found) > SHARED_LEGS_MAX:
+            return False
+        coming.leave(found, CANCELLED, SELF_TRADE, events)
+        return True
 
     def _fillable(self, taker: Order, book: Book, opposite: Side, limit_key: int) -> bool:
         """Whether the book would fill the whole order now, self-trade prevention included."""
@@ -368,13 +386,23 @@ class Matcher:
         for level in opposite.best_first():
             if level.price_ticks * opposite.sign < limit_key:
                 return False
-            lots = _reachable_lots(taker, level, wanted)
-            spent += lots * level.price_ticks * book.instrument.tick_lot_minor
-            if lots == OWN_ORDER or (cap_minor != NO_CAP and spent > cap_minor):
-                return False
-            wanted -= lots
-            if not wanted:
-                return True
+            lot_value = level.price_ticks * book.instrument.tick_lot_minor
+            for maker in level.orders.values():
+                if self.blocks and self._shares_copiers(maker, taker):
+                    return False
+                if maker.account.trade_group == taker.account.trade_group:
+                    if maker.order_id in self.blocks:
+                        return False
+                    if taker.terms.self_trade != EXPIRE_MAKER:
+                        return False
+                    continue
+                lots = min(maker.remaining_lots, wanted)
+                spent += lots * lot_value
+                if cap_minor != NO_CAP and spent > cap_minor:
+                    return False
+                wanted -= lots
+                if not wanted:
+                    return True
         return False
 
     def _wake(self, book: Book, events: list[AnyEvent]) -> None:
@@ -390,30 +418,3 @@ class Matcher:
             own, opposite = book.side(order.side), book.opposite(order.side)
             self._execute(order, book, own, opposite, events)
             order = watch.next_order()
-
-
-def _note_rested(order: Order, events: list[AnyEvent]) -> None:
-    events.append(
-        Rested(
-            order.order_id, order.account.account_id, order.instrument.market_id, order.side,
-            order.price_ticks, order.remaining_lots,
-        )
-    )  # fmt: skip
-
-
-def _reachable_lots(taker: Order, level: Level, wanted_lots: int) -> int:
-    """How much of what is wanted a level has, or that an order of the own group is in the way.
-
-    What is hidden comes after all that is shown, so the own order may be in the way of that alone.
-    """
-    shown = hidden = 0
-    for maker in level.orders.values():
-        if shown >= wanted_lots:
-            break
-        if maker.account.trade_group == taker.account.trade_group:
-            if taker.terms.self_trade != EXPIRE_MAKER:
-                return OWN_ORDER
-            continue
-        shown += maker.remaining_lots
-        hidden += maker.hidden_lots
-    return min(shown + hidden, wanted_lots)

@@ -11,12 +11,38 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-# Fixed accounts. The external account stands for the world outside: it alone may go negative.
-EXTERNAL_ACCOUNT_ID: Final = 1
-FEE_ACCOUNT_ID: Final = 2
-
-BUY: Final = 1
-SELL: Final = 2
+from apps.engine.block_messages import BLOCK_LEGS_MAX as BLOCK_LEGS_MAX
+from apps.engine.block_messages import LEGS_PER_COMMAND_MAX as LEGS_PER_COMMAND_MAX
+from apps.engine.block_messages import AddLegs as AddLegs
+from apps.engine.block_messages import Allot as Allot
+from apps.engine.block_messages import Allotted as Allotted
+from apps.engine.block_messages import AmendBlock as AmendBlock
+from apps.engine.block_messages import BlockClosed as BlockClosed
+from apps.engine.block_messages import BlockCommand as BlockCommand
+from apps.engine.block_messages import BlockEnded as BlockEnded
+from apps.engine.block_messages import BlockEvent as BlockEvent
+from apps.engine.block_messages import BlockLeg as BlockLeg
+from apps.engine.block_messages import BlockOpened as BlockOpened
+from apps.engine.block_messages import LegEntered as LegEntered
+from apps.engine.block_messages import LegFill as LegFill
+from apps.engine.block_messages import LegLeftOut as LegLeftOut
+from apps.engine.block_messages import LegReleased as LegReleased
+from apps.engine.block_messages import LegsAdded as LegsAdded
+from apps.engine.block_messages import LegsReleased as LegsReleased
+from apps.engine.block_messages import OpenBlock as OpenBlock
+from apps.engine.block_messages import RemoveLegs as RemoveLegs
+from apps.engine.block_messages import SliceCut as SliceCut
+from apps.engine.block_messages import SubmitBlock as SubmitBlock
+from apps.engine.block_messages import escrow_account_id as escrow_account_id
+from apps.engine.terms import BUY as BUY
+from apps.engine.terms import EXPIRE_TAKER as EXPIRE_TAKER
+from apps.engine.terms import EXTERNAL_ACCOUNT_ID as EXTERNAL_ACCOUNT_ID
+from apps.engine.terms import FEE_ACCOUNT_ID as FEE_ACCOUNT_ID
+from apps.engine.terms import SELL as SELL
+from apps.engine.terms import Command as Command
+from apps.engine.terms import Event as Event
+from apps.engine.terms import Special as Special
+from apps.engine.terms import Terms as Terms
 
 LIMIT: Final = 1
 MARKET: Final = 2
@@ -31,7 +57,6 @@ IOC: Final = 2
 FOK: Final = 3
 GTD: Final = 4
 
-EXPIRE_TAKER: Final = 1
 EXPIRE_MAKER: Final = 2
 EXPIRE_BOTH: Final = 3
 DECREMENT: Final = 4
@@ -57,56 +82,6 @@ CANCELLED: Final = 2
 EXPIRED: Final = 3
 
 AMOUNT_MAX: Final = 2**62
-
-
-class Special(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What few orders ask for besides; zero stands for nothing.
-
-    ``display_lots``: the part of an iceberg that the book shows. ``trail_ticks`` or ``trail_bps``:
-    how far a trailing stop stays behind the best price since it became active.
-    ``take_profit_ticks`` and ``stop_loss_ticks``: what protects a purchase once it has filled,
-    ``stop_loss_limit_ticks`` the worst price of the stop where it is to be a stop-limit.
-    """
-
-    display_lots: int = 0
-    trail_ticks: int = 0
-    trail_bps: int = 0
-    take_profit_ticks: int = 0
-    stop_loss_ticks: int = 0
-    stop_loss_limit_ticks: int = 0
-
-
-class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the owner of an order asked for. Two orders with equal terms have the same body.
-
-    Which fields and times in force go with which type; what is not named stays zero, and anything
-    else is refused as ``invalid_order``:
-
-    LIMIT          quantity_lots, price_ticks               GTC, IOC, FOK, GTD; post_only: GTC, GTD
-    MARKET         quantity_lots (or, to buy, quote_minor)  IOC, FOK (by quote amount: IOC)
-    STOP           quantity_lots, stop_ticks                GTC, GTD
-    STOP_LIMIT     quantity_lots, stop_ticks, price_ticks   GTC, IOC, FOK, GTD, once triggered
-    TRAILING_STOP  quantity_lots, special.trail_ticks or    GTC, GTD
-                   special.trail_bps; stop_ticks is where it becomes active, zero for at once
-
-    TAKE_PROFIT and TAKE_PROFIT_LIMIT are as STOP and STOP_LIMIT, with ``stop_ticks`` on the other
-    side of the last price.
-
-    ``expires_at_ns`` goes with GTD, and only there.
-    """
-
-    market_id: int
-    side: int
-    order_type: int
-    time_in_force: int
-    quantity_lots: int = 0
-    quote_minor: int = 0
-    price_ticks: int = 0
-    stop_ticks: int = 0
-    expires_at_ns: int = 0
-    post_only: bool = False
-    self_trade: int = EXPIRE_TAKER
-    special: Special | None = None
 
 
 class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -152,13 +127,6 @@ class Leg(msgspec.Struct, frozen=True, array_like=True, gc=False):
     account_id: int
     asset_id: int
     amount_minor: int
-
-
-class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Head of every command. ``command_id`` is 16 bytes, unique per intent, kept over re-sends."""
-
-    command_id: bytes
-    valid_until_ns: int
 
 
 class OpenAccount(Command, frozen=True, array_like=True, gc=False, tag=1):
@@ -325,12 +293,8 @@ class CancelAllAfter(Command, frozen=True, array_like=True, gc=False, tag=23):
 AnyCommand: TypeAlias = (
     OpenAccount | SetAccount | ListInstrument | SetInstrument | Deposit | Hold | Settle | Release
     | Transfer | Place | Cancel | CancelAll | Tick | SetReference | SetRules | SetVenue
-    | Malformed | Quarantined | Amend | Replace | Kill | CancelAllAfter
+    | Malformed | Quarantined | Amend | Replace | Kill | CancelAllAfter | BlockCommand
 )  # fmt: skip
-
-
-class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something that has happened. Its sequence number and time are those of its command."""
 
 
 class AccountOpened(Event, frozen=True, array_like=True, gc=False, tag=1):
@@ -545,5 +509,5 @@ AnyEvent: TypeAlias = (
     AccountOpened | AccountSet | InstrumentListed | InstrumentSet | Deposited | HoldPlaced
     | HoldSettled | HoldReleased | Transferred | Accepted | Rested | Triggered | Trade | Closed
     | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet | Amended
-    | CancelAfterSet
+    | CancelAfterSet | BlockEvent
 )  # fmt: skip

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from apps.engine.block_messages import block_postings
 from apps.engine.messages import (
     BUY,
     EXTERNAL_ACCOUNT_ID,
     FEE_ACCOUNT_ID,
     Accepted,
+    Allotted,
     Amended,
     AnyEvent,
     Closed,
@@ -20,6 +22,8 @@ from apps.engine.messages import (
     HoldReleased,
     HoldSettled,
     Instrument,
+    LegsAdded,
+    LegsReleased,
     Trade,
     Transferred,
 )
@@ -53,7 +57,14 @@ def postings(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Postin
             asset = _spent_asset_id(event.side, instruments[event.market_id])
             return [(event.account_id, asset, -change, change)]
         case _:
-            return []
+            return _block_postings(event, instruments)
+
+
+def _block_postings(event: AnyEvent, instruments: dict[int, Instrument]) -> list[Posting]:
+    if isinstance(event, (LegsAdded, LegsReleased, Allotted)):
+        market = instruments[event.market_id]
+        return block_postings(event, market.base_asset_id, market.quote_asset_id)
+    return []
 
 
 def _spent_asset_id(side: int, instrument: Instrument) -> int:

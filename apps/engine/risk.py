@@ -15,7 +15,6 @@ from apps.engine.messages import (
     BLOCKED,
     BUY,
     CANCEL_ONLY,
-    DECREMENT,
     EXPIRE_BOTH,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
@@ -54,8 +53,7 @@ COMMAND_ID_BYTES: Final = 16
 CLIENT_ORDER_ID_MAX: Final = 64
 TEXT_MAX: Final = 200
 TRAIL_BPS_MAX: Final = 5_000
-ICEBERG_PARTS_MAX: Final = 100
-SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT)
+SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH)
 
 
 def plain_hold_minor(account: Account, terms: Terms, book: Book) -> int:
@@ -127,7 +125,7 @@ def shape_is_known(terms: Terms, now_ns: int) -> bool:
         return False
     if terms.quote_minor:
         by_budget = kind == MARKET and terms.side == BUY and force == IOC
-        if not by_budget or terms.quantity_lots or terms.self_trade == DECREMENT:
+        if not by_budget or terms.quantity_lots:
             return False
     if force == GTD:
         return now_ns < terms.expires_at_ns <= AMOUNT_MAX
@@ -139,11 +137,6 @@ def special_is_known(terms: Terms) -> bool:
     special = terms.special
     if special is None:
         return terms.order_type != TRAILING_STOP
-    if terms.order_type == LIMIT:
-        part = special.display_lots
-        in_range = 1 <= part < terms.quantity_lots <= part * ICEBERG_PARTS_MAX
-        stays = terms.time_in_force in (GTC, GTD)
-        return in_range and stays and special == Special(display_lots=part)
     if terms.order_type != TRAILING_STOP:
         return False
     ticks, bps = special.trail_ticks, special.trail_bps
@@ -205,9 +198,7 @@ def size_refusal(account: Account, terms: Terms, book: Book) -> str:
     if not notional:
         if lots > book.lots_max:
             return "max_quantity"
-        # Each part of an iceberg is as large as an order has to be.
-        smallest = (terms.special.display_lots if terms.special is not None else 0) or lots
-        if smallest < instrument.min_quantity_lots and not account.limits.below_minimums:
+        if lots < instrument.min_quantity_lots and not account.limits.below_minimums:
             return "min_quantity"
         price = terms.price_ticks or wake_ticks(terms, book)
         notional = price * lots * instrument.tick_lot_minor
@@ -267,10 +258,10 @@ def position_lots(account: Account, instrument: Instrument, orders: dict[int, Or
     """What an account has and may still buy by its open orders."""
     balance = account.balances.get(instrument.base_asset_id)
     held = 0 if balance is None else balance.available_minor + balance.held_minor
-    lots = held // instrument.lot_minor
+    lots = held // instrument.lot_minor + account.leg_lots.get(instrument.market_id, 0)
     for order_id, market_id in account.open_orders.items():
         if market_id == instrument.market_id and orders[order_id].side == BUY:
-            lots += orders[order_id].left_lots
+            lots += orders[order_id].remaining_lots
     return lots
 
 
@@ -381,6 +372,14 @@ def id_refusal(command: Place) -> str:
     if not command.client_order_id:
         return "client_order_id_required"
     return "invalid_order"
+
+
+def client_order_id_is_valid(client_order_id: str) -> bool:
+    return (
+        0 < len(client_order_id) <= CLIENT_ORDER_ID_MAX
+        and client_order_id.isascii()
+        and client_order_id.isprintable()
+    )
 
 
 def text_is_safe(text: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
+from apps.engine import block_snapshot
 from apps.engine.balances import Account, Balance, Reserve
 from apps.engine.book import RESTING, Book, Order, Side
 from apps.engine.idempotency import Remembered
@@ -20,6 +21,7 @@ from apps.engine.messages import (
     Hold,
     Instrument,
     Limits,
+    OpenBlock,
     Place,
     Terms,
 )
@@ -54,7 +56,6 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     # What was asked for at entry, where it was amended and its command is forgotten.
     entry_terms: Terms | None = None
     best_ticks: int = 0
-    hidden_lots: int = 0
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -103,6 +104,8 @@ class EngineState(msgspec.Struct, frozen=True, array_like=True):
     orders: list[OrderState]
     reserves: list[tuple[int, int, int, int]]
     remembered: list[Remembered]
+    blocks: list[block_snapshot.BlockState] = []
+    allotting: list[int] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -122,12 +125,18 @@ def dump(state: State) -> bytes:
             state.forgotten_seq,
             [_account(account, state.now_ns) for account in _by_id(state.ledger.accounts)],
             [_book(book, state.now_ns) for book in _by_id(state.books)],
-            [_order(order, state) for order in _by_id(state.matcher.orders)],
+            [
+                _order(order, state)
+                for order in _by_id(state.matcher.orders)
+                if order.order_id not in state.matcher.blocks
+            ],
             [
                 (hold.hold_id, hold.account_id, hold.asset_id, hold.amount_minor)
                 for hold in _by_id(state.ledger.reserves)
             ],
             list(state.remembered),
+            block_snapshot.dump(state),
+            list(state.allotting),
         )
     )
 
@@ -228,7 +237,6 @@ def _order(order: Order, state: State) -> OrderState:
         _wide(order.aside_minor),
         entry_terms,
         0 if trail is None else trail.best_ticks(order.order_id),
-        order.hidden_lots,
     )
 
 
@@ -261,6 +269,7 @@ def _loaded_book(found: BookState, venue_state: int) -> Book:
 def _load_orders(state: State, found: EngineState) -> None:
     for order in found.orders:
         _load_order(state, order)
+    block_snapshot.load(state, found.blocks, found.allotting)
     for book in found.books:
         _load_queues(state, book)
     # Of two trailing stops the one with the better price has been active for longer.
@@ -301,7 +310,6 @@ def _load_order(state: State, found: OrderState) -> None:
         # Only as a maker does an order outlive the command that made it trade.
         fee_minor(traded_minor, instrument.maker_fee_ppm),
         aside_minor=int(found.aside_minor),
-        hidden_lots=found.hidden_lots,
     )
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id
@@ -340,3 +348,5 @@ def _load_remembered(state: State, entry: Remembered) -> None:
         state.ledger.accounts[command.account_id].client_ids[command.client_order_id] = entry
     elif isinstance(command, Hold):
         state.ledger.recent_holds[command.hold_id] = None
+    elif isinstance(command, OpenBlock):
+        state.recent_blocks[command.block_id] = None

@@ -9,9 +9,10 @@ from typing import Final, TypeAlias
 
 from apps.engine.balances import Account, Ledger
 from apps.engine.book import Book, Order
+from apps.engine.escrow import Block
 from apps.engine.idempotency import REMEMBERED_MAX, REMEMBERED_NS, Remembered
 from apps.engine.matching import Matcher
-from apps.engine.messages import OPEN, AnyCommand, Hold, Place
+from apps.engine.messages import OPEN, AnyCommand, Hold, OpenBlock, Place
 
 RULES_VERSIONS: Final = (1,)
 TIMERS_ROOM_MIN: Final = 1_000
@@ -20,6 +21,8 @@ SECOND_NS: Final = 1_000_000_000
 # What a timer is about; its key says which one.
 GOOD_TILL_DATE: Final = 1
 CANCEL_ALL_AFTER: Final = 2
+BLOCK_OPENING: Final = 20
+BLOCK_SLICE: Final = 21
 
 # (due, seq, kind, key): when, of which command, and what for.
 Timer: TypeAlias = tuple[int, int, int, int]
@@ -33,20 +36,27 @@ class State:
     ``timers`` is a heap. What a timer is about may have ended, or become due at another time,
     since it was added: then it is passed over. ``due_ns`` is no later than the first moment at
     which time alone changes anything; the whole ``second`` that ``now_ns`` is in counts as such a
-    thing. ``orders`` are the matcher's.
+    thing. ``orders`` are the matcher's. ``recent_blocks`` are ids of blocks whose opening is
+    remembered; ``allotting`` are those that the host has to send ``Allot`` for, longest waiting
+    first. Of the command ``followed_seq`` that many events have been looked at for blocks.
     """
 
     __slots__ = (
         "accounts",
+        "allotting",
+        "blocks",
         "books",
         "by_command_id",
         "due_ns",
+        "followed",
+        "followed_seq",
         "forgotten_seq",
         "ledger",
         "matcher",
         "next_order_id",
         "now_ns",
         "orders",
+        "recent_blocks",
         "remembered",
         "rules_version",
         "second",
@@ -68,6 +78,11 @@ class State:
         self.accounts: dict[int, Account] = self.ledger.accounts
         self.matcher = Matcher(self.ledger)
         self.orders: dict[int, Order] = self.matcher.orders
+        self.blocks: dict[int, Block] = {}
+        self.recent_blocks: dict[int, None] = {}
+        self.allotting: dict[int, None] = {}
+        self.followed = 0
+        self.followed_seq = 0
         self.remembered: deque[Remembered] = deque()
         self.by_command_id: dict[bytes, Remembered] = {}
         self.forgotten_seq = 0
@@ -135,6 +150,8 @@ class State:
                 del self.accounts[command.account_id].client_ids[command.client_order_id]
         elif isinstance(command, Hold):
             del self.ledger.recent_holds[command.hold_id]
+        elif isinstance(command, OpenBlock):
+            del self.recent_blocks[command.block_id]
 
 
 def _order_due_ns(state: State, order_id: int) -> int:
@@ -146,8 +163,20 @@ def _cancel_after_ns(state: State, account_id: int) -> int:
     return state.accounts[account_id].cancel_after_ns
 
 
+def _opening_due_ns(state: State, block_id: int) -> int:
+    block = state.blocks.get(block_id)
+    return 0 if block is None or block.order or block.status else block.open_until_ns
+
+
+def _slice_due_ns(state: State, block_id: int) -> int:
+    block = state.blocks.get(block_id)
+    return 0 if block is None else block.due_ns
+
+
 # When the thing that a timer is about is due as things stand, by kind; zero where it has ended.
 _DUE_NS: Final[dict[int, Callable[[State, int], int]]] = {
     GOOD_TILL_DATE: _order_due_ns,
     CANCEL_ALL_AFTER: _cancel_after_ns,
+    BLOCK_OPENING: _opening_due_ns,
+    BLOCK_SLICE: _slice_due_ns,
 }

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from apps.engine.blocks import cancel_legs, cancel_openings
 from apps.engine.book import Order
 from apps.engine.messages import (
     BLOCKED,
@@ -57,6 +58,10 @@ def cancel_all(state: State, command: CancelAll, events: list[AnyEvent]) -> str:
         and (not side or order.side == side)
     ]
     _close(state, wanted, reason, events)
+    if command.account_id:
+        cancel_legs(state, state.accounts[command.account_id], market_id, side, reason, events)
+    else:
+        cancel_openings(state, market_id, side, reason, events)
     return ""
 
 
@@ -102,6 +107,10 @@ def kill(state: State, command: Kill, events: list[AnyEvent]) -> str:
     else:
         return "invalid_scope"
     _close(state, wanted, "kill", events)
+    if command.scope == KILL_ACCOUNT:
+        cancel_legs(state, state.accounts[target_id], 0, 0, "kill", events)
+    else:
+        cancel_openings(state, target_id, 0, "kill", events)
     return ""
 
 

@@ -10,9 +10,17 @@ from collections.abc import Callable
 from heapq import heappop
 from typing import Final
 
+from apps.engine.blocks import cancel_legs, follow, opening_is_over, slice_is_due
 from apps.engine.idempotency import REMEMBERED_NS
 from apps.engine.messages import CANCELLED, EXPIRED, AnyEvent
-from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, SECOND_NS, State
+from apps.engine.state import (
+    BLOCK_OPENING,
+    BLOCK_SLICE,
+    CANCEL_ALL_AFTER,
+    GOOD_TILL_DATE,
+    SECOND_NS,
+    State,
+)
 
 
 def wake(state: State, events: list[AnyEvent]) -> None:
@@ -25,6 +33,8 @@ def wake(state: State, events: list[AnyEvent]) -> None:
         if state.is_live(timer):
             _, _, kind, key = timer
             _RUN_OUT[kind](state, key, events)
+    if state.blocks:
+        follow(state, events)
     # A command remembered from now on leaves no sooner than the oldest there is.
     oldest_ns = state.remembered[0].at_ns if state.remembered else state.now_ns
     state.due_ns = min(oldest_ns + REMEMBERED_NS, (state.second + 1) * SECOND_NS)
@@ -46,9 +56,12 @@ def _cancel_all(state: State, account_id: int, events: list[AnyEvent]) -> None:
         if order is not None:
             book = state.books[order.terms.market_id]
             state.matcher.close(order, book, CANCELLED, "cancel_after", events)
+    cancel_legs(state, account, 0, 0, "cancel_after", events)
 
 
 _RUN_OUT: Final[dict[int, Callable[[State, int, list[AnyEvent]], None]]] = {
     GOOD_TILL_DATE: _expire_order,
     CANCEL_ALL_AFTER: _cancel_all,
+    BLOCK_OPENING: opening_is_over,
+    BLOCK_SLICE: slice_is_due,
 }

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
-from apps.engine.messages import AnyCommand
+from apps.engine.messages import Allot, AnyCommand
 from apps.matching import journal, lease, projector, replay
-from apps.matching.gateway import TIMEOUT_SECONDS, Reply, original_seq, reply_of
+from apps.matching.gateway import TIMEOUT_SECONDS, Reply, new_command_id, original_seq, reply_of
 from apps.matching.journal import AnyCursor, Batch
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,13 @@ class InProcessGateway:
         engine = replayer.engine
         at_ns = max(engine.now_ns, time.time_ns())
         first_seq = engine.seq + 1
+        asked = len(commands)
         events = [tuple(engine.apply(command, at_ns)) for command in commands]
+        # As the host does, but at once: what is due to be allotted is.
+        while (block_id := engine.next_allotment()) is not None:
+            allot = Allot(new_command_id(), 0, block_id)
+            commands.append(allot)
+            events.append(tuple(engine.apply(allot, at_ns)))
         row = journal.make_row(
             shard=shard,
             first_seq=first_seq,
@@ -84,7 +90,7 @@ class InProcessGateway:
         if self._projects:
             projector.project(batch, cursor, shard=shard)
             transaction.on_commit(lambda: projector.tell(batch))
-        return [self._reply(entry, batch, cursor, shard) for entry in batch.entries]
+        return [self._reply(entry, batch, cursor, shard) for entry in batch.entries[:asked]]
 
     def _current(self, cursor: AnyCursor, shard: int) -> replay.Replayer:
         lease.ensure_row(cursor, shard=shard)

@@ -41,6 +41,10 @@ class EngineView(Protocol):
         """Yield order, account, market, side, price, remaining lots, hold and whether it rests."""
         ...
 
+    def open_legs(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """Yield order, account, market, side, lots to fill and what is in escrow, for each leg."""
+        ...
+
 
 class Projection(Protocol):
     """Tables that are written from events alone, so that they can be rebuilt at any time."""

@@ -20,7 +20,7 @@ import msgspec
 import redis
 from msgspec import Raw
 
-from apps.engine.messages import Quarantined, Tick
+from apps.engine.messages import Allot, AnyCommand, Quarantined, Tick
 from apps.matching import failpoints, servers, wire
 from apps.matching.inbox import Inbox, Link, Request
 from apps.matching.journal import FIRST_ENTRY_ID, Row, encoder, make_row
@@ -122,7 +122,12 @@ class Writer:
         self._link.close()
 
     def _step(self) -> None:
-        requests = self._inbox.take(0 if self._pending else self._patience_ms())
+        block_id = self._replayer.engine.next_allotment()
+        busy = self._pending is not None or block_id is not None
+        requests = self._inbox.take(0 if busy else self._patience_ms())
+        if block_id is not None:
+            # Behind what others have sent: no command waits for more than one piece.
+            requests.append(self._own(Allot(self._own_id("allot"), 0, block_id), requests))
         outcome = self._work_out(requests) if requests else self._tick_if_due()
         committed = self._commit()
         if outcome is not None:
@@ -150,10 +155,17 @@ class Writer:
         due_ns = engine.next_due_ns()
         if due_ns is None or due_ns > self._clock():
             return None
-        name = f"tick:{self._lease.epoch}:{engine.seq}".encode()
-        tick = Tick(hashlib.sha256(name).digest()[:16], 0)
-        raw = Raw(encoder.encode([tick]))
-        return self._work_out([Request(self._replayer.last_entry_id.encode(), "", 0, [tick], raw)])
+        return self._work_out([self._own(Tick(self._own_id("tick"), 0), [])])
+
+    def _own_id(self, what: str) -> bytes:
+        """An id of a command of the writer's own, which nobody waits for."""
+        name = f"{what}:{self._lease.epoch}:{self._replayer.engine.seq}".encode()
+        return hashlib.sha256(name).digest()[:16]
+
+    def _own(self, command: AnyCommand, before: list[Request]) -> Request:
+        """A command of the writer's own, at the place in the stream where it stands."""
+        place = before[-1].entry_id if before else self._replayer.last_entry_id.encode()
+        return Request(place, "", 0, [command], Raw(encoder.encode([command])))
 
     # ------------------------------------------------------------------ working out
 

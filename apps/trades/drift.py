@@ -135,7 +135,10 @@ def _moved(positions: Positions, ledger: Iterator[tuple[Any, ...]]) -> Iterator[
         positions.begin(seq, 0)
         for _, event in groupby(command, _event_of):
             legs = list(event)
-            if legs[0][2] == "trade":
+            kinds = {leg[2] for leg in legs}
+            if "escrow" in kinds:
+                _allotted(positions, markets, legs)
+            elif legs[0][2] == "trade":
                 _trade(positions, markets, legs)
             else:
                 for _, _, _, account_id, asset_id, amount_minor, _ in legs:
@@ -163,6 +166,27 @@ def _trade(
     positions.trade(
         market_id, price_ticks, base_minor, quote_minor, (buyer, buyer_fee), (seller, seller_fee)
     )
+
+
+def _allotted(
+    positions: Positions,
+    markets: dict[tuple[int, int], tuple[int, Market]],
+    legs: list[tuple[Any, ...]],
+) -> None:
+    """Fold what an event of a block has allotted: per leg its trade's quote, then its base.
+
+    What only moved into escrow or back changes no position.
+    """
+    trades = [leg for leg in legs if leg[2] == "trade"]
+    for quote, base in zip(trades[::2], trades[1::2], strict=True):
+        seq, _, _, account_id, quote_id, quote_minor, fee_minor = quote
+        _, _, _, other_id, base_id, base_minor, _ = base
+        if account_id != other_id or (base_id, quote_id) not in markets:
+            raise LedgerBroken(f"a leg of seq {seq} has not the two sides of a trade")
+        market_id, _ = markets[base_id, quote_id]
+        is_buy = base_minor > 0
+        traded_minor = -quote_minor - fee_minor if is_buy else quote_minor + fee_minor
+        positions.allot(market_id, account_id, is_buy, abs(base_minor), traded_minor, fee_minor)
 
 
 def _streamed(cursor: Any, name: str, query: str) -> Iterator[tuple[Any, ...]]:

@@ -18,9 +18,13 @@ from apps.engine.messages import (
     FILLED,
     SELL,
     Accepted,
+    Allotted,
     Amended,
     AnyEvent,
     Closed,
+    LegFill,
+    LegsAdded,
+    LegsReleased,
     Trade,
     Triggered,
 )
@@ -97,6 +101,9 @@ class Folded:
             Closed: self._close,
             Triggered: self._trigger,
             Amended: self._amend,
+            LegsAdded: self._add_legs,
+            Allotted: self._allot,
+            LegsReleased: self._release_legs,
         }
         for entry in entries:
             for event in entry.events:
@@ -158,7 +165,61 @@ class Folded:
         change.amended = event
         change.held_minor += event.hold_change_minor
 
+    def _add_legs(self, event: LegsAdded, seq: int, at_ns: int) -> None:
+        """A leg of a block is an order of its account, though the market never sees it."""
+        for leg in event.legs:
+            terms = msgspec.structs.replace(event.terms, quantity_lots=leg.lots)
+            entered = Accepted(
+                leg.order_id, leg.account_id, event.client_order_id, terms, 0, leg.hold_minor, 0, 0
+            )
+            self._accept(entered, seq, at_ns)
+
+    def _allot(self, event: Allotted, seq: int, at_ns: int) -> None:
+        for number, fill in enumerate(event.fills):
+            if fill.account_id < FIRST_PERSONAL_ACCOUNT_ID:
+                continue
+            trade = _trade_of_leg(event, fill, event.first_trade_id + number)
+            is_maker = fill.made_minor == fill.quote_minor
+            self.sides.append(Side(trade, seq, at_ns, is_maker))
+            change = self._change(fill.order_id, fill.account_id, seq, at_ns)
+            change.filled_lots += fill.lots
+            change.filled_quote_minor += fill.quote_minor
+            change.fee_minor += fill.fee_minor
+            change.held_minor -= fill.base_minor
+            if event.side == BUY:
+                used = fill.quote_minor + fill.fee_minor + fill.released_minor
+                change.held_minor += fill.base_minor - used
+            is_filled = not fill.remaining_lots and not fill.reserved_minor
+            change.status = "filled" if is_filled else "partially_filled"
+
+    def _release_legs(self, event: LegsReleased, seq: int, at_ns: int) -> None:
+        for leg in event.legs:
+            if leg.account_id < FIRST_PERSONAL_ACCOUNT_ID:
+                continue
+            change = self._change(leg.order_id, leg.account_id, seq, at_ns)
+            change.held_minor -= leg.released_minor
+            if not leg.owed_lots:
+                change.status = STATUS_BY_CLOSE[leg.status]
+                change.reason = leg.reason
+
     def _trigger(self, event: Triggered, seq: int, at_ns: int) -> None:
         if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
             return
         self._change(event.order_id, event.account_id, seq, at_ns).triggered = True
+
+
+def _trade_of_leg(event: Allotted, fill: LegFill, trade_id: int) -> Trade:
+    """A leg's part of a slice as an execution: the price is its average, rounded down to a tick.
+
+    It traded with the block, so nobody is the other side.
+    """
+    made = fill.made_minor == fill.quote_minor
+    price_ticks = max(1, fill.quote_minor // (fill.lots * event.tick_lot_minor))
+    own = (fill.order_id, fill.account_id, fill.fee_minor, 0, fill.remaining_lots)
+    nobody = (0, 0, 0, 0, 0)
+    maker, taker = (own, nobody) if made else (nobody, own)
+    taker_side = (SELL if event.side == BUY else BUY) if made else event.side
+    return Trade(
+        trade_id, event.market_id, taker_side, price_ticks, fill.lots, fill.base_minor,
+        fill.quote_minor, *maker, *taker,
+    )  # fmt: skip

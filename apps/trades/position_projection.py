@@ -17,6 +17,7 @@ from django.db import connection
 from apps.core import bulk
 from apps.engine.messages import (
     BUY,
+    Allotted,
     AnyEvent,
     Deposited,
     HoldSettled,
@@ -125,6 +126,12 @@ def _fold(positions: Positions, event: AnyEvent) -> None:
     elif isinstance(event, Transferred):
         for leg in event.legs:
             positions.transfer(leg.account_id, leg.asset_id, leg.amount_minor)
+    elif isinstance(event, Allotted):
+        for fill in event.fills:
+            positions.allot(
+                event.market_id, fill.account_id, event.side == BUY, fill.base_minor,
+                fill.quote_minor, fill.fee_minor,
+            )  # fmt: skip
     elif isinstance(event, InstrumentListed):
         listed = event.instrument
         positions.markets[listed.market_id] = Market(
@@ -132,7 +139,7 @@ def _fold(positions: Positions, event: AnyEvent) -> None:
         )
 
 
-_MOVES: Final = frozenset({Trade, Deposited, HoldSettled, Transferred, InstrumentListed})
+_MOVES: Final = frozenset({Trade, Deposited, HoldSettled, Transferred, InstrumentListed, Allotted})
 
 
 def _stored(cursor: Any, *, seq: int) -> Positions:
@@ -218,6 +225,14 @@ def _quantities_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
         and asset_id != VALUE_ASSET_ID
         and available + held
     }
+    # What is in escrow is still its owner's: the spent asset of each leg.
+    for _, account_id, market_id, side, _, reserve_minor in view.open_legs():
+        market = view.instruments[market_id]
+        asset_id = market.quote_asset_id if side == BUY else market.base_asset_id
+        is_person = account_id >= FIRST_PERSONAL_ACCOUNT_ID
+        if is_person and asset_id != VALUE_ASSET_ID and reserve_minor:
+            key = (account_id, asset_id)
+            decided[key] = decided.get(key, 0) + reserve_minor
     different = [
         key for key in stored.keys() | decided.keys() if stored.get(key) != decided.get(key)
     ]

@@ -188,6 +188,31 @@ class Positions:
             return
         self._cross(market, base_minor, quote_minor, buyer, seller)
 
+    def allot(
+        self, market_id: int, account_id: int, is_buy: bool, base: int, quote: int, fee: int
+    ) -> None:
+        """Fold a leg's part of what its block has traded: no trade of the market's, nor its price.
+
+        What its block reserves for it is in escrow, and still its own until then.
+        """
+        if account_id < FIRST_PERSONAL_ACCOUNT_ID:
+            return
+        market = self.markets[market_id]
+        party, nobody = (account_id, fee), (0, 0)
+        if market.quote_asset_id == VALUE_ASSET_ID:
+            price_ticks = quote // (base // market.lot_minor * market.tick_lot_minor)
+            book = self._buy if is_buy else self._sell
+            book(account_id, market.base_asset_id, base, quote, fee, price_ticks)
+        elif market.quote_asset_id in self.prices:
+            buyer, seller = (party, nobody) if is_buy else (nobody, party)
+            self._cross(market, base, quote, buyer, seller)
+        elif is_buy:
+            self.transfer(account_id, market.quote_asset_id, -quote - fee)
+            self.transfer(account_id, market.base_asset_id, base)
+        else:
+            self.transfer(account_id, market.base_asset_id, -base)
+            self.transfer(account_id, market.quote_asset_id, quote - fee)
+
     def _cross(
         self,
         market: Market,

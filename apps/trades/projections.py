@@ -284,6 +284,9 @@ def _orders_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
         )
         if account_id >= FIRST_PERSONAL_ACCOUNT_ID
     }
+    for order_id, account_id, market_id, side, lots, reserve_minor in view.open_legs():
+        if account_id >= FIRST_PERSONAL_ACCOUNT_ID:
+            decided[order_id] = (account_id, market_id, side, reserve_minor, lots)
     different = [
         key for key in stored.keys() | decided.keys() if stored.get(key) != decided.get(key)
     ]

@@ -62,7 +62,7 @@ class EntryOutput(serializers.Serializer[dict[str, object]]):
     asset = serializers.CharField()
     amount = serializers.CharField(help_text="Negative where it left the account; fee included.")
     fee = serializers.CharField(help_text="How much of it was a fee.")
-    kind = serializers.ChoiceField(["deposit", "withdrawal", "transfer", "trade", "fee"])
+    kind = serializers.ChoiceField(["deposit", "withdrawal", "transfer", "trade", "fee", "escrow"])
     reference = serializers.CharField(allow_blank=True)
     at = serializers.DateTimeField()
     seq = serializers.IntegerField()

@@ -17,7 +17,11 @@ from apps.engine.messages import EXTERNAL_ACCOUNT_ID
 
 
 class TradingAccount(models.Model):
-    """A place where value is held. Ids below 1000 are the house's; its engine id is its id."""
+    """A place where value is held. Ids below 1000 are the house's; its engine id is its id.
+
+    Those below zero are escrow accounts of blocks: they live as long as their block, and only
+    in balances and ledger.
+    """
 
     class Kind(models.TextChoices):
         MAIN = "main"
@@ -96,6 +100,7 @@ class LedgerEntry(models.Model):
         TRANSFER = "transfer"
         TRADE = "trade"
         FEE = "fee"
+        ESCROW = "escrow"
 
     id = models.BigIntegerField(primary_key=True)
     seq = models.BigIntegerField()

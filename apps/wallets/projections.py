@@ -16,12 +16,15 @@ from django.db import connection
 from apps.core import bulk
 from apps.engine.messages import (
     FEE_ACCOUNT_ID,
+    Allotted,
     AnyEvent,
     Deposited,
     Duplicate,
     HoldSettled,
     Instrument,
     InstrumentListed,
+    LegsAdded,
+    LegsReleased,
     Prevented,
     Rejected,
     Rested,
@@ -48,7 +51,9 @@ _LEDGER_COLUMNS: Final = (
 # the length of the reference.
 _LEG: Final = struct.Struct("!hiqiqihiqiq")
 _SOURCE: Final = struct.Struct("!iqiiiqi")
-_MOVES_BETWEEN_ACCOUNTS: Final = frozenset({Trade, Deposited, HoldSettled, Transferred})
+_MOVES_BETWEEN_ACCOUNTS: Final = frozenset(
+    {Trade, Deposited, HoldSettled, Transferred, LegsAdded, LegsReleased, Allotted}
+)
 # The common ones; any other event is asked for its postings.
 _MOVES_NOTHING: Final = frozenset({Rested, Triggered, Prevented, Rejected, Duplicate})
 

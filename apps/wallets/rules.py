@@ -10,9 +10,12 @@ from typing import Final, TypeAlias
 
 from apps.engine.messages import (
     BUY,
+    Allotted,
     AnyEvent,
     Deposited,
     HoldSettled,
+    LegsAdded,
+    LegsReleased,
     Trade,
     Transferred,
 )
@@ -22,6 +25,8 @@ WITHDRAWAL: Final = "withdrawal"
 TRANSFER: Final = "transfer"
 TRADE: Final = "trade"
 FEE: Final = "fee"
+# Between an account and a block that it has a leg in.
+ESCROW: Final = "escrow"
 
 # A ledger id is the command's seq, shifted, plus the number of the leg within the command.
 LEG_BITS: Final = 20
@@ -46,8 +51,20 @@ def wording_of(event: AnyEvent, legs: int) -> list[Wording]:
             return [(DEPOSIT, 0)] * legs
         case HoldSettled():
             return [(WITHDRAWAL, 0)] * legs
+        case LegsAdded() | LegsReleased():
+            return [(ESCROW, 0)] * legs
+        case Allotted():
+            return _allotted(event, legs)
         case _:
             return [(TRANSFER, 0)] * legs
+
+
+def _allotted(event: Allotted, legs: int) -> list[Wording]:
+    """Per leg of the block: what comes back from escrow, the trade's quote, and its base."""
+    found: list[Wording] = []
+    for fill in event.fills:
+        found += [(ESCROW, 0), (TRADE, fill.fee_minor), (TRADE, 0)]
+    return [*found, *[(ESCROW, 0)] * (legs - len(found) - 1), (FEE, 0)]
 
 
 def reference_of(event: AnyEvent) -> str:
@@ -59,6 +76,10 @@ def reference_of(event: AnyEvent) -> str:
             return reference
         case HoldSettled(hold_id=hold_id):
             return str(hold_id)
+        case LegsAdded(block_id=block_id) | Allotted(block_id=block_id):
+            return f"block {block_id}"
+        case LegsReleased(block_id=block_id):
+            return f"block {block_id}"
         case _:
             return ""
 

@@ -16,6 +16,7 @@ from apps.engine.messages import (
     Amended,
     AnyCommand,
     AnyEvent,
+    BlockLeg,
     Closed,
     Deposited,
     HoldPlaced,
@@ -23,6 +24,10 @@ from apps.engine.messages import (
     HoldSettled,
     Instrument,
     Leg,
+    LegEntered,
+    LegFill,
+    LegLeftOut,
+    LegReleased,
     Limits,
     Rejected,
     Rested,
@@ -59,6 +64,13 @@ COMMANDS = {
     " replaced_client_id",
     22: "Kill command_id valid_until_ns scope target_id",
     23: "CancelAllAfter command_id valid_until_ns account_id timeout_ms",
+    28: "OpenBlock command_id valid_until_ns block_id account_id client_order_id terms"
+    " fraction_ppm cap_ticks",
+    29: "AddLegs command_id valid_until_ns block_id legs",
+    30: "SubmitBlock command_id valid_until_ns block_id",
+    31: "Allot command_id valid_until_ns block_id legs",
+    32: "RemoveLegs command_id valid_until_ns block_id account_ids reason",
+    33: "AmendBlock command_id valid_until_ns block_id account_id quantity_lots price_ticks",
 }
 EVENTS = {
     1: "AccountOpened account_id trade_group limits",
@@ -88,6 +100,14 @@ EVENTS = {
     21: "Amended order_id account_id market_id side terms price_ticks remaining_lots hold_minor"
     " hold_change_minor book_price_ticks book_lots reason",
     26: "CancelAfterSet account_id due_ns",
+    32: "BlockOpened block_id account_id client_order_id terms worst_ticks maker_fee_ppm"
+    " taker_fee_ppm",
+    33: "LegsAdded block_id market_id side legs left_out client_order_id terms",
+    34: "SliceCut block_id market_id slice_number lots quote_minor made_minor",
+    35: "Allotted block_id market_id side slice_number first_trade_id fills tick_lot_minor",
+    36: "LegsReleased block_id market_id side legs",
+    37: "BlockEnded block_id market_id status reason",
+    38: "BlockClosed block_id market_id",
 }
 PARTS = {
     Terms: "market_id side order_type time_in_force quantity_lots quote_minor price_ticks"
@@ -97,6 +117,12 @@ PARTS = {
     Instrument: "market_id base_asset_id quote_asset_id lot_minor tick_lot_minor"
     " min_quantity_lots max_quantity_lots min_notional_minor max_notional_minor maker_fee_ppm"
     " taker_fee_ppm band_bps state max_position_lots symbol",
+    BlockLeg: "account_id lots fraction_ppm cap_ticks",
+    LegEntered: "order_id account_id lots hold_minor",
+    LegLeftOut: "account_id reason",
+    LegFill: "order_id account_id lots base_minor quote_minor made_minor fee_minor released_minor"
+    " remaining_lots reserved_minor",
+    LegReleased: "order_id account_id status reason released_minor owed_lots",
     Limits: "max_open_orders orders_per_second repeated_orders_per_second below_minimums"
     " max_order_notional_minor notional_asset_id",
     Leg: "account_id asset_id amount_minor",

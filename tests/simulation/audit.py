@@ -27,8 +27,10 @@ from apps.engine.messages import (
     Accepted,
     AccountOpened,
     AccountSet,
+    Allotted,
     Amended,
     AnyEvent,
+    BlockOpened,
     CancelAfterSet,
     Closed,
     HoldPlaced,
@@ -37,22 +39,16 @@ from apps.engine.messages import (
     Instrument,
     InstrumentListed,
     InstrumentSet,
+    LegsAdded,
     Prevented,
     Rested,
     Terms,
     Trade,
     Triggered,
+    escrow_account_id,
 )
 from apps.engine.postings import postings
-
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
-
-
-def require(condition: object, invariant: str, *facts: object) -> None:
-    if not condition:
-        raise Broken(f"{invariant}: {facts}")
+from tests.simulation.audit_blocks import BlockAuditor, require
 
 
 @dataclass(eq=False)
@@ -71,7 +67,6 @@ class Seen:
     taker_ppm: int = 0
     price: int = 0
     rank: int = 0
-    shown: int = 0
     waiting: bool = False
     triggered: int = 0
 
@@ -101,6 +96,7 @@ class Auditor:
         self.now_ns = 0
         self.trades = 0
         self.last_order_id = 0
+        self.blocks = BlockAuditor(self.instruments)
 
     def follow(self, engine: Engine, events: list[AnyEvent]) -> None:
         """Takes in the events of one command and compares."""
@@ -111,6 +107,7 @@ class Auditor:
         for event in events:
             self._post(event)
             self._note(event)
+            self.blocks.note(event)
         for order in self.orders.values():
             if order.terms.time_in_force == GTD:
                 require(order.terms.expires_at_ns > self.now_ns, "B8 good till date", order)
@@ -154,6 +151,7 @@ class Auditor:
         }
         actual = {(row[0], row[1]): (row[2], row[3]) for row in engine.balances()}
         require(actual == expected, "L4 balances are the sum of postings")
+        self.blocks.check_empty(expected)
         held: dict[tuple[int, int], int] = {}
         for order in self.orders.values():
             key = (order.account_id, self._spends(order))
@@ -195,7 +193,8 @@ class Auditor:
             case Prevented():
                 maker, taker = self.orders[event.maker_order_id], self.orders[event.taker_order_id]
                 same = self.groups[maker.account_id] == self.groups[taker.account_id]
-                require(same, "B6 prevented only in a group", event)
+                in_block = min(maker.account_id, taker.account_id) < 0
+                require(same or in_block, "B6 prevented only in a group", event)
             case _:
                 self._note_accounts(event)
 
@@ -207,6 +206,15 @@ class Auditor:
                 self.switches[event.account_id] = event.due_ns
             case AccountOpened() | AccountSet():
                 self.groups[event.account_id] = event.trade_group
+            case BlockOpened():
+                group = self.groups[event.account_id]
+                self.groups[escrow_account_id(event.block_id)] = group
+            case LegsAdded():
+                for leg in event.legs:
+                    self._next_order_id(leg.order_id)
+            case Allotted():
+                self.trades += len(event.fills)
+                self._allotted_fees(event)
             case HoldPlaced():
                 require(event.hold_id not in self.holds, "L6 a hold is placed once", event)
                 placed = (event.account_id, event.asset_id, event.amount_minor)
@@ -218,9 +226,19 @@ class Auditor:
             case _:
                 pass
 
+    def _next_order_id(self, order_id: int) -> None:
+        require(order_id == self.last_order_id + 1, "order ids count up", order_id)
+        self.last_order_id = order_id
+
+    def _allotted_fees(self, event: Allotted) -> None:
+        first = event.first_trade_id + len(event.fills) - 1
+        require(first == self.trades, "trade ids count up", event)
+        asset_id = self.instruments[event.market_id].quote_asset_id
+        fees = sum(fill.fee_minor for fill in event.fills)
+        self.fees[asset_id] = self.fees.get(asset_id, 0) + fees
+
     def _accepted(self, event: Accepted) -> None:
-        require(event.order_id == self.last_order_id + 1, "order ids count up", event)
-        self.last_order_id = event.order_id
+        self._next_order_id(event.order_id)
         order = self.orders[event.order_id] = Seen(
             event.order_id, event.account_id, event.terms, self.seq, event.hold_minor
         )
@@ -239,19 +257,17 @@ class Auditor:
             stop_ticks=terms.stop_ticks,
         )
         require(terms == same, "B4 only quantity and prices are amended", event, before)
-        require(terms.quantity_lots > order.filled, "B4 never below what is filled", event)
+        # A block may want nothing more, where legs have left; then it ends.
+        least = order.filled if event.account_id < 0 else order.filled + 1
+        require(terms.quantity_lots >= least, "B4 never below what is filled", event)
         order.hold += event.hold_change_minor
         require(order.hold == event.hold_minor, "L6 the hold after an amendment", event)
         in_place = same_prices(before, terms) and terms.quantity_lots <= before.quantity_lots
-        left_book = order.shown if order.rank else 0
-        hidden, less = order.left - order.shown, before.quantity_lots - terms.quantity_lots
+        left_book = order.left if order.rank else 0
         order.terms = terms
         require(event.remaining_lots == order.left, "B4 what is left after an amendment", event)
         if in_place and order.rank:
-            # What is hidden goes first, but two orders that meet lose what they would have traded.
-            left_book = max(0, less - hidden) if event.reason == "user" else less
-        order.shown -= left_book
-        require(order.shown >= 0, "B4 no more than was shown", event)
+            left_book -= order.left
         require(event.book_lots == left_book, "B5 lots that leave the book", event)
         require(event.book_price_ticks == order.price, "B5 where they leave it", event)
         if not in_place:
@@ -262,9 +278,7 @@ class Auditor:
         terms = order.terms
         stays = terms.time_in_force in (GTC, GTD) and terms.price_ticks > 0
         require(stays, "B8 IOC, FOK and market orders never rest", event)
-        require(order.shown == 0, "B4 a part is shown when the one before is gone", event)
-        order.shown = min((terms.special and terms.special.display_lots) or order.left, order.left)
-        require(event.quantity_lots == order.shown > 0, "B4 what rests is what is left", event)
+        require(event.quantity_lots == order.left > 0, "B4 what rests is what is left", event)
         require(event.price_ticks == terms.price_ticks, "B3 rests at its limit", event)
         self.ranks += 1
         order.rank, order.price = self.ranks, event.price_ticks
@@ -273,7 +287,7 @@ class Auditor:
         order = self.orders.pop(event.order_id)
         self.ended.add(event.order_id)
         require(event.released_minor == order.hold, "L6 a hold is released whole", event)
-        resting = order.shown if order.rank else 0
+        resting = order.left if order.rank else 0
         require(event.book_lots == resting, "B5 lots that leave the book", event)
         if order.terms.time_in_force == FOK and not order.rank:
             require(order.filled == 0, "B8 fill or kill is all or none", event)
@@ -305,8 +319,6 @@ class Auditor:
         require(event.base_minor == event.quantity_lots * instrument.lot_minor, "B6 base leg")
         self._side(maker, "maker", event.maker_fee_minor, event.maker_hold_used_minor, event)
         self._side(taker, "taker", event.taker_fee_minor, event.taker_hold_used_minor, event)
-        maker.shown -= event.quantity_lots
-        require(maker.shown >= 0, "B4 only what is shown trades", event)
         require(event.maker_remaining_lots == maker.left, "B4 maker's remainder", event)
         require(event.taker_remaining_lots == taker.left, "B4 taker's remainder", event)
         fees = event.maker_fee_minor + event.taker_fee_minor
@@ -359,7 +371,7 @@ class Auditor:
             require(resting or waits, "B8 only stops wait outside the book", row)
             if resting:
                 level = levels.setdefault((market_id, side), {})
-                level[price] = level.get(price, 0) + order.shown
+                level[price] = level.get(price, 0) + left
         require(count == len(self.orders), "B4 no open order is missing", count)
         for market_id in self.instruments:
             bids, asks = engine.depth(market_id)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -63,6 +64,7 @@ from apps.engine.messages import (
     Trade,
     Transfer,
 )
+from tests.simulation.flow_blocks import BlockFlow
 
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND
@@ -82,7 +84,7 @@ TAKE_PROFITS = (TAKE_PROFIT, TAKE_PROFIT_LIMIT)
 WAITING = (STOP, STOP_LIMIT, *TAKE_PROFITS, TRAILING_STOP)
 
 
-class Flow:
+class Flow(BlockFlow):
     """A world drawn from a seed, and endless commands in it.
 
     ``commands`` yields (command, clock); what the engine answers comes back through ``learn``,
@@ -103,7 +105,6 @@ class Flow:
         self.hurry_ns = draw.choice((1_000, SECOND // 20, SECOND // 2, 5 * SECOND))
         self.takers = draw.choice((0.05, 0.15, 0.4))
         self.stops = draw.choice((0.0, 0.2, 0.5))
-        self.icebergs = draw.choice((0.0, 0.2, 0.5))
         # Few distances, so that trailing stops share them.
         self.trails = [
             Special(trail_ticks=draw.choice((1, 2, 3, self.spread))),
@@ -118,6 +119,8 @@ class Flow:
         self.sent: list[AnyCommand] = []
         self.clients = 0
         self.repairs: list[AnyCommand] = []
+        self.sells = False
+        self.begin_blocks()
 
     def commands(self, count: int) -> Iterator[tuple[AnyCommand, int]]:
         opening = self._opening()
@@ -129,7 +132,8 @@ class Flow:
 
     def learn(self, events: list[AnyEvent]) -> None:
         for event in events:
-            if isinstance(event, Accepted):
+            self.learn_blocks(event)
+            if isinstance(event, Accepted) and event.account_id > 0:
                 self.live[event.order_id] = (
                     event.account_id,
                     event.client_order_id,
@@ -209,6 +213,8 @@ class Flow:
             return msgspec.structs.replace(self.repairs.pop(), valid_until_ns=self.now_ns + SECOND)
         if draw.random() < self.hostile:
             return self._hostile()
+        if draw.random() < self.blockiness:
+            return self.block_command()
         chance = draw.random()
         if chance < 0.7:
             return self._place(draw.choice(self.accounts))
@@ -233,14 +239,14 @@ class Flow:
             return Cancel(*self._head(), draw.choice(self.accounts), order_id)
         if chance < 0.7:
             return Cancel(*self._head(), account_id, order_id)
-        if chance < 0.84:
+        if chance < 0.9:
             return Cancel(*self._head(), account_id, 0, client_order_id)
-        if chance < 0.88:
+        if chance < 0.96:
             side = draw.choice((0, 0, BUY, SELL))
             forced = draw.random() < 0.2
             return CancelAll(*self._head(), account_id, draw.choice((0, market_id)), side, forced)
         # A switch that is mostly armed again in time, and sometimes taken back.
-        timeout_ms = draw.choice((0, 0, 1, 500, 5_000, 60_000))
+        timeout_ms = draw.choice((0, 1, 500, 5_000, 60_000))
         return CancelAllAfter(*self._head(), account_id, timeout_ms)
 
     def _replace(self) -> AnyCommand:
@@ -272,8 +278,6 @@ class Flow:
         lots = draw.choice((0, 0, 1, draw.randint(1, self.lots), draw.randint(1, 2 * self.lots)))
         price = draw.choice((0, self._price(market_id, side), self._price(market_id)))
         stop = draw.choice((0, 0, 0, self._stop(market_id, side)))
-        if draw.random() < 0.5:
-            price = stop = 0
         if draw.random() < self.hostile / 5:
             lots, price = draw.choice(((-1, 0), (0, -1), (AMOUNT_MAX, 0), (2**62 + 1, 2**62 + 1)))
         return Amend(*self._head(), account_id, *named, lots, price, stop)
@@ -414,15 +418,13 @@ class Flow:
             price = max(1, stop - self.cluster if side == BUY else stop + self.cluster)
         expires = self.now_ns + draw.randint(1, 40 * SECOND) if force == GTD else 0
         post_only = kind == LIMIT and force in (GTC, GTD) and draw.random() < 0.15
-        self_trade = draw.choice((1, 1, 2, 3, 4)) if lots else draw.choice((1, 2, 3))
+        self_trade = draw.choice((1, 1, 2, 3))
         return Terms(
             market_id, side, kind, force, lots, quote, price, stop, expires, post_only, self_trade,
-            self._special(kind, lots),
+            self._special(kind),
         )  # fmt: skip
 
-    def _special(self, kind: int, lots: int) -> Special | None:
-        if kind == LIMIT and lots > 1 and self.random.random() < self.icebergs:
-            return Special(display_lots=self.random.randint(-(-lots // 9), lots - 1))
+    def _special(self, kind: int) -> Special | None:
         return self.random.choice(self.trails) if kind == TRAILING_STOP else None
 
     # ------------------------------------------------------------ malice and mishap
@@ -534,3 +536,33 @@ class Flow:
                 Cancel(*self._head(400), self.accounts[0], 1),
             )
         )
+
+
+class CrowdedFlow(Flow):
+    """A world in which blocks fill, are disturbed while they are allotted, and meet each other."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        draw = self.random
+        self.accounts = list(range(1000, 1000 + draw.choice((6, 12, 30))))
+        self.markets = [1]
+        self.groups = draw.choice((5, 1_000, 1_000))
+        self.hurry_ns = draw.choice((1_000_000, SECOND // 30))
+        self.hostile = 0.0
+        self.wealth = 100_000
+        self.stops = 0.05
+        self.blockiness = 0.45
+        self.block_legs = draw.choice((4, 10, 25))
+
+    def _instrument(self, market_id: int) -> Instrument:
+        found = replace(
+            super()._instrument(market_id), max_quantity_lots=0, max_position_lots=0, band_bps=1_000
+        )
+        self.instruments[market_id] = found
+        return found
+
+    def _limits(self) -> Limits:
+        return Limits(0, 0, 0, False)
+
+    def _staff(self) -> AnyCommand:
+        return Tick(*self._head())

@@ -7,6 +7,7 @@ every question is answered by looking at everything. It shares with the engine o
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import astuple
 
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -14,7 +15,6 @@ from apps.engine.messages import (
     BUY,
     CANCEL_ONLY,
     CANCELLED,
-    DECREMENT,
     EXPIRE_BOTH,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
@@ -37,18 +37,19 @@ from apps.engine.messages import (
     TRAILING_STOP,
     Accepted,
     Amend,
-    Amended,
     Duplicate,
     Instrument,
     Place,
     Prevented,
     Replace,
     Rested,
+    Special,
     Terms,
     Trade,
 )
-from tests.simulation.naive_triggers import WAITING, NaiveTriggers, check_special
+from tests.simulation.naive_triggers import WAITING, NaiveTriggers, check_trail
 from tests.simulation.naive_world import (
+    LEFT,
     SECOND,
     NaiveAccount,
     NaiveMarket,
@@ -174,8 +175,11 @@ class NaiveEngine(NaiveTriggers):
         check(t.order_type in forces, "invalid_order")
         check(t.time_in_force in forces[t.order_type], "invalid_order")
         check(t.side in (BUY, SELL), "invalid_order")
-        check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT), "invalid_order")
-        check_special(t)
+        check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH), "invalid_order")
+        check(t.special is None or t.special != Special(), "invalid_order")
+        check_trail(t)
+        rest = astuple(t.special or Special())
+        check(not any((rest[0], *rest[3:])), "invalid_order")
         postable = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
         check(not t.post_only or postable, "invalid_order")
         check(priced or t.price_ticks == 0, "invalid_order")
@@ -183,7 +187,6 @@ class NaiveEngine(NaiveTriggers):
         if t.quote_minor:
             check(t.order_type == MARKET and t.time_in_force == IOC, "invalid_order")
             check(t.side == BUY and t.quantity_lots == 0, "invalid_order")
-            check(t.self_trade != DECREMENT, "invalid_order")
         if t.time_in_force == GTD:
             check(self.now < t.expires_at_ns <= AMOUNT_MAX, "invalid_order")
         else:
@@ -226,8 +229,7 @@ class NaiveEngine(NaiveTriggers):
             most = i.max_quantity_lots or AMOUNT_MAX
             lots = t.quantity_lots
             check(lots <= most and lots * i.lot_minor <= AMOUNT_MAX, "max_quantity")
-            part = t.special.display_lots if t.special else 0
-            check(small or (part or lots) >= i.min_quantity_lots, "min_quantity")
+            check(small or lots >= i.min_quantity_lots, "min_quantity")
             value = t.price_ticks or self.centre(m, t, around)
             notional = lots * value * i.tick_lot_minor
         check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
@@ -382,19 +384,13 @@ class NaiveEngine(NaiveTriggers):
             bought = t.quote_minor and order.took and why == "budget"
             self.end(order, FILLED if bought else CANCELLED, why)
         elif t.time_in_force in (GTC, GTD):
-            self.rest(order)
+            self.ranks += 1
+            order.rank = self.ranks
+            self.events.append(
+                Rested(order.number, order.account_id, t.market_id, t.side, order.worst, order.left)
+            )
         else:
             self.end(order, CANCELLED, "ioc")
-
-    def rest(self, order: NaiveOrder) -> None:
-        """Behind all others at its price; of an iceberg only the next part is seen."""
-        t = order.terms
-        self.ranks += 1
-        order.rank = self.ranks
-        order.shown = min(order.left, (t.special and t.special.display_lots) or order.left)
-        self.events.append(
-            Rested(order.number, order.account_id, t.market_id, t.side, order.worst, order.shown)
-        )
 
     def reaches(self, order: NaiveOrder, price: int) -> bool:
         return price <= order.worst if order.buys else price >= order.worst
@@ -415,20 +411,17 @@ class NaiveEngine(NaiveTriggers):
     def can_fill(self, order: NaiveOrder, m: NaiveMarket) -> bool:
         budget = self.budget(order)
         left = order.left
-        group = self.accounts[order.account_id].group
-        queue = self.queue(m, SELL if order.buys else BUY)
-        # At each price all that is shown trades before anything that is hidden.
-        parts = [(o.worst, 0, o, o.shown) for o in queue]
-        parts += [(o.worst, 1, o, o.left - o.shown) for o in queue if o.left > o.shown]
-        sign = 1 if order.buys else -1
-        for price, _, maker, part in sorted(parts, key=lambda p: (sign * p[0], p[1])):
-            if not self.reaches(order, price):
+        group = self.group_of(order)
+        for maker in self.queue(m, SELL if order.buys else BUY):
+            if not self.reaches(order, maker.worst):
                 return False
-            if self.accounts[maker.account_id].group == group:
+            if self.spoils_fill(maker, order):
+                return False
+            if self.group_of(maker) == group:
                 if order.terms.self_trade == EXPIRE_MAKER:
                     continue
                 return False
-            lots = min(left, part)
+            lots = min(left, maker.left)
             budget -= lots * maker.worst * m.instrument.tick_lot_minor
             left -= lots
             if budget < 0:
@@ -437,9 +430,8 @@ class NaiveEngine(NaiveTriggers):
                 return True
         return False
 
-    def match(self, order: NaiveOrder, m: NaiveMarket) -> str:
+    def match(self, order: NaiveOrder, m: NaiveMarket) -> str:  # noqa: C901 - the rules in a row
         t = order.terms
-        group = self.accounts[order.account_id].group
         price = 0
         while True:
             lot_value = price * m.instrument.tick_lot_minor
@@ -452,66 +444,38 @@ class NaiveEngine(NaiveTriggers):
             price = maker.worst
             if not self.reaches(order, price):
                 return "band"
-            if self.accounts[maker.account_id].group == group:
-                if self.prevent(maker, order):
+            mode = self.conflict(maker, order)
+            if mode == LEFT and not order.left:
+                self.orders.remove(order)
+                return ""
+            if mode:
+                if mode != LEFT:
+                    self.events.append(Prevented(t.market_id, maker.number, order.number, mode))
+                if mode in (EXPIRE_MAKER, EXPIRE_BOTH):
+                    self.end(maker, EXPIRED, "self_trade")
+                if mode in (EXPIRE_TAKER, EXPIRE_BOTH):
                     return "self_trade"
                 price = 0
                 continue
             affordable = self.budget(order) // (price * m.instrument.tick_lot_minor)
             if not affordable:
                 return "budget"
-            wanted = maker.shown if t.quote_minor else min(maker.shown, order.left)
+            wanted = maker.left if t.quote_minor else min(maker.left, order.left)
             self.trade(maker, order, m, min(wanted, affordable))
             if not t.quote_minor and not order.left:
                 self.orders.remove(order)
                 return ""
 
-    def prevent(self, maker: NaiveOrder, order: NaiveOrder) -> bool:
-        """Two orders of one group have met; answers whether the arriving one ends."""
-        t = order.terms
-        self.events.append(Prevented(t.market_id, maker.number, order.number, t.self_trade))
-        if t.self_trade == DECREMENT:
-            return self.decrement(maker, order)
-        if t.self_trade in (EXPIRE_MAKER, EXPIRE_BOTH):
-            self.end(maker, EXPIRED, "self_trade")
-        return t.self_trade in (EXPIRE_TAKER, EXPIRE_BOTH)
+    def group_of(self, order: NaiveOrder) -> int:
+        return self.accounts[order.account_id].group
 
-    def decrement(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
-        """Both lose the smaller quantity; answers whether nothing is left of the taker."""
-        lots = min(maker.shown, taker.left)
-        if maker.left == lots:
-            self.end(maker, EXPIRED, "self_trade")
-        else:
-            self.lessen(maker, lots, lots, "self_trade")
-            if not maker.shown:
-                self.rest(maker)
-        if taker.left > lots:
-            self.lessen(taker, lots, lots, "self_trade")
-            return False
-        return True
+    def conflict(self, maker: NaiveOrder, taker: NaiveOrder) -> int:
+        """Who has to go because both are of one trade group."""
+        groups = {self.group_of(o) for o in (maker, taker)}
+        return taker.terms.self_trade if len(groups) == 1 else 0
 
-    def lessen(self, order: NaiveOrder, lots: int, gone: int, why: str) -> None:
-        """Takes lots off an order where it stands; ``gone`` of them were to be seen."""
-        t = msgspec.structs.replace(order.terms, quantity_lots=order.terms.quantity_lots - lots)
-        i = self.markets[t.market_id].instrument
-        left = order.left - lots
-        hold = left * i.lot_minor
-        if order.buys:
-            notional = left * order.worst * i.tick_lot_minor
-            hold = min(order.hold, notional + fee_of(notional, self.highest_ppm_of(order)) + 1)
-        change = hold - order.hold
-        spends, _ = self.assets_of(order)
-        self.move(order.account_id, spends, -change, change)
-        order.entry_terms = order.entry_terms or order.terms
-        order.terms, order.left, order.hold = t, left, hold
-        place, gone = (order.worst, gone) if order.rank else (0, 0)
-        order.shown -= gone
-        self.events.append(
-            Amended(
-                order.number, order.account_id, t.market_id, t.side, t, order.worst, left, hold,
-                change, place, gone, why,
-            )
-        )  # fmt: skip
+    def spoils_fill(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
+        return False
 
     def trade(self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int) -> None:
         i = m.instrument
@@ -526,7 +490,6 @@ class NaiveEngine(NaiveTriggers):
         maker.made += quote
         taker.took += quote
         maker.left -= lots
-        maker.shown -= lots
         if not taker.terms.quote_minor:
             taker.left -= lots
         maker_used = self.settle(maker, i, quote, base, maker_fee)
@@ -558,8 +521,6 @@ class NaiveEngine(NaiveTriggers):
                 taker.left,
             )
         )
-        if maker.left and not maker.shown:
-            self.rest(maker)
 
     def settle(self, o: NaiveOrder, i: Instrument, quote: int, base: int, fee: int) -> int:
         """Balances of one side of a trade; answers by how much the order's hold fell."""

@@ -65,6 +65,7 @@ from apps.engine.messages import (
 
 SECOND = 1_000_000_000
 INT32 = 2**31 - 1
+LEFT = -1  # what became of a conflict: a leg left its block
 
 
 class Refused(Exception):
@@ -117,7 +118,6 @@ class NaiveOrder:
     took: int = 0
     entry_terms: Terms | None = None  # what was asked for first
     rank: int = 0  # when it came to rest; zero while it does not
-    shown: int = 0  # of what is left, while it rests
     waiting: bool = False  # for the last price
     best: int = 0  # since a trailing stop is active; zero before
 
@@ -163,9 +163,7 @@ class NaiveWorld:
         self.now = max(self.now, now_ns)
         self.memory = [m for m in self.memory if m[0] > self.now - 600 * SECOND]
         self.events = []
-        while due := [timer for timer in self.timers() if timer[0] <= self.now]:
-            _, _, kind, key = min(due)
-            getattr(self, "on_" + kind)(key)
+        self.run_timers()
         try:
             self.dispatch(command)
         except Refused as refusal:
@@ -191,6 +189,11 @@ class NaiveWorld:
         self.accounts[account_id].cancel_after = None
         for order in [o for o in self.orders if o.account_id == account_id]:
             self.end(order, CANCELLED, "cancel_after")
+
+    def run_timers(self) -> None:
+        while due := [timer for timer in self.timers() if timer[0] <= self.now]:
+            _, _, kind, key = min(due)
+            getattr(self, "on_" + kind)(key)
 
     def dispatch(self, command: AnyCommand) -> None:
         if isinstance(command, (Tick, Malformed)):
@@ -463,6 +466,6 @@ class NaiveWorld:
                 reason,
                 order.hold,
                 order.worst if order.rank else 0,
-                order.shown if order.rank else 0,
+                order.left if order.rank else 0,
             )
         )

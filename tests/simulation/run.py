@@ -11,9 +11,10 @@ import msgspec
 
 from apps.engine.engine import Engine
 from apps.engine.messages import AnyCommand, AnyEvent
-from tests.simulation.audit import Auditor, Broken
+from tests.simulation.audit import Auditor
+from tests.simulation.audit_blocks import Broken
 from tests.simulation.flow import Flow
-from tests.simulation.naive_venue import NaiveVenue
+from tests.simulation.naive_blocks import NaiveBlocks
 
 FULL_CHECK_EVERY = 50
 EVERY_PACKING = ((1,), (7,), (64,), (512,))
@@ -53,13 +54,21 @@ class Journal:
     final_hash: str = ""
 
 
-def simulate(seed: int, count: int, engine: Engine | None = None, *, spacing: int = 1) -> Journal:
+def simulate(
+    seed: int,
+    count: int,
+    engine: Engine | None = None,
+    flow: Flow | None = None,
+    *,
+    spacing: int = 1,
+) -> Journal:
     """Runs ``count`` commands of a seed and checks each one; answers with the journal.
 
     ``spacing`` is how many commands pass between two looks at the engine's whole order book.
     """
     engine = engine or Engine()
-    flow, naive, auditor = Flow(seed), NaiveVenue(), SpacedAuditor(spacing)
+    flow = flow or Flow(seed)
+    naive, auditor = NaiveBlocks(), SpacedAuditor(spacing)
     journal = Journal()
     step = 0
     try:
@@ -95,7 +104,7 @@ def _compare(events: list[AnyEvent], expected: list[AnyEvent]) -> None:
 
 def follow(trace: list[tuple[AnyCommand, int]]) -> None:
     """Carries out given commands as ``simulate`` does, and raises what it would raise."""
-    engine, naive, auditor = Engine(), NaiveVenue(), Auditor()
+    engine, naive, auditor = Engine(), NaiveBlocks(), Auditor()
     for command, now_ns in trace:
         events = engine.apply(command, now_ns)
         _compare(events, naive.apply(command, now_ns))

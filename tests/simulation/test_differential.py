@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.run import simulate
+from tests.simulation.flow import CrowdedFlow
+from tests.simulation.run import check_determinism, simulate
 
 SEEDS = 200
 COMMANDS = 2_000
@@ -15,3 +16,18 @@ SEEDS_PER_TEST = 5
 def test_engine_decides_as_the_naive_engine_does(first_seed: int) -> None:
     for seed in range(first_seed, first_seed + SEEDS_PER_TEST):
         simulate(seed, COMMANDS)
+
+
+@pytest.mark.parametrize("first_seed", range(0, 60, SEEDS_PER_TEST))
+def test_blocks_fill_and_are_allotted_as_the_naive_engine_does_it(first_seed: int) -> None:
+    for seed in range(first_seed, first_seed + SEEDS_PER_TEST):
+        simulate(seed, 700, flow=CrowdedFlow(seed))
+
+
+@pytest.mark.parametrize("seed", range(60, 72))
+def test_a_snapshot_in_the_middle_of_any_allotment_goes_on_exactly(seed: int) -> None:
+    journal = simulate(seed, 500, flow=CrowdedFlow(seed))
+
+    for _ in range(4):
+        check_determinism(seed, journal)
+        seed += 1_000

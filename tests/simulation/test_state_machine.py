@@ -51,7 +51,7 @@ from apps.engine.messages import (
     Transfer,
 )
 from tests.simulation.audit import Auditor
-from tests.simulation.naive_venue import NaiveVenue
+from tests.simulation.naive_blocks import NaiveBlocks
 
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND
@@ -69,7 +69,7 @@ def instrument(maker_ppm: int, taker_ppm: int, band_bps: int, state: int) -> Ins
 class EngineMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.engine, self.naive, self.auditor = Engine(), NaiveVenue(), Auditor()
+        self.engine, self.naive, self.auditor = Engine(), NaiveBlocks(), Auditor()
         self.journal: list[tuple[AnyCommand, int]] = []
         self.now_ns = START_NS
         self.clients = 0
