@@ -16,7 +16,7 @@ from apps.trades.rules import CLIENT_ORDER_ID
 
 TEXT_MAX: Final = 40
 # The places of the form where a refusal can be said; "form" is for what fits none of them.
-FIELDS: Final = {"price", "stop_price", "trail", "quantity", "expires_at"}
+FIELDS: Final = {"price", "stop_price", "trail", "quantity", "display_quantity", "expires_at"}
 _SAME_FIELD: Final = {
     "quote_amount": "quantity", "trail_amount": "trail", "trail_percent": "trail",
 }  # fmt: skip
@@ -36,6 +36,7 @@ class Entry:
     stop_price: str = ""
     trail: str = ""
     trail_unit: str = "percent"
+    display_quantity: str = ""
     time_in_force: str = "gtc"
     expires_at: str = ""
     post_only: bool = False
@@ -48,6 +49,7 @@ class Entry:
         return (
             self.time_in_force != "gtc"
             or self.post_only
+            or self.display_quantity != ""
             or self.self_trade_prevention != "expire_taker"
         )
 
@@ -74,12 +76,18 @@ class Entry:
             "stop_price": self.stop_price if stopped else None,
             "trail_amount": None if by_percent else trail,
             "trail_percent": trail if by_percent else None,
+            "display_quantity": (self.display_quantity or None) if self._shown else None,
             "time_in_force": self.time_in_force if limited else _forced(self.type),
             "expires_at": _moment(self.expires_at) if self._dated else None,
             "post_only": self.post_only and self.type == "limit",
             "self_trade_prevention": self.self_trade_prevention,
             "client_order_id": self.client_order_id or None,
         }
+
+    @property
+    def _shown(self) -> bool:
+        """Whether it rests in the book, where less than all of it may be shown."""
+        return self.type == "limit" and self.time_in_force in ("gtc", "gtd")
 
     @property
     def _dated(self) -> bool:
@@ -103,6 +111,7 @@ def entry_of(posted: Mapping[str, str]) -> Entry:
         stop_price=text("stop_price"),
         trail=text("trail"),
         trail_unit=text("trail_unit"),
+        display_quantity=text("display_quantity"),
         time_in_force=text("time_in_force"),
         expires_at=text("expires_at"),
         post_only=posted.get("post_only") == "1",

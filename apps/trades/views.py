@@ -71,8 +71,9 @@ KINDS: Final = (
     ("oco", "One cancels the other", "A limit and a stop on either side of the price; what fills"
      " of one comes off the other."),
 )  # fmt: skip
-# What the form offers besides kinds of orders.
-OFFERS: Final[tuple[str, ...]] = ()
+# What the form offers besides kinds of orders. "oco", "pair" and "bracket" have their fields
+# already and join when the exchange takes them.
+OFFERS: Final = ("display", "decrement")
 SHARES: Final = (25, 50, 75, 100)
 TAPE_ROWS: Final = 40
 BOOK_ROWS: Final = 10

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from apps.trades.models import Order
+from apps.trades.presentation import order_json
 from apps.trades.rules import ORDER_TYPE_NAMES
 from tests.factories import Trader, trader
 
@@ -74,9 +75,21 @@ def test_orders_that_wait_by_form(
     assert (order.price_ticks, order.quantity_lots, order.status) == (0, 1_000, "open")
 
 
+def test_an_iceberg_by_form(signed_in: Client, world: Trader) -> None:
+    hidden = {"display_quantity": "0.002", "self_trade_prevention": "decrement"}
+
+    response = signed_in.post(PLACE, {**LIMIT, **hidden})
+
+    assert response.status_code == 302, response.context["errors"]
+    shown = order_json(_orders(world)[0])
+    assert (shown["quantity"], shown["display_quantity"]) == ("0.01000", "0.00200")
+    assert shown["self_trade_prevention"] == "decrement"
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
+        ({"display_quantity": "0.000001"}, "display_quantity", "steps of 0.00001"),
         ({"type": "trailing_stop"}, "trail", "distance"),
         ({"type": "trailing_stop", "trail": "50.01"}, "trail", "50 percent"),
         ({"price": "59000.001"}, "price", "steps of 0.01"),
