@@ -15,7 +15,7 @@ from apps.engine import control, entry
 from apps.engine import engine as core
 from apps.engine.engine import Engine
 from apps.engine.messages import AnyCommand, Cancel, Rejected
-from apps.engine.snapshot import EngineState
+from apps.engine.snapshot import AccountState, EngineState
 from tests.simulation.flow import Flow
 from tests.simulation.run import check_determinism, replay, simulate
 
@@ -130,16 +130,25 @@ def _without_counters(engine: Engine) -> EngineState:
 
 
 def _same_but_for_time(before: EngineState, after: EngineState) -> bool:
-    """Old commands are forgotten and old trades leave the window, whatever the command."""
+    """Old commands are forgotten, old trades leave the window and switches fire, whatever comes."""
     if before.now_ns != after.now_ns:
+        accounts = [_after_its_switch(account, after.now_ns) for account in before.accounts]
         books = [msgspec.structs.replace(book, buckets=[]) for book in after.books]
         kept = [entry for entry in before.remembered if entry in after.remembered]
         before = msgspec.structs.replace(
             before,
             now_ns=after.now_ns,
+            accounts=accounts,
             forgotten_seq=after.forgotten_seq,
             books=[msgspec.structs.replace(book, buckets=[]) for book in before.books],
             remembered=kept,
         )
         after = msgspec.structs.replace(after, books=books)
     return before == after
+
+
+def _after_its_switch(account: AccountState, now_ns: int) -> AccountState:
+    """A switch whose time has come is disarmed, also where there was no order to cancel."""
+    if account.cancel_after is not None and account.cancel_after[0] <= now_ns:
+        return msgspec.structs.replace(account, cancel_after=None)
+    return account
