@@ -68,12 +68,7 @@ KINDS: Final = (
      " or better, or waits."),
     ("trailing_stop", "Trailing stop", "A stop that follows the price at a distance while it goes"
      " your way, and stays where it is when it turns."),
-    ("oco", "One cancels the other", "A limit and a stop on either side of the price; what fills"
-     " of one comes off the other."),
 )  # fmt: skip
-# What the form offers besides kinds of orders. "oco", "pair" and "bracket" have their fields
-# already and join when the exchange takes them.
-OFFERS: Final = ("display", "decrement")
 SHARES: Final = (25, 50, 75, 100)
 TAPE_ROWS: Final = 40
 BOOK_ROWS: Final = 10
@@ -263,8 +258,7 @@ def _desk(request: HttpRequest, instrument: Instrument, entry: Entry) -> dict[st
             "maker": format_minor(instrument.maker_fee_ppm, 4, min_decimals=2),
             "taker": format_minor(instrument.taker_fee_ppm, 4, min_decimals=2),
         },
-        "kinds": [each for each in KINDS if each[0] in ORDER_TYPES or each[0] in OFFERS],
-        "offers": OFFERS,
+        "kinds": KINDS,
         "shares": SHARES,
         "form": entry,
         "errors": {},

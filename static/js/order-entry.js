@@ -34,11 +34,6 @@ export class OrderEntry {
     return Boolean(this.kind.stop);
   }
 
-  /** Whether a purchase of this kind is to sell what it has bought by itself. */
-  get bracketed() {
-    return Boolean(this.kind.protects && this.buying && this.field.bracket?.checked);
-  }
-
   /** The price of the last trade, null before there has been one. */
   get last() {
     return decimal.parse(ticker.now?.last ?? "");
@@ -86,7 +81,6 @@ export class OrderEntry {
   /** The order: exact amounts, null where nothing usable is typed. */
   read() {
     const typed = decimal.parseTyped(this.field.amount.value);
-    const given = (wanted, name) => (wanted ? this.amountOf(name) : null);
     const order = {
       side: this.field.side.value,
       type: this.type,
@@ -99,11 +93,7 @@ export class OrderEntry {
       expiresAt: this.field.expires_at.value,
       postOnly: this.type === "limit" && this.field.post_only.checked,
       trail: this.kind.trail ? this.trail() : null,
-      display: given(this.shown, "display_quantity"),
-      stopLimit: given(this.kind.pair, "stop_limit_price"),
-      takeProfit: given(this.bracketed, "take_profit_price"),
-      stopLoss: given(this.bracketed, "stop_loss_price"),
-      stopLossLimit: given(this.bracketed, "stop_loss_limit_price"),
+      display: this.shown ? this.amountOf("display_quantity") : null,
     };
     if (typed === null) return order;
     if (!this.byQuote) return { ...order, quantity: typed };
@@ -171,9 +161,6 @@ export class OrderEntry {
     }
     if (order.quantity === null && order.budget === null) return ["quantity", "Say how much."];
     if (order.timeInForce === "gtd" && !order.expiresAt) return ["expires_at", "Say until when."];
-    if (this.bracketed && !order.takeProfit && !order.stopLoss) {
-      return ["take_profit_price", "Say at which price, or take the exits off."];
-    }
     return null;
   }
 
@@ -182,22 +169,18 @@ export class OrderEntry {
     const sent = {
       market: instrument.symbol,
       side: order.side,
+      type: order.type,
       self_trade_prevention: this.field.self_trade_prevention.value,
       client_order_id: clientOrderId,
     };
     const put = (name, units) => {
       if (units !== null) sent[name] = decimal.text(units);
     };
-    if (!this.kind.pair) sent.type = order.type;
     put("quote_amount", order.budget);
     if (order.budget === null) put("quantity", order.quantity);
     put("price", order.price);
     put("stop_price", order.stop);
-    put("stop_limit_price", order.stopLimit);
     put("display_quantity", order.display);
-    put("take_profit_price", order.takeProfit);
-    put("stop_loss_price", order.stopLoss);
-    put("stop_loss_limit_price", order.stopLossLimit);
     if (order.trail?.units) put("trail_amount", order.trail.units);
     else if (order.trail) sent.trail_percent = order.trail.text;
     if (order.timeInForce) sent.time_in_force = order.timeInForce;

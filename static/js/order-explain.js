@@ -114,46 +114,12 @@ function trailWords(order, write, instrument) {
   return lines;
 }
 
-function pairWords(order, write) {
-  const stop = { ...order, type: "stop", price: order.stopLimit };
-  const { to } = VERBS[order.side];
-  return [
-    `An order to ${to} ${quantityWords(order, write)} at ${bound(order, write)} waits in the book.`,
-    ...stopWords(stop, write).slice(0, 1),
-    "What fills of one comes off the other; when one ends, so does the other.",
-  ];
-}
-
 function displayWords(order, write) {
   if (!order.display) return [];
   return [
     `The book shows ${write.amount(order.display)} of it at a time; each next part goes to the ` +
       "end of the queue.",
   ];
-}
-
-/** What the exits of a purchase do, and about what they would make of it. */
-function bracketWords(order, expected, write) {
-  const { takeProfit, stopLoss, stopLossLimit } = order;
-  if (!takeProfit && !stopLoss) return [];
-  const lines = [];
-  if (takeProfit) lines.push(`What it has bought is sold at ${write.price(takeProfit)} or higher.`);
-  if (stopLoss) {
-    const how = stopLossLimit
-      ? `an order to sell it at ${write.price(stopLossLimit)} or higher is placed`
-      : "it is sold at once at the best prices then";
-    const begins = takeProfit ? "Or, if" : "If";
-    lines.push(`${begins} the last trade falls to ${write.price(stopLoss)} or below, ${how}.`);
-  }
-  if (takeProfit && stopLoss) lines.push("Whichever comes first ends the other.");
-  const made = (price) => decimal.multiply(price - expected.average, expected.quantity);
-  if (expected?.quantity) {
-    const parts = [];
-    if (takeProfit) parts.push(`about ${write.money(made(takeProfit))} gained`);
-    if (stopLoss) parts.push(`about ${write.money(-made(stopLossLimit ?? stopLoss))} lost`);
-    lines.push(`Before fees: ${parts.join(", or ")}.`);
-  }
-  return lines;
 }
 
 function costWords(order, expected, write) {
@@ -165,10 +131,9 @@ function costWords(order, expected, write) {
 }
 
 function mainWords(order, expected, write, instrument) {
-  const { waits, trail, pair } = kind(order.type);
+  const { waits, trail } = kind(order.type);
   if (order.type === "market") return marketWords(order, expected, write);
   if (trail) return order.trail ? trailWords(order, write, instrument) : [];
-  if (pair) return order.price && order.stop ? pairWords(order, write) : [];
   if (waits) return order.stop ? stopWords(order, write) : [];
   return order.price ? limitWords(order, expected, write) : [];
 }
@@ -181,7 +146,6 @@ export function explain(order, expected, instrument) {
   return [
     ...lines,
     ...displayWords(order, write),
-    ...bracketWords(order, expected, write),
     ...costWords(order, expected, write),
   ];
 }
@@ -193,6 +157,5 @@ export function explainUnusual(order, expected, instrument) {
   return [
     ...(plain ? [] : mainWords(order, expected, write, instrument)),
     ...displayWords(order, write),
-    ...bracketWords(order, expected, write),
   ];
 }

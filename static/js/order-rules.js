@@ -8,12 +8,6 @@ import { kind, waitsForRise } from "order-kinds";
 const MINOR_PLACES = 8;
 const BASIS = 10_000n;
 const PARTS_MOST = 100n;
-const PRICE_FIELDS = {
-  stopLimit: "stop_limit_price",
-  takeProfit: "take_profit_price",
-  stopLoss: "stop_loss_price",
-  stopLossLimit: "stop_loss_limit_price",
-};
 
 /**
  * Takes from levels (best first) until the quantity or the money is used up or the limit is worse.
@@ -215,34 +209,6 @@ function wakeProblem(order) {
   return { field: "stop_price", message: `Choose one ${where} the last price, ${last}.` };
 }
 
-function pairProblem(order) {
-  if (!kind(order.type).pair || !order.price || !order.last) return null;
-  const buying = order.side === "buy";
-  if (buying ? order.price < order.last : order.price > order.last) return null;
-  const where = buying ? "below" : "above";
-  return { field: "price", message: `The limit of a pair is ${where} the last price.` };
-}
-
-/** Loss below the purchase, profit above it. */
-function bracketProblems(order) {
-  const entry = order.price ?? order.stop ?? order.last;
-  if (!entry) return [];
-  const found = [];
-  if (order.budget && (order.takeProfit || order.stopLoss)) {
-    found.push({ field: "quantity", message: "With exits, give the amount that is bought." });
-  }
-  if (order.takeProfit && order.takeProfit <= entry) {
-    found.push({ field: "take_profit_price", message: "A profit is taken above what you pay." });
-  }
-  if (order.stopLoss && order.stopLoss >= entry) {
-    found.push({ field: "stop_loss_price", message: "A loss is stopped below what you pay." });
-  }
-  if (order.stopLossLimit && !order.stopLoss) {
-    found.push({ field: "stop_loss_price", message: "Say from which price on." });
-  }
-  return found;
-}
-
 function displayProblem(order, instrument) {
   const { display, quantity } = order;
   if (!display || quantity === null) return null;
@@ -271,12 +237,8 @@ function trailProblem(order, instrument) {
 /** What is wrong with the order, in words, at the field it is about; empty where nothing is. */
 export function problems(order, instrument, expected, free) {
   return [
-    priceProblem("price", order.price, instrument) ?? pairProblem(order),
+    priceProblem("price", order.price, instrument),
     priceProblem("stop_price", order.stop, instrument) ?? wakeProblem(order),
-    ...["stopLimit", "takeProfit", "stopLoss", "stopLossLimit"].map((name) =>
-      priceProblem(PRICE_FIELDS[name], order[name] ?? null, instrument),
-    ),
-    ...bracketProblems(order),
     displayProblem(order, instrument),
     trailProblem(order, instrument),
     quantityProblem(order, instrument) ??

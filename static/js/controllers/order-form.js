@@ -9,7 +9,7 @@ import { book, instrument } from "market";
 import { OrderEntry } from "order-entry";
 import { estimate, problems } from "order-rules";
 import { resultWords } from "order-words";
-import { newIntent, place, placePair } from "orders";
+import { newIntent, place } from "orders";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { toast } from "toast";
 
@@ -114,8 +114,7 @@ export default function orderForm(form) {
   /** In words what the numbers that are typed will do, where that is not plain to see. */
   async function drawExplanation(order, expected) {
     const list = part("explanation");
-    const exits = order.display || order.takeProfit || order.stopLoss;
-    if (list.hidden && !entry.stopped && !exits) return;
+    if (list.hidden && !entry.stopped && !order.display) return;
     const { explainUnusual } = await import("order-explain");
     const lines = explainUnusual(order, expected, instrument);
     if (lines.join() === [...list.children].map((each) => each.textContent).join()) return;
@@ -195,13 +194,10 @@ export default function orderForm(form) {
     if (!(await agreed(order, expected))) return;
     setBusy(true);
     try {
-      const params = entry.params(order, intent);
-      const all = entry.kind.pair ? await placePair(params) : [await place(params)];
-      for (const placed of all) {
-        noteOrder(placed);
-        const traded = placed.status !== "cancelled" && placed.status !== "expired";
-        toast(resultWords(placed), { kind: traded ? "good" : "plain" });
-      }
+      const placed = await place(entry.params(order, intent));
+      noteOrder(placed);
+      const traded = placed.status !== "cancelled" && placed.status !== "expired";
+      toast(resultWords(placed), { kind: traded ? "good" : "plain" });
       finish();
     } catch (error) {
       refuse(error);
