@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from apps.engine import risk
-from apps.engine.book import ARMED, NOWHERE, RESTING, Book, Order
-from apps.engine.messages import AMOUNT_MAX, BUY, Amend, Amended, AnyEvent, Terms
-from apps.engine.rates import buy_hold_minor
+from apps.engine.book import ARMED, NOWHERE, Book, Order
+from apps.engine.messages import AMOUNT_MAX, BUY, Amend, AnyEvent, Terms
+from apps.engine.remainder import needed_hold_minor, note_amended, shrink
 from apps.engine.state import State
 from apps.engine.triggers import active_trail, arm, disarm
 
@@ -29,12 +29,15 @@ def amend(state: State, command: Amend, events: list[AnyEvent]) -> str:
     reason = _refusal(state, order, book, terms, command)
     if reason:
         return reason
-    remaining_lots = order.remaining_lots + terms.quantity_lots - order.terms.quantity_lots
-    if not _changes_price(order, terms) and remaining_lots <= order.remaining_lots:
-        _reduce(order, terms, remaining_lots, events)
+    less_lots = order.terms.quantity_lots - terms.quantity_lots
+    if not _changes_price(order, terms) and less_lots >= 0:
+        # What is hidden goes first.
+        shown_lots = max(0, less_lots - order.hidden_lots)
+        shrink(order, less_lots, shown_lots, USER, events)
         return ""
+    remaining_lots = order.left_lots - less_lots
     price_ticks = _worst_ticks(order, book, terms)
-    hold_minor = _hold_minor(order, price_ticks, remaining_lots)
+    hold_minor = needed_hold_minor(order, price_ticks, remaining_lots)
     if order.spends.available_minor + order.hold_minor < hold_minor:
         return "insufficient_balance"
     _move(state, order, book, terms, price_ticks, remaining_lots, hold_minor, events)
@@ -72,7 +75,7 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
     ) or _shape_refusal(order, book, terms, command)
     if reason:
         return reason
-    filled_lots = order.terms.quantity_lots - order.remaining_lots
+    filled_lots = order.terms.quantity_lots - order.left_lots
     if terms.quantity_lots <= filled_lots:
         return "amend_below_filled"
     if _changes_price(order, terms) or terms.quantity_lots > order.terms.quantity_lots:
@@ -98,7 +101,7 @@ def _shape_refusal(order: Order, book: Book, terms: Terms, command: Amend) -> st
         return "invalid_price"
     if not 1 <= terms.quantity_lots <= AMOUNT_MAX:
         return "invalid_quantity"
-    return ""
+    return "" if risk.special_is_known(terms) else "invalid_order"
 
 
 def _position_refusal(state: State, order: Order, book: Book, terms: Terms) -> str:
@@ -114,24 +117,6 @@ def _worst_ticks(order: Order, book: Book, terms: Terms) -> int:
     if active_trail(order, book) is not None:
         return order.price_ticks
     return risk.worst_price_ticks(terms, book)
-
-
-def _hold_minor(order: Order, price_ticks: int, remaining_lots: int) -> int:
-    """What an order reserves that may still fill so many lots, at its own fee rates."""
-    if order.side != BUY:
-        return remaining_lots * order.instrument.lot_minor
-    notional_minor = remaining_lots * price_ticks * order.instrument.tick_lot_minor
-    return buy_hold_minor(notional_minor, order.hold_fee_ppm)
-
-
-def _reduce(order: Order, terms: Terms, remaining_lots: int, events: list[AnyEvent]) -> None:
-    """Less of the order, where it stands; what it does not need any more is available again."""
-    taken_lots = order.remaining_lots - remaining_lots
-    hold_minor = min(order.hold_minor, _hold_minor(order, order.price_ticks, remaining_lots))
-    resting = order.place == RESTING
-    order.terms = terms
-    order.remaining_lots = remaining_lots
-    _note(order, hold_minor, order.price_ticks if resting else 0, taken_lots, events)
 
 
 def _move(
@@ -159,29 +144,9 @@ def _move(
         state.matcher.change_role(order, order.instrument.taker_fee_ppm)
     order.terms = terms
     order.price_ticks = price_ticks
-    order.remaining_lots = remaining_lots
-    _note(order, hold_minor, book_price_ticks, book_lots, events)
+    order.remaining_lots, order.hidden_lots = remaining_lots, 0
+    note_amended(order, hold_minor, book_price_ticks, book_lots, USER, events)
     if waits and not trails:
         arm(order, book)
     elif not waits:
         state.matcher.arrive(order, book, own, opposite, state.second, events)
-
-
-def _note(
-    order: Order,
-    hold_minor: int,
-    book_price_ticks: int,
-    book_lots: int,
-    events: list[AnyEvent],
-) -> None:
-    """Books the change of the hold and tells the change of the order."""
-    change_minor = hold_minor - order.hold_minor
-    order.spends.hold(change_minor)
-    order.hold_minor = hold_minor
-    events.append(
-        Amended(
-            order.order_id, order.account.account_id, order.instrument.market_id, order.side,
-            order.terms, order.price_ticks, order.remaining_lots, hold_minor, change_minor,
-            book_price_ticks, book_lots if book_price_ticks else 0, USER,
-        )
-    )  # fmt: skip

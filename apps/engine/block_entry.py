@@ -106,6 +106,8 @@ def _terms_refusal(state: State, command: OpenBlock, account: Account, book: Boo
         return "invalid_order"
     if (terms.order_type, terms.time_in_force) not in _FORCES or terms.quote_minor:
         return "invalid_order"
+    if terms.special is not None:
+        return "invalid_order"
     if not 0 <= command.cap_ticks <= AMOUNT_MAX:
         return "invalid_price"
     counted = msgspec.structs.replace(terms, quantity_lots=1) if by_fraction else terms

@@ -34,6 +34,8 @@ class Order(msgspec.Struct, eq=False, gc=False):
     what is still reserved of ``spends``, with ``hold_fee_ppm`` for fees. ``traded_minor`` is the
     notional it has traded in its present role and ``charged_minor`` the fees of that;
     ``aside_minor`` is the notional of its other role, which it may come back to by an amendment.
+    Of an iceberg at rest ``remaining_lots`` is the part that the book shows; any other order has no
+    ``hidden_lots``.
     """
 
     order_id: int
@@ -52,6 +54,12 @@ class Order(msgspec.Struct, eq=False, gc=False):
     charged_minor: int = 0
     place: int = NOWHERE
     aside_minor: int = 0
+    hidden_lots: int = 0
+
+    @property
+    def left_lots(self) -> int:
+        """What it may still fill, hidden or shown."""
+        return self.remaining_lots + self.hidden_lots
 
 
 class Level:

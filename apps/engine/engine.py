@@ -91,7 +91,7 @@ class Engine(State):
                 order.terms.market_id,
                 order.side,
                 order.price_ticks,
-                order.remaining_lots,
+                order.left_lots,
                 order.hold_minor,
                 order.place == RESTING,
             )

@@ -14,6 +14,7 @@ from apps.engine.escrow import Block
 from apps.engine.messages import (
     BUY,
     CANCELLED,
+    DECREMENT,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
     EXPIRED,
@@ -31,6 +32,7 @@ from apps.engine.messages import (
     Triggered,
 )
 from apps.engine.rates import PPM, buy_hold_minor, fee_minor, notional_within_minor
+from apps.engine.remainder import show_part, shrink
 from apps.engine.triggers import Watch, arm, bound_trailing, disarm
 
 # Why matching of an order ended before it was filled; also the reason in its ``Closed``.
@@ -41,6 +43,7 @@ SELF_TRADE: Final = "self_trade"
 
 # Stands for "no cap": the hold of most orders pays for whatever they can trade.
 NO_CAP: Final = -1
+OWN_ORDER: Final = -1
 
 # So many copiers of one block may leave it at once because another block has them, too.
 SHARED_LEGS_MAX: Final = 500
@@ -194,13 +197,19 @@ class Matcher:
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:
         self.change_role(order, order.instrument.maker_fee_ppm)
+        show_part(order)
         own.rest(order)
-        events.append(
-            Rested(
-                order.order_id, order.account.account_id, order.instrument.market_id, order.side,
-                order.price_ticks, order.remaining_lots,
-            )
-        )  # fmt: skip
+        _note_rested(order, events)
+
+    def _refill(self, maker: Order, level: Level, events: list[AnyEvent]) -> None:
+        """The shown part of an iceberg is gone: the next one goes behind its level."""
+        show_part(maker)
+        del level.orders[maker.order_id]
+        level.orders[maker.order_id] = maker
+        level.room -= 1
+        if not level.room:
+            level.close_holes()
+        _note_rested(maker, events)
 
     def change_role(self, order: Order, fee_ppm: int) -> None:
         """A taker comes to rest, or a maker leaves the book to take: it goes on where it was.
@@ -249,7 +258,10 @@ class Matcher:
             maker.remaining_lots = left
             self._trade(maker, taker, book, level.price_ticks, lots, events)
             if not left:
-                self._forget_filled(maker, level, opposite)
+                if maker.hidden_lots:
+                    self._refill(maker, level, events)
+                else:
+                    self._forget_filled(maker, level, opposite)
             if by_quote:
                 if cap_minor - taker.traded_minor < lot_value:
                     return BUDGET
@@ -302,8 +314,9 @@ class Matcher:
             raise InvariantViolation(f"{maker.order_id} or {taker.order_id} holds too little")
         # What the buyer keeps must not exceed the worst case of the lots still to come: what the
         # fill did not use is available again at once. The seller's hold is the quantity itself.
-        if buyer.remaining_lots:
-            notional = buyer.remaining_lots * buyer.price_ticks * instrument.tick_lot_minor
+        lots_left = buyer.remaining_lots + buyer.hidden_lots
+        if lots_left:
+            notional = lots_left * buyer.price_ticks * instrument.tick_lot_minor
             worst = buy_hold_minor(notional, buyer.hold_fee_ppm)
             keep = worst if worst < left else left
         else:
@@ -327,7 +340,7 @@ class Matcher:
             Trade(
                 trade_id, instrument.market_id, taker.side, price_ticks, lots, base, quote,
                 maker.order_id, maker.account.account_id,
-                maker_fee, base if taker_buys else used, maker.remaining_lots,
+                maker_fee, base if taker_buys else used, maker.remaining_lots + maker.hidden_lots,
                 taker.order_id, taker.account.account_id,
                 taker_fee, used if taker_buys else base, taker.remaining_lots,
             )
@@ -343,6 +356,8 @@ class Matcher:
                 # Nobody ends a block by what he sends against it.
                 mode = EXPIRE_TAKER
         events.append(Prevented(taker.terms.market_id, maker.order_id, taker.order_id, mode))
+        if mode == DECREMENT:
+            return self._decrement(maker, taker, book, events)
         if mode != EXPIRE_TAKER:
             self.close(maker, book, EXPIRED, SELF_TRADE, events)
         return mode != EXPIRE_MAKER
@@ -378,6 +393,21 @@ class Matcher:
         coming.leave(found, CANCELLED, SELF_TRADE, events)
         return True
 
+    def _decrement(self, maker: Order, taker: Order, book: Book, events: list[AnyEvent]) -> bool:
+        """Both lose what they would have traded. True when nothing is left of the taker."""
+        lots = min(maker.remaining_lots, taker.remaining_lots)
+        if maker.left_lots == lots:
+            self.close(maker, book, EXPIRED, SELF_TRADE, events)
+        else:
+            shrink(maker, lots, lots, SELF_TRADE, events)
+            if not maker.remaining_lots:
+                side = book.side(maker.side)
+                self._refill(maker, side.levels[maker.price_ticks * side.sign], events)
+        if taker.remaining_lots == lots:
+            return True
+        shrink(taker, lots, lots, SELF_TRADE, events)
+        return False
+
     def _fillable(self, taker: Order, book: Book, opposite: Side, limit_key: int) -> bool:
         """Whether the book would fill the whole order now, self-trade prevention included."""
         wanted = taker.remaining_lots
@@ -386,24 +416,34 @@ class Matcher:
         for level in opposite.best_first():
             if level.price_ticks * opposite.sign < limit_key:
                 return False
-            lot_value = level.price_ticks * book.instrument.tick_lot_minor
-            for maker in level.orders.values():
-                if self.blocks and self._shares_copiers(maker, taker):
-                    return False
-                if maker.account.trade_group == taker.account.trade_group:
-                    if maker.order_id in self.blocks:
-                        return False
-                    if taker.terms.self_trade != EXPIRE_MAKER:
-                        return False
-                    continue
-                lots = min(maker.remaining_lots, wanted)
-                spent += lots * lot_value
-                if cap_minor != NO_CAP and spent > cap_minor:
-                    return False
-                wanted -= lots
-                if not wanted:
-                    return True
+            lots = self._reachable_lots(taker, level, wanted)
+            spent += lots * level.price_ticks * book.instrument.tick_lot_minor
+            if lots == OWN_ORDER or (cap_minor != NO_CAP and spent > cap_minor):
+                return False
+            wanted -= lots
+            if not wanted:
+                return True
         return False
+
+    def _reachable_lots(self, taker: Order, level: Level, wanted_lots: int) -> int:
+        """How much of what is wanted a level has, or that what must not be met is in the way.
+
+        What is hidden comes after all that is shown, so it may be in the way of that alone.
+        """
+        group = taker.account.trade_group
+        shown = hidden = 0
+        for maker in level.orders.values():
+            if shown >= wanted_lots:
+                break
+            if self.blocks and self._shares_copiers(maker, taker):
+                return OWN_ORDER
+            if maker.account.trade_group == group:
+                if taker.terms.self_trade != EXPIRE_MAKER or maker.order_id in self.blocks:
+                    return OWN_ORDER
+                continue
+            shown += maker.remaining_lots
+            hidden += maker.hidden_lots
+        return min(shown + hidden, wanted_lots)
 
     def _wake(self, book: Book, events: list[AnyEvent]) -> None:
         """Lets the orders act that the last price wakes, one at a time."""
@@ -418,3 +458,12 @@ class Matcher:
             own, opposite = book.side(order.side), book.opposite(order.side)
             self._execute(order, book, own, opposite, events)
             order = watch.next_order()
+
+
+def _note_rested(order: Order, events: list[AnyEvent]) -> None:
+    events.append(
+        Rested(
+            order.order_id, order.account.account_id, order.instrument.market_id, order.side,
+            order.price_ticks, order.remaining_lots,
+        )
+    )  # fmt: skip

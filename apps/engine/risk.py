@@ -15,6 +15,7 @@ from apps.engine.messages import (
     BLOCKED,
     BUY,
     CANCEL_ONLY,
+    DECREMENT,
     EXPIRE_BOTH,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
@@ -53,7 +54,8 @@ COMMAND_ID_BYTES: Final = 16
 CLIENT_ORDER_ID_MAX: Final = 64
 TEXT_MAX: Final = 200
 TRAIL_BPS_MAX: Final = 5_000
-SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH)
+ICEBERG_PARTS_MAX: Final = 100
+SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT)
 
 
 def plain_hold_minor(account: Account, terms: Terms, book: Book) -> int:
@@ -125,7 +127,7 @@ def shape_is_known(terms: Terms, now_ns: int) -> bool:
         return False
     if terms.quote_minor:
         by_budget = kind == MARKET and terms.side == BUY and force == IOC
-        if not by_budget or terms.quantity_lots:
+        if not by_budget or terms.quantity_lots or terms.self_trade == DECREMENT:
             return False
     if force == GTD:
         return now_ns < terms.expires_at_ns <= AMOUNT_MAX
@@ -137,6 +139,11 @@ def special_is_known(terms: Terms) -> bool:
     special = terms.special
     if special is None:
         return terms.order_type != TRAILING_STOP
+    if terms.order_type == LIMIT:
+        part = special.display_lots
+        in_range = 1 <= part < terms.quantity_lots <= part * ICEBERG_PARTS_MAX
+        stays = terms.time_in_force in (GTC, GTD)
+        return in_range and stays and special == Special(display_lots=part)
     if terms.order_type != TRAILING_STOP:
         return False
     ticks, bps = special.trail_ticks, special.trail_bps
@@ -198,7 +205,9 @@ def size_refusal(account: Account, terms: Terms, book: Book) -> str:
     if not notional:
         if lots > book.lots_max:
             return "max_quantity"
-        if lots < instrument.min_quantity_lots and not account.limits.below_minimums:
+        # Each part of an iceberg is as large as an order has to be.
+        smallest = (terms.special.display_lots if terms.special is not None else 0) or lots
+        if smallest < instrument.min_quantity_lots and not account.limits.below_minimums:
             return "min_quantity"
         price = terms.price_ticks or wake_ticks(terms, book)
         notional = price * lots * instrument.tick_lot_minor
@@ -261,7 +270,7 @@ def position_lots(account: Account, instrument: Instrument, orders: dict[int, Or
     lots = held // instrument.lot_minor + account.leg_lots.get(instrument.market_id, 0)
     for order_id, market_id in account.open_orders.items():
         if market_id == instrument.market_id and orders[order_id].side == BUY:
-            lots += orders[order_id].remaining_lots
+            lots += orders[order_id].left_lots
     return lots
 
 

@@ -56,6 +56,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     # What was asked for at entry, where it was amended and its command is forgotten.
     entry_terms: Terms | None = None
     best_ticks: int = 0
+    hidden_lots: int = 0
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -237,6 +238,7 @@ def _order(order: Order, state: State) -> OrderState:
         _wide(order.aside_minor),
         entry_terms,
         0 if trail is None else trail.best_ticks(order.order_id),
+        order.hidden_lots,
     )
 
 
@@ -310,6 +312,7 @@ def _load_order(state: State, found: OrderState) -> None:
         # Only as a maker does an order outlive the command that made it trade.
         fee_minor(traded_minor, instrument.maker_fee_ppm),
         aside_minor=int(found.aside_minor),
+        hidden_lots=found.hidden_lots,
     )
     state.matcher.orders[order.order_id] = order
     account.open_orders[order.order_id] = terms.market_id

@@ -40,7 +40,8 @@ _ORDER: Final = {
     "account": "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10", "market": "BTC-USDT", "side": "buy",
     "type": "limit", "time_in_force": "gtc", "post_only": False,
     "self_trade_prevention": "expire_taker", "status": "open", "quantity": "0.01000",
-    "quote_amount": None, "price": "60000.00", "stop_price": None, "trail_amount": None,
+    "quote_amount": None, "price": "60000.00", "stop_price": None,
+    "display_quantity": None, "trail_amount": None,
     "trail_percent": None, "filled_quantity": "0.00000",
     "filled_quote": "0.00", "average_price": None, "fee": "0.00", "fee_asset": "USDT",
     "expires_at": None, "reason": None, "seq": 1042, "created_at": "2026-11-21T12:00:00.5Z",
@@ -70,6 +71,10 @@ class OrderInput(StrictSerializer):
     stop_price = StrictAmount(
         required=False, allow_null=True,
         help_text="Where a stop or take-profit wakes; from where on a trailing stop trails.",
+    )  # fmt: skip
+    display_quantity = StrictAmount(
+        required=False, allow_null=True,
+        help_text="For an iceberg: the part of the quantity that the book shows.",
     )  # fmt: skip
     trail_amount = StrictAmount(
         required=False, allow_null=True, help_text="How far a trailing stop stays behind."
@@ -160,6 +165,7 @@ class OrderOutput(serializers.Serializer[dict[str, object]]):
     quote_amount = serializers.CharField(allow_null=True)
     price = serializers.CharField(allow_null=True)
     stop_price = serializers.CharField(allow_null=True)
+    display_quantity = serializers.CharField(allow_null=True)
     trail_amount = serializers.CharField(allow_null=True)
     trail_percent = serializers.CharField(allow_null=True)
     filled_quantity = serializers.CharField()
@@ -452,6 +458,7 @@ def _terms(given: dict[str, Any], effect_id: str) -> dict[str, Any]:
         "quote_amount": given.get("quote_amount"),
         "price": given.get("price"),
         "stop_price": given.get("stop_price"),
+        "display_quantity": given.get("display_quantity"),
         "trail_amount": given.get("trail_amount"),
         "trail_percent": given.get("trail_percent"),
         "time_in_force": given.get("time_in_force"),

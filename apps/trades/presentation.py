@@ -50,6 +50,9 @@ def order_json(order: Order) -> dict[str, object]:
         "quote_amount": format_quote(order.quote_minor, instrument) if order.quote_minor else None,
         "price": format_price(order.price_ticks, instrument) if order.price_ticks else None,
         "stop_price": format_price(order.stop_ticks, instrument) if order.stop_ticks else None,
+        "display_quantity": format_quantity(order.display_lots, instrument)
+        if order.display_lots
+        else None,
         "trail_amount": format_price(order.trail_ticks, instrument) if order.trail_ticks else None,
         "trail_percent": format_minor(order.trail_bps, PERCENT_DECIMALS)
         if order.trail_bps

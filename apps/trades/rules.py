@@ -33,6 +33,7 @@ SELF_TRADES: Final = {
     "expire_taker": messages.EXPIRE_TAKER,
     "expire_maker": messages.EXPIRE_MAKER,
     "expire_both": messages.EXPIRE_BOTH,
+    "decrement": messages.DECREMENT,
 }
 _ANY: Final = (messages.GTC, messages.IOC, messages.FOK, messages.GTD)
 _WAITS: Final = (messages.GTC, messages.GTD)

@@ -17,6 +17,7 @@ from apps.core.money import parse_positive
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
+    DECREMENT,
     GTC,
     GTD,
     IOC,
@@ -45,6 +46,7 @@ from apps.trades.rules import (
 
 NOTHING: Final = "Nothing was ordered."
 TRAIL_BPS_MAX: Final = 5_000
+ICEBERG_PARTS_MAX: Final = 100
 _WITH_STOP: Final = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
 _T = TypeVar("_T")
 
@@ -60,6 +62,7 @@ class Asked:
     quote_amount: str | None = None
     price: str | None = None
     stop_price: str | None = None
+    display_quantity: str | None = None
     trail_amount: str | None = None
     trail_percent: str | None = None
     time_in_force: str | None = None
@@ -77,6 +80,7 @@ _FIELDS: Final = {
     "quote_amount": "quote_amount",
     "price": "price",
     "stop_price": "stop_price",
+    "display_quantity": "display_quantity",
     "trail_amount": "trail_amount",
     "trail_percent": "trail_percent",
     "time_in_force": "time_in_force",
@@ -138,13 +142,9 @@ def terms_of(asked: Asked, instrument: Instrument, now: datetime) -> Terms:
         stop_ticks=stop_ticks,
         expires_at_ns=_expiry_ns(asked, time_in_force, now),
         post_only=_post_only(asked, order_type, time_in_force),
-        self_trade=_choice(
-            asked.self_trade_prevention,
-            SELF_TRADES,
-            "self_trade_prevention",
-            "invalid_self_trade_prevention",
-        ),
-        special=_special(asked, instrument, order_type),
+        self_trade=_self_trade(asked),
+        special=_special(asked, instrument, order_type)
+        or _iceberg(asked, instrument, order_type, time_in_force, quantity_lots),
     )
 
 
@@ -239,6 +239,45 @@ def _special(asked: Asked, instrument: Instrument, order_type: int) -> Special |
             "invalid_trail", "trail_percent", "A trailing stop is at most 50 percent behind."
         )
     return Special(trail_bps=trail_bps)
+
+
+def _iceberg(
+    asked: Asked, instrument: Instrument, order_type: int, time_in_force: int, quantity_lots: int
+) -> Special | None:
+    """Return the part that the book is to show, where it is not to show all."""
+    if asked.display_quantity is None:
+        return None
+    if order_type != LIMIT or time_in_force not in (GTC, GTD):
+        raise _invalid(
+            "display_quantity_not_allowed",
+            "display_quantity",
+            "Only a limit order that may rest (gtc or gtd) can show a part of itself.",
+        )
+    with About("display_quantity"):
+        display_lots = parse_quantity(asked.display_quantity, instrument)
+    if not display_lots < quantity_lots <= display_lots * ICEBERG_PARTS_MAX:
+        raise _invalid(
+            "invalid_display_quantity",
+            "display_quantity",
+            "The shown part is less than the quantity, and at least a hundredth of it.",
+        )
+    return Special(display_lots=display_lots)
+
+
+def _self_trade(asked: Asked) -> int:
+    mode = _choice(
+        asked.self_trade_prevention,
+        SELF_TRADES,
+        "self_trade_prevention",
+        "invalid_self_trade_prevention",
+    )
+    if mode == DECREMENT and asked.quote_amount is not None:
+        raise _invalid(
+            "invalid_self_trade_prevention",
+            "self_trade_prevention",
+            "An order by quote amount has no quantity that decrement could lessen.",
+        )
+    return mode
 
 
 def _check_notional(notional_minor: int) -> None:

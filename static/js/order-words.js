@@ -42,6 +42,7 @@ const side = (name) => (name === "sell" ? "Sell" : "Buy");
 
 function typeWords(order) {
   const parts = [TYPES[order.type] ?? order.type];
+  if (order.display_quantity) parts.push(`shows ${amount(order.display_quantity)}`);
   if (order.trail_amount) parts.push(`${amount(order.trail_amount)} behind`);
   if (order.trail_percent) parts.push(`${order.trail_percent}% behind`);
   if (order.stop_price) {

@@ -50,6 +50,7 @@ def test_a_limit_order_rests_and_holds_its_worst_cost(ada: Person) -> None:
         "quote_amount": None,
         "price": "60000.00",
         "stop_price": None,
+        "display_quantity": None,
         "trail_amount": None,
         "trail_percent": None,
         "filled_quantity": "0.00000",

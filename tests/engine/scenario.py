@@ -29,6 +29,7 @@ from apps.engine.book import Order
 from apps.engine.messages import (
     BUY,
     CANCELLED,
+    DECREMENT,
     EXPIRED,
     FILLED,
     FOK,
@@ -150,7 +151,7 @@ _WORDS = (
     ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
     + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
-    + ("as", "mine")
+    + ("as", "mine", "shows", "of", "decrement")
 )
 
 
@@ -169,8 +170,11 @@ def _put(venue: Venue, line: str) -> None:
     match = re.fullmatch(r"(bid|ask) (\d+) (.+)", line)
     assert match, line
     for part in match[3].split(","):
-        name, lots = part.split()
-        events = venue.limit(name, SIDES[match[1]], int(lots), int(match[2]))
+        name, shown, *of_lots = part.split()
+        # "ben 2 of 10" is an iceberg of which the book shows two lots.
+        lots = of_lots[-1] if of_lots else shown
+        more = {"special": Special(display_lots=int(shown))} if of_lots else {}
+        events = venue.limit(name, SIDES[match[1]], int(lots), int(match[2]), **more)
         assert isinstance(events[-1], Rested), events
 
 
@@ -211,6 +215,10 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
     more = match["more"].split()
     kind, fields = _waiting(match)
     fields["post_only"] = "post" in more
+    if "shows" in more:
+        fields["special"] = Special(display_lots=int(more[more.index("shows") + 1]))
+    if "decrement" in more:
+        fields["self_trade"] = DECREMENT
     if "expire" in more:
         expire = {"taker": 1, "maker": 2, "both": 3}
         fields["self_trade"] = expire[more[more.index("expire") + 1]]
@@ -277,8 +285,9 @@ def _book(venue: Venue) -> list[str]:
     lines: list[str] = []
     for word, side in (("ask", SELL), ("bid", BUY)):
         levels: dict[int, list[str]] = {}
-        for price, name, lots in venue.queue(side):
-            levels.setdefault(price, []).append(f"{name} {lots}")
+        for price, name, lots, hidden in venue.queue(side):
+            words = f"{name} {lots} of {lots + hidden}" if hidden else f"{name} {lots}"
+            levels.setdefault(price, []).append(words)
         side_lines = [f"{word} {price} {', '.join(who)}" for price, who in levels.items()]
         lines += reversed(side_lines) if side == SELL else side_lines
     book = venue.engine.books[MARKET_ID]

@@ -70,7 +70,7 @@ BAD_TERMS = {
     "force zero": ({"time_in_force": 0}, "invalid_order"),
     "force five": ({"time_in_force": 5}, "invalid_order"),
     "self-trade zero": ({"self_trade": 0}, "invalid_order"),
-    "self-trade four": ({"self_trade": 4}, "invalid_order"),
+    "self-trade five": ({"self_trade": 5}, "invalid_order"),
     "limit without a price": ({"price_ticks": 0}, "invalid_price"),
     "negative price": ({"price_ticks": -1}, "invalid_price"),
     "price out of range": ({"price_ticks": AMOUNT_MAX + 1}, "invalid_price"),

@@ -151,6 +151,91 @@ SCENARIOS = {
         after    ask 101 ben 7
         money    dora quote 48 held 0, base 2 held 0
     """,
+    "an iceberg shows a part, and the next part stands behind the others": """
+        before   ask 101  ben 2 of 5, carl 3
+        do       dora buys 4 @ 101
+                 anna buys 4 @ 101
+        events   trade 2 @ 101 ben dora
+                 rests 2 @ 101 ben
+                 trade 2 @ 101 carl dora
+                 trade 1 @ 101 carl anna
+                 trade 2 @ 101 ben anna
+                 rests 1 @ 101 ben
+                 trade 1 @ 101 ben anna
+        after    empty
+    """,
+    "an iceberg trades with all of it when it arrives": """
+        before   ask 101  ben 4
+        do       dora buys 9 @ 101 shows 2
+        events   trade 4 @ 101 ben dora
+                 rests 2 @ 101 dora
+        after    bid 101 dora 2 of 5
+        money    dora quote 9090 held 506, base 10004 held 0
+    """,
+    "fill or kill counts what is hidden": """
+        before   ask 101  ben 2 of 5
+        do       dora buys 5 @ 101 fok
+        events   trade 2 @ 101 ben dora
+                 rests 2 @ 101 ben
+                 trade 2 @ 101 ben dora
+                 rests 1 @ 101 ben
+                 trade 1 @ 101 ben dora
+        after    empty
+    """,
+    "fill or kill does not reach what is hidden behind an own order": """
+        before   ask 101  ben 2 of 5, dora.2 1
+        do       dora buys 3 @ 101 fok decrement
+                 dora buys 2 @ 101 fok decrement
+        events   cancelled dora: fok
+                 trade 2 @ 101 ben dora
+                 rests 2 @ 101 ben
+        after    ask 101 dora.2 1, ben 2 of 3
+    """,
+    "an iceberg has up to a hundred parts of fewer lots than all": """
+        do       dora buys 5 @ 101 shows 5
+                 dora buys 101 @ 50 shows 1
+                 dora buys 5 @ 101 shows 1 ioc
+                 dora buys 100 @ 50 shows 1
+        events   refused: invalid_order
+                 refused: invalid_order
+                 refused: invalid_order
+                 rests 1 @ 50 dora
+        after    bid 50 dora 1 of 100
+    """,
+    "what is hidden of an iceberg is given up first": """
+        before   ask 101  ben 2 of 6, carl 1
+        do       ben amends the order @ 101 to 3
+                 dora buys 3 @ 101
+        events   amended 3 @ 101 ben
+                 trade 2 @ 101 ben dora
+                 rests 1 @ 101 ben
+                 trade 1 @ 101 carl dora
+        after    ask 101 ben 1
+    """,
+    "own orders do not trade: both lose what they would have traded": """
+        before   ask 101  ben 1, dora.2 2, carl 3
+        do       dora buys 5 @ 101 decrement
+        events   trade 1 @ 101 ben dora
+                 prevented
+                 expired dora.2: self_trade
+                 amended 2 @ 101 dora
+                 trade 2 @ 101 carl dora
+        after    ask 101 carl 1
+    """,
+    "own orders do not trade: the larger one goes on": """
+        before   ask 101  dora.2 2 of 7
+        do       dora buys 3 @ 101 decrement
+        events   prevented
+                 amended 5 @ 101 dora.2
+                 rests 2 @ 101 dora.2
+                 amended 1 @ 101 dora
+                 prevented
+                 amended 4 @ 101 dora.2
+                 expired dora: self_trade
+        after    ask 101 dora.2 1 of 4
+        money    dora quote 10000 held 0, base 10000 held 0
+                 dora.2 quote 10000 held 0, base 9996 held 4
+    """,
     "own orders do not trade: the taker ends": """
         before   ask 101  ben 1, dora.2 2, carl 3
         do       dora buys 5 @ 101 expire taker

@@ -73,7 +73,7 @@ def test_a_replacement_ends_one_order_and_places_another() -> None:
     assert events[:2] == [closed, accepted]
     assert (closed.order_id, closed.reason, closed.released_minor) == (number, "replaced", 496)
     assert trades(events) == [(1, 101)]
-    assert venue.queue(BUY) == [(101, "anna", 1)]
+    assert venue.queue(BUY) == [(101, "anna", 1, 0)]
 
 
 def test_what_the_old_order_holds_pays_for_the_new_one() -> None:

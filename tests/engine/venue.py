@@ -156,12 +156,17 @@ class Venue:
     def set_reference(self, price: int) -> None:
         self.do(SetReference, MARKET_ID, price)
 
-    def queue(self, side: int) -> list[tuple[int, str, int]]:
-        """(price, name, lots) in the order in which they trade."""
+    def queue(self, side: int) -> list[tuple[int, str, int, int]]:
+        """(price, name, lots, hidden lots) in the order in which they trade."""
         book = self.engine.books[MARKET_ID]
         levels = (book.bids if side == BUY else book.asks).best_first()
         return [
-            (level.price_ticks, self.name(order.account.account_id), order.remaining_lots)
+            (
+                level.price_ticks,
+                self.name(order.account.account_id),
+                order.remaining_lots,
+                order.hidden_lots,
+            )
             for level in levels
             for order in level.orders.values()
         ]

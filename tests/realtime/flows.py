@@ -82,16 +82,20 @@ class Flow:
         in_force = m.IOC if order_type in {m.MARKET, m.STOP} else m.GTC
         if order_type == m.LIMIT:
             in_force = pick.choice([m.GTC] * 5 + [m.IOC, m.FOK, m.GTD])
+        lots = pick.randrange(2, 50)
+        hides = order_type == m.LIMIT and in_force in (m.GTC, m.GTD) and pick.random() < 0.2
         terms = m.Terms(
             market_id=pick.choice(list(MARKETS)),
             side=pick.choice([m.BUY, m.SELL]),
             order_type=order_type,
             time_in_force=in_force,
-            quantity_lots=pick.randrange(1, 50),
+            quantity_lots=lots,
             price_ticks=self._price() if order_type in {m.LIMIT, m.STOP_LIMIT} else 0,
             stop_ticks=self._price() if order_type in {m.STOP, m.STOP_LIMIT} else 0,
             expires_at_ns=self.at_ns + 30 * 10**9 if in_force == m.GTD else 0,
             post_only=order_type == m.LIMIT and in_force == m.GTC and pick.random() < 0.2,
+            self_trade=pick.choice((m.EXPIRE_TAKER, m.DECREMENT)),
+            special=m.Special(display_lots=(lots + 1) // 2) if hides else None,
         )
         return m.Place(*self._head(), account, f"c{self._commands}", terms)
 

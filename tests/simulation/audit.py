@@ -67,6 +67,7 @@ class Seen:
     taker_ppm: int = 0
     price: int = 0
     rank: int = 0
+    shown: int = 0
     waiting: bool = False
     triggered: int = 0
 
@@ -263,11 +264,15 @@ class Auditor:
         order.hold += event.hold_change_minor
         require(order.hold == event.hold_minor, "L6 the hold after an amendment", event)
         in_place = same_prices(before, terms) and terms.quantity_lots <= before.quantity_lots
-        left_book = order.left if order.rank else 0
+        left_book = order.shown if order.rank else 0
+        hidden, less = order.left - order.shown, before.quantity_lots - terms.quantity_lots
         order.terms = terms
         require(event.remaining_lots == order.left, "B4 what is left after an amendment", event)
         if in_place and order.rank:
-            left_book -= order.left
+            # What is hidden goes first, but two orders that meet lose what they would have traded.
+            left_book = max(0, less - hidden) if event.reason == "user" else less
+        order.shown -= left_book
+        require(order.shown >= 0, "B4 no more than was shown", event)
         require(event.book_lots == left_book, "B5 lots that leave the book", event)
         require(event.book_price_ticks == order.price, "B5 where they leave it", event)
         if not in_place:
@@ -278,7 +283,9 @@ class Auditor:
         terms = order.terms
         stays = terms.time_in_force in (GTC, GTD) and terms.price_ticks > 0
         require(stays, "B8 IOC, FOK and market orders never rest", event)
-        require(event.quantity_lots == order.left > 0, "B4 what rests is what is left", event)
+        require(order.shown == 0, "B4 a part is shown when the one before is gone", event)
+        order.shown = min((terms.special and terms.special.display_lots) or order.left, order.left)
+        require(event.quantity_lots == order.shown > 0, "B4 what rests is what is left", event)
         require(event.price_ticks == terms.price_ticks, "B3 rests at its limit", event)
         self.ranks += 1
         order.rank, order.price = self.ranks, event.price_ticks
@@ -287,7 +294,7 @@ class Auditor:
         order = self.orders.pop(event.order_id)
         self.ended.add(event.order_id)
         require(event.released_minor == order.hold, "L6 a hold is released whole", event)
-        resting = order.left if order.rank else 0
+        resting = order.shown if order.rank else 0
         require(event.book_lots == resting, "B5 lots that leave the book", event)
         if order.terms.time_in_force == FOK and not order.rank:
             require(order.filled == 0, "B8 fill or kill is all or none", event)
@@ -319,6 +326,8 @@ class Auditor:
         require(event.base_minor == event.quantity_lots * instrument.lot_minor, "B6 base leg")
         self._side(maker, "maker", event.maker_fee_minor, event.maker_hold_used_minor, event)
         self._side(taker, "taker", event.taker_fee_minor, event.taker_hold_used_minor, event)
+        maker.shown -= event.quantity_lots
+        require(maker.shown >= 0, "B4 only what is shown trades", event)
         require(event.maker_remaining_lots == maker.left, "B4 maker's remainder", event)
         require(event.taker_remaining_lots == taker.left, "B4 taker's remainder", event)
         fees = event.maker_fee_minor + event.taker_fee_minor
@@ -371,7 +380,7 @@ class Auditor:
             require(resting or waits, "B8 only stops wait outside the book", row)
             if resting:
                 level = levels.setdefault((market_id, side), {})
-                level[price] = level.get(price, 0) + left
+                level[price] = level.get(price, 0) + order.shown
         require(count == len(self.orders), "B4 no open order is missing", count)
         for market_id in self.instruments:
             bids, asks = engine.depth(market_id)

@@ -105,6 +105,7 @@ class Flow(BlockFlow):
         self.hurry_ns = draw.choice((1_000, SECOND // 20, SECOND // 2, 5 * SECOND))
         self.takers = draw.choice((0.05, 0.15, 0.4))
         self.stops = draw.choice((0.0, 0.2, 0.5))
+        self.icebergs = draw.choice((0.0, 0.2, 0.5))
         # Few distances, so that trailing stops share them.
         self.trails = [
             Special(trail_ticks=draw.choice((1, 2, 3, self.spread))),
@@ -239,14 +240,14 @@ class Flow(BlockFlow):
             return Cancel(*self._head(), draw.choice(self.accounts), order_id)
         if chance < 0.7:
             return Cancel(*self._head(), account_id, order_id)
-        if chance < 0.9:
+        if chance < 0.84:
             return Cancel(*self._head(), account_id, 0, client_order_id)
-        if chance < 0.96:
+        if chance < 0.88:
             side = draw.choice((0, 0, BUY, SELL))
             forced = draw.random() < 0.2
             return CancelAll(*self._head(), account_id, draw.choice((0, market_id)), side, forced)
         # A switch that is mostly armed again in time, and sometimes taken back.
-        timeout_ms = draw.choice((0, 1, 500, 5_000, 60_000))
+        timeout_ms = draw.choice((0, 0, 1, 500, 5_000, 60_000))
         return CancelAllAfter(*self._head(), account_id, timeout_ms)
 
     def _replace(self) -> AnyCommand:
@@ -278,6 +279,8 @@ class Flow(BlockFlow):
         lots = draw.choice((0, 0, 1, draw.randint(1, self.lots), draw.randint(1, 2 * self.lots)))
         price = draw.choice((0, self._price(market_id, side), self._price(market_id)))
         stop = draw.choice((0, 0, 0, self._stop(market_id, side)))
+        if draw.random() < 0.5:
+            price = stop = 0
         if draw.random() < self.hostile / 5:
             lots, price = draw.choice(((-1, 0), (0, -1), (AMOUNT_MAX, 0), (2**62 + 1, 2**62 + 1)))
         return Amend(*self._head(), account_id, *named, lots, price, stop)
@@ -418,13 +421,15 @@ class Flow(BlockFlow):
             price = max(1, stop - self.cluster if side == BUY else stop + self.cluster)
         expires = self.now_ns + draw.randint(1, 40 * SECOND) if force == GTD else 0
         post_only = kind == LIMIT and force in (GTC, GTD) and draw.random() < 0.15
-        self_trade = draw.choice((1, 1, 2, 3))
+        self_trade = draw.choice((1, 1, 2, 3, 4)) if lots else draw.choice((1, 2, 3))
         return Terms(
             market_id, side, kind, force, lots, quote, price, stop, expires, post_only, self_trade,
-            self._special(kind),
+            self._special(kind, lots),
         )  # fmt: skip
 
-    def _special(self, kind: int) -> Special | None:
+    def _special(self, kind: int, lots: int) -> Special | None:
+        if kind == LIMIT and lots > 1 and self.random.random() < self.icebergs:
+            return Special(display_lots=self.random.randint(-(-lots // 9), lots - 1))
         return self.random.choice(self.trails) if kind == TRAILING_STOP else None
 
     # ------------------------------------------------------------ malice and mishap

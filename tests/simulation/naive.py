@@ -7,7 +7,6 @@ every question is answered by looking at everything. It shares with the engine o
 from __future__ import annotations
 
 import msgspec
-from msgspec.structs import astuple
 
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -15,6 +14,7 @@ from apps.engine.messages import (
     BUY,
     CANCEL_ONLY,
     CANCELLED,
+    DECREMENT,
     EXPIRE_BOTH,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
@@ -37,17 +37,17 @@ from apps.engine.messages import (
     TRAILING_STOP,
     Accepted,
     Amend,
+    Amended,
     Duplicate,
     Instrument,
     Place,
     Prevented,
     Replace,
     Rested,
-    Special,
     Terms,
     Trade,
 )
-from tests.simulation.naive_triggers import WAITING, NaiveTriggers, check_trail
+from tests.simulation.naive_triggers import WAITING, NaiveTriggers, check_special
 from tests.simulation.naive_world import (
     LEFT,
     SECOND,
@@ -175,11 +175,8 @@ class NaiveEngine(NaiveTriggers):
         check(t.order_type in forces, "invalid_order")
         check(t.time_in_force in forces[t.order_type], "invalid_order")
         check(t.side in (BUY, SELL), "invalid_order")
-        check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH), "invalid_order")
-        check(t.special is None or t.special != Special(), "invalid_order")
-        check_trail(t)
-        rest = astuple(t.special or Special())
-        check(not any((rest[0], *rest[3:])), "invalid_order")
+        check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT), "invalid_order")
+        check_special(t)
         postable = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
         check(not t.post_only or postable, "invalid_order")
         check(priced or t.price_ticks == 0, "invalid_order")
@@ -187,6 +184,7 @@ class NaiveEngine(NaiveTriggers):
         if t.quote_minor:
             check(t.order_type == MARKET and t.time_in_force == IOC, "invalid_order")
             check(t.side == BUY and t.quantity_lots == 0, "invalid_order")
+            check(t.self_trade != DECREMENT, "invalid_order")
         if t.time_in_force == GTD:
             check(self.now < t.expires_at_ns <= AMOUNT_MAX, "invalid_order")
         else:
@@ -229,7 +227,8 @@ class NaiveEngine(NaiveTriggers):
             most = i.max_quantity_lots or AMOUNT_MAX
             lots = t.quantity_lots
             check(lots <= most and lots * i.lot_minor <= AMOUNT_MAX, "max_quantity")
-            check(small or lots >= i.min_quantity_lots, "min_quantity")
+            part = t.special.display_lots if t.special else 0
+            check(small or (part or lots) >= i.min_quantity_lots, "min_quantity")
             value = t.price_ticks or self.centre(m, t, around)
             notional = lots * value * i.tick_lot_minor
         check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
@@ -384,13 +383,19 @@ class NaiveEngine(NaiveTriggers):
             bought = t.quote_minor and order.took and why == "budget"
             self.end(order, FILLED if bought else CANCELLED, why)
         elif t.time_in_force in (GTC, GTD):
-            self.ranks += 1
-            order.rank = self.ranks
-            self.events.append(
-                Rested(order.number, order.account_id, t.market_id, t.side, order.worst, order.left)
-            )
+            self.rest(order)
         else:
             self.end(order, CANCELLED, "ioc")
+
+    def rest(self, order: NaiveOrder) -> None:
+        """Behind all others at its price; of an iceberg only the next part is seen."""
+        t = order.terms
+        self.ranks += 1
+        order.rank = self.ranks
+        order.shown = min(order.left, (t.special and t.special.display_lots) or order.left)
+        self.events.append(
+            Rested(order.number, order.account_id, t.market_id, t.side, order.worst, order.shown)
+        )
 
     def reaches(self, order: NaiveOrder, price: int) -> bool:
         return price <= order.worst if order.buys else price >= order.worst
@@ -412,8 +417,13 @@ class NaiveEngine(NaiveTriggers):
         budget = self.budget(order)
         left = order.left
         group = self.group_of(order)
-        for maker in self.queue(m, SELL if order.buys else BUY):
-            if not self.reaches(order, maker.worst):
+        queue = self.queue(m, SELL if order.buys else BUY)
+        # At each price all that is shown trades before anything that is hidden.
+        parts = [(o.worst, 0, o, o.shown) for o in queue]
+        parts += [(o.worst, 1, o, o.left - o.shown) for o in queue if o.left > o.shown]
+        sign = 1 if order.buys else -1
+        for price, _, maker, part in sorted(parts, key=lambda p: (sign * p[0], p[1])):
+            if not self.reaches(order, price):
                 return False
             if self.spoils_fill(maker, order):
                 return False
@@ -421,7 +431,7 @@ class NaiveEngine(NaiveTriggers):
                 if order.terms.self_trade == EXPIRE_MAKER:
                     continue
                 return False
-            lots = min(left, maker.left)
+            lots = min(left, part)
             budget -= lots * maker.worst * m.instrument.tick_lot_minor
             left -= lots
             if budget < 0:
@@ -430,7 +440,7 @@ class NaiveEngine(NaiveTriggers):
                 return True
         return False
 
-    def match(self, order: NaiveOrder, m: NaiveMarket) -> str:  # noqa: C901 - the rules in a row
+    def match(self, order: NaiveOrder, m: NaiveMarket) -> str:
         t = order.terms
         price = 0
         while True:
@@ -449,18 +459,14 @@ class NaiveEngine(NaiveTriggers):
                 self.orders.remove(order)
                 return ""
             if mode:
-                if mode != LEFT:
-                    self.events.append(Prevented(t.market_id, maker.number, order.number, mode))
-                if mode in (EXPIRE_MAKER, EXPIRE_BOTH):
-                    self.end(maker, EXPIRED, "self_trade")
-                if mode in (EXPIRE_TAKER, EXPIRE_BOTH):
+                if mode != LEFT and self.prevent(maker, order, mode):
                     return "self_trade"
                 price = 0
                 continue
             affordable = self.budget(order) // (price * m.instrument.tick_lot_minor)
             if not affordable:
                 return "budget"
-            wanted = maker.left if t.quote_minor else min(maker.left, order.left)
+            wanted = maker.shown if t.quote_minor else min(maker.shown, order.left)
             self.trade(maker, order, m, min(wanted, affordable))
             if not t.quote_minor and not order.left:
                 self.orders.remove(order)
@@ -477,6 +483,52 @@ class NaiveEngine(NaiveTriggers):
     def spoils_fill(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
         return False
 
+    def prevent(self, maker: NaiveOrder, order: NaiveOrder, mode: int) -> bool:
+        """Two orders of one group have met; answers whether the arriving one ends."""
+        self.events.append(Prevented(order.terms.market_id, maker.number, order.number, mode))
+        if mode == DECREMENT:
+            return self.decrement(maker, order)
+        if mode in (EXPIRE_MAKER, EXPIRE_BOTH):
+            self.end(maker, EXPIRED, "self_trade")
+        return mode in (EXPIRE_TAKER, EXPIRE_BOTH)
+
+    def decrement(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
+        """Both lose the smaller quantity; answers whether nothing is left of the taker."""
+        lots = min(maker.shown, taker.left)
+        if maker.left == lots:
+            self.end(maker, EXPIRED, "self_trade")
+        else:
+            self.lessen(maker, lots, lots, "self_trade")
+            if not maker.shown:
+                self.rest(maker)
+        if taker.left > lots:
+            self.lessen(taker, lots, lots, "self_trade")
+            return False
+        return True
+
+    def lessen(self, order: NaiveOrder, lots: int, gone: int, why: str) -> None:
+        """Takes lots off an order where it stands; ``gone`` of them were to be seen."""
+        t = msgspec.structs.replace(order.terms, quantity_lots=order.terms.quantity_lots - lots)
+        i = self.markets[t.market_id].instrument
+        left = order.left - lots
+        hold = left * i.lot_minor
+        if order.buys:
+            notional = left * order.worst * i.tick_lot_minor
+            hold = min(order.hold, notional + fee_of(notional, self.highest_ppm_of(order)) + 1)
+        change = hold - order.hold
+        spends, _ = self.assets_of(order)
+        self.move(order.account_id, spends, -change, change)
+        order.entry_terms = order.entry_terms or order.terms
+        order.terms, order.left, order.hold = t, left, hold
+        place, gone = (order.worst, gone) if order.rank else (0, 0)
+        order.shown -= gone
+        self.events.append(
+            Amended(
+                order.number, order.account_id, t.market_id, t.side, t, order.worst, left, hold,
+                change, place, gone, why,
+            )
+        )  # fmt: skip
+
     def trade(self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int) -> None:
         i = m.instrument
         price = maker.worst
@@ -490,6 +542,7 @@ class NaiveEngine(NaiveTriggers):
         maker.made += quote
         taker.took += quote
         maker.left -= lots
+        maker.shown -= lots
         if not taker.terms.quote_minor:
             taker.left -= lots
         maker_used = self.settle(maker, i, quote, base, maker_fee)
@@ -521,6 +574,8 @@ class NaiveEngine(NaiveTriggers):
                 taker.left,
             )
         )
+        if maker.left and not maker.shown:
+            self.rest(maker)
 
     def settle(self, o: NaiveOrder, i: Instrument, quote: int, base: int, fee: int) -> int:
         """Balances of one side of a trade; answers by how much the order's hold fell."""

@@ -134,6 +134,7 @@ class NaiveBlocks(NaiveSlices):
             check(t.side == SELL and t.quantity_lots == 0, "invalid_order")
         known = {(LIMIT, GTC), (LIMIT, GTD), (LIMIT, IOC), (MARKET, IOC)}
         check((t.order_type, t.time_in_force) in known and not t.quote_minor, "invalid_order")
+        check(t.special is None, "invalid_order")
         check(0 <= c.cap_ticks <= AMOUNT_MAX, "invalid_price")
         self.check_states(account, m, t)
         self.check_shape(msgspec.structs.replace(t, quantity_lots=1) if c.fraction_ppm else t)
@@ -371,6 +372,7 @@ class NaiveBlocks(NaiveSlices):
         off = rest * order.left // (order.left + block.reduced) if rest else 0
         block.reduced -= rest - off
         order.left -= off
+        order.shown = order.left if order.rank else 0
         return off
 
     def unseen(self, block: NaiveBlock) -> int:
@@ -495,13 +497,14 @@ class NaiveBlocks(NaiveSlices):
             self.check_limit(m, t, self.reference(t.market_id))
         before = order.left
         order.left -= off
+        order.shown = order.left
         block.reduced += off
         if price == order.worst:
             if off:
                 self.shrink(block, order, off)
             return
         old = order.worst
-        order.worst, order.rank = price, 0
+        order.worst, order.rank, order.shown = price, 0, 0
         order.terms = msgspec.structs.replace(order.terms, quantity_lots=total, price_ticks=price)
         hold = self.order_hold(block, order.left, price)
         self.tell_amended(block, order, hold, old, before)

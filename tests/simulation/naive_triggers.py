@@ -5,6 +5,9 @@ from __future__ import annotations
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
+    GTC,
+    GTD,
+    LIMIT,
     STOP,
     STOP_LIMIT,
     TAKE_PROFIT,
@@ -20,14 +23,24 @@ STOPS = (STOP, STOP_LIMIT)
 WAITING = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
 
 
-def check_trail(t: Terms) -> None:
-    special = t.special or Special()
-    asked = [special.trail_ticks, special.trail_bps]
-    if t.order_type != TRAILING_STOP:
-        check(asked == [0, 0], "invalid_order")
+def check_special(t: Terms) -> None:
+    if t.special is None:
+        check(t.order_type != TRAILING_STOP, "invalid_order")
         return
+    special = t.special
+    check(special != Special(), "invalid_order")
+    part = special.display_lots
+    if t.order_type == LIMIT:
+        check(special == Special(display_lots=part), "invalid_order")
+        check(t.time_in_force in (GTC, GTD), "invalid_order")
+        check(0 < part < t.quantity_lots and t.quantity_lots <= 100 * part, "invalid_order")
+        return
+    check(t.order_type == TRAILING_STOP, "invalid_order")
+    ticks, bps = special.trail_ticks, special.trail_bps
+    check(special == Special(0, ticks, bps), "invalid_order")
+    asked = [ticks, bps]
     check(sorted(asked)[0] == 0 < sorted(asked)[1], "invalid_order")
-    check(special.trail_ticks <= AMOUNT_MAX and special.trail_bps <= 5_000, "invalid_order")
+    check(ticks <= AMOUNT_MAX and bps <= 5_000, "invalid_order")
 
 
 def behind(t: Terms, best: int) -> int:

@@ -6,6 +6,7 @@ import msgspec
 
 from apps.engine.messages import AMOUNT_MAX, Amend, Amended, Terms
 from tests.simulation.naive import NaiveEngine
+from tests.simulation.naive_triggers import check_special
 from tests.simulation.naive_world import NaiveMarket, NaiveOrder, check, fee_of
 
 
@@ -29,6 +30,7 @@ class NaiveVenue(NaiveEngine):
         check((order.waiting and not order.best) or not c.stop_ticks, "invalid_order")
         check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
         check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
+        check_special(t)
         more = t.quantity_lots - order.terms.quantity_lots
         check(order.left + more > 0, "amend_below_filled")
         prices = (t.price_ticks, t.stop_ticks)
@@ -45,21 +47,22 @@ class NaiveVenue(NaiveEngine):
 
     def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
         left = order.left + t.quantity_lots - order.terms.quantity_lots
+        if in_place:
+            less = order.left - left
+            gone = max(0, less - (order.left - order.shown))
+            self.lessen(order, less, gone, "user")
+            return
         worst = order.worst
-        if not in_place and not order.best:
+        if not order.best:
             worst = t.price_ticks or self.band(m, t.side, self.centre(m, t, 0))
         hold = left * m.instrument.lot_minor
         if order.buys:
             notional = left * worst * m.instrument.tick_lot_minor
             hold = notional + fee_of(notional, self.highest_ppm_of(order)) + 1
-            hold = min(hold, order.hold) if in_place else hold
         change = hold - order.hold
         spends, _ = self.assets_of(order)
         check(self.free(order.account_id, spends) >= change, "insufficient_balance")
         self.move(order.account_id, spends, -change, change)
-        gone = 0
-        if order.rank:
-            gone = order.left - left if in_place else order.left
         self.events.append(
             Amended(
                 order.number,
@@ -72,12 +75,12 @@ class NaiveVenue(NaiveEngine):
                 hold,
                 change,
                 order.worst if order.rank else 0,
-                gone,
+                order.shown if order.rank else 0,
                 "user",
             )
         )
         order.entry_terms = order.entry_terms or order.terms
         order.terms, order.worst, order.left, order.hold = t, worst, left, hold
-        if not in_place and not order.waiting:
-            order.rank = 0
+        if not order.waiting:
+            order.rank = order.shown = 0
             self.arrive(order, m)

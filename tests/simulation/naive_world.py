@@ -118,6 +118,7 @@ class NaiveOrder:
     took: int = 0
     entry_terms: Terms | None = None  # what was asked for first
     rank: int = 0  # when it came to rest; zero while it does not
+    shown: int = 0  # of what is left, while it rests
     waiting: bool = False  # for the last price
     best: int = 0  # since a trailing stop is active; zero before
 
@@ -466,6 +467,6 @@ class NaiveWorld:
                 reason,
                 order.hold,
                 order.worst if order.rank else 0,
-                order.left if order.rank else 0,
+                order.shown if order.rank else 0,
             )
         )

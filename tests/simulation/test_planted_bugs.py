@@ -25,6 +25,7 @@ from apps.engine import (
     escrow,
     matching,
     rates,
+    remainder,
     risk,
     snapshot,
     state,
@@ -41,12 +42,12 @@ BLOCK_MODULES = (allotting, block_entry, block_snapshot, blocks, escrow)
 MODULES = (
     *BLOCK_MODULES,
     *(amend, balances, book, control, entry, matching),
-    *(rates, risk, snapshot, state, sweeping, timers, triggers),
+    *(rates, remainder, risk, snapshot, state, sweeping, timers, triggers),
 )
 # Where functions are found by what they are for.
 TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
 SEEDS = 100
-COMMANDS = 400
+COMMANDS = 800
 CUT_EVERY = 50
 
 BUGS = {
@@ -247,13 +248,13 @@ BUGS = {
     ),
     "less of an order loses its place": (
         amend,
-        "and remaining_lots <= order.remaining_lots",
-        "and remaining_lots < 0",
+        "and less_lots >= 0:",
+        "and less_lots < 0:",
     ),
     "more of an order keeps its place": (
         amend,
-        "if not _changes_price(order, terms) and remaining_lots",
-        "if not _changes_price(order, terms) or remaining_lots",
+        "if not _changes_price(order, terms) and less_lots",
+        "if not _changes_price(order, terms) or less_lots",
     ),
     "an amendment forgets what has filled": (
         amend,
@@ -261,8 +262,8 @@ BUGS = {
         "if terms.quantity_lots < filled_lots:",
     ),
     "a smaller order holds as much as before": (
-        amend,
-        "hold_minor = min(order.hold_minor, _hold_minor(order, order.price_ticks, remaining_lots))",
+        remainder,
+        "hold_minor = min(order.hold_minor, needed_minor)",
         "hold_minor = order.hold_minor",
     ),
     "fees begin anew with an amendment": (
@@ -389,6 +390,46 @@ BUGS = {
         block_snapshot,
         "block.leavers = [by_order[order_id] for order_id in found.leavers]",
         "block.leavers = []",
+    ),
+    "a refilled iceberg keeps its place": (
+        matching,
+        "        del level.orders[maker.order_id]\n        level.orders[maker.order_id] = maker\n",
+        "",
+    ),
+    "the book shows all of an iceberg": (
+        remainder,
+        "order.remaining_lots = min(special.display_lots, left_lots)",
+        "order.remaining_lots = left_lots",
+    ),
+    "fill or kill sees only what is shown": (
+        matching,
+        "return min(shown + hidden, wanted_lots)",
+        "return min(shown, wanted_lots)",
+    ),
+    "an iceberg reserves only for what it shows": (
+        matching,
+        "lots_left = buyer.remaining_lots + buyer.hidden_lots",
+        "lots_left = buyer.remaining_lots",
+    ),
+    "an amendment takes what is shown first": (
+        amend,
+        "shown_lots = max(0, less_lots - order.hidden_lots)",
+        "shown_lots = min(less_lots, order.remaining_lots)",
+    ),
+    "hidden lots are lost in the snapshot": (
+        snapshot,
+        "hidden_lots=found.hidden_lots,",
+        "hidden_lots=0,",
+    ),
+    "of two orders that meet only the maker loses": (
+        matching,
+        "shrink(taker, lots, lots, SELF_TRADE, events)",
+        "shrink(taker, 0, 0, SELF_TRADE, events)",
+    ),
+    "an order that is decremented holds what it held": (
+        remainder,
+        "needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots)",
+        "needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots + lots)",
     ),
     "remembered commands lost in the snapshot": (
         snapshot,

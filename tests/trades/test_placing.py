@@ -49,7 +49,7 @@ def test_a_limit_order_rests_and_holds_its_worst_case(ada: Trader) -> None:
         "market": "BTC-USDT", "side": "buy", "type": "limit", "time_in_force": "gtc",
         "post_only": False, "self_trade_prevention": "expire_taker", "status": "open",
         "quantity": "0.01000", "quote_amount": None, "price": "60000.00", "stop_price": None,
-        "trail_amount": None, "trail_percent": None,
+        "display_quantity": None, "trail_amount": None, "trail_percent": None,
         "filled_quantity": "0.00000", "filled_quote": "0.00", "average_price": None,
         "fee": "0.00", "fee_asset": "USDT", "expires_at": None, "reason": None, "seq": 0,
         "created_at": "", "updated_at": "",
@@ -394,6 +394,34 @@ def test_a_trailing_stop_is_shown_with_its_distance(ada: Trader, bob: Trader) ->
         "Trailing stop · 100.50 behind",
         "Trailing stop · 0.5% behind · from 49,000.00",
     ]
+
+
+def test_an_iceberg_shows_a_part_and_keeps_to_its_quantity(ada: Trader, bob: Trader) -> None:
+    iceberg = bob.sell("0.01", "50000", display_quantity="0.003", client_order_id="ice")
+
+    ada.buy("0.004", "50000")
+
+    shown = as_stored(iceberg)
+    assert order_json(iceberg)["display_quantity"] == "0.00300"
+    assert (shown["status"], shown["filled_quantity"]) == ("partially_filled", "0.00400")
+    assert (shown["quantity"], shown["display_quantity"]) == ("0.01000", "0.00300")
+    assert order_type(shown) == "Limit · shows 0.00300"
+    assert bob.has("BTC") == (2 * MINOR - MINOR // 100, MINOR * 6 // 1000)
+
+
+def test_own_orders_lose_what_they_would_have_traded(bob: Trader) -> None:
+    listed()
+    bob.sell("0.004", "50000")
+
+    order = bob.buy("0.01", "50000", self_trade_prevention="decrement")
+
+    shown = as_stored(order)
+    assert order_json(order) == shown
+    assert (shown["status"], shown["quantity"], shown["filled_quantity"]) == (
+        "open", "0.00600", "0.00000",
+    )  # fmt: skip
+    assert Order.objects.filter(reason="self_trade", status="expired").count() == 1
+    assert bob.has("USDT")[1] == 300 * MINOR + 30_000_001
 
 
 def test_an_order_good_till_a_date_keeps_that_date(ada: Trader) -> None:

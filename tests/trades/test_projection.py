@@ -178,17 +178,20 @@ class Life:
         stop = draw.choice((0, price + away)) if kind == TRAILING_STOP else price + away
         force = draw.choice((GTC, GTC, GTC, IOC, FOK, GTD))
         by_quote = kind == MARKET and side == BUY and draw.random() < 0.5
+        force = IOC if kind == MARKET else force if kind in PRICED else GTC
+        lots = 0 if by_quote else draw.randint(2, 5000)
+        special = Special(trail_bps=draw.choice((10, 50))) if kind == TRAILING_STOP else None
+        if kind == LIMIT and force in (GTC, GTD) and draw.random() < 0.3:
+            special = Special(display_lots=draw.randint(-(-lots // 50), lots - 1))
         terms = Terms(
-            market_id, side, kind,
-            IOC if kind == MARKET else force if kind in PRICED else GTC,
-            0 if by_quote else draw.randint(1, 5000),
+            market_id, side, kind, force, lots,
             quote_minor=draw.randint(10**6, 10**9) if by_quote else 0,
             price_ticks=price if kind in PRICED else 0,
             stop_ticks=0 if kind in (LIMIT, MARKET) else stop,
             expires_at_ns=START_NS + (self.issued + 50) * STEP_NS
-            if force == GTD and kind in PRICED else 0,
-            self_trade=draw.choice((1, 2, 3)),
-            special=Special(trail_bps=draw.choice((10, 50))) if kind == TRAILING_STOP else None,
+            if force == GTD else 0,
+            self_trade=draw.choice((1, 2, 3) if by_quote else (1, 2, 3, 4)),
+            special=special,
         )  # fmt: skip
         self.apply(Place, account_id, f"c{self.issued}", terms)
 

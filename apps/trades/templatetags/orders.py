@@ -71,6 +71,8 @@ def order_type(order: Row) -> str:
     if not order:
         return ""
     parts = [_TYPES.get(str(order["type"]), str(order["type"]))]
+    if order["display_quantity"]:
+        parts.append(f"shows {_grouped(order['display_quantity'])}")
     if order["trail_amount"]:
         parts.append(f"{_grouped(order['trail_amount'])} behind")
     if order["trail_percent"]:
