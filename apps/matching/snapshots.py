@@ -56,10 +56,38 @@ def open_snapshot(snapshot: StoredSnapshot) -> Engine | None:
     except Exception as error:  # Whatever is wrong with it, the journal is there.
         passed_over(snapshot, f"it cannot be read: {error!r}")
         return None
-    if engine.seq != snapshot.seq or engine.state_hash() != snapshot.state_hash:
+    if engine.seq != snapshot.seq or not is_of(snapshot, engine):
         passed_over(snapshot, "it does not restore to the state it was taken of")
         return None
     return engine
+
+
+def is_of(snapshot: StoredSnapshot, engine: Engine) -> bool:
+    """Say whether a snapshot holds the state of an engine.
+
+    One of an earlier release lacks the fields that states have had since. They are appended, and
+    their defaults mean "as before": else each update would replay the whole journal.
+    """
+    if engine.state_hash() == snapshot.state_hash:
+        return True
+    if hashlib.sha256(snapshot.state).hexdigest() != snapshot.state_hash:
+        return False
+    try:
+        stored = msgspec.msgpack.decode(snapshot.state)
+    except msgspec.DecodeError:
+        return False
+    return _only_grew(stored, msgspec.msgpack.decode(engine.snapshot()))
+
+
+def _only_grew(before: object, after: object) -> bool:
+    """Say whether two states differ only in appended fields that say nothing."""
+    if isinstance(before, list) and isinstance(after, list):
+        return (
+            len(before) <= len(after)
+            and not any(after[len(before) :])
+            and all(map(_only_grew, before, after))
+        )
+    return type(before) is type(after) and before == after
 
 
 def passed_over(snapshot: StoredSnapshot, why: str) -> None:

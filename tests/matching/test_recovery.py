@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from django.db import connection
 
@@ -104,6 +106,40 @@ def test_a_bad_snapshot_is_passed_over_loudly(
 
     assert found.engine.state_hash() == live_engine(traded).state_hash()
     assert "Snapshot at seq 37 is passed over" in caplog.text
+
+
+def test_a_snapshot_of_an_earlier_release_is_used(
+    traded: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = Snapshot.objects.get(seq=37)
+    state = msgspec.msgpack.decode(bytes(newest.state))
+    # Before there were blocks, dead man's switches, and prices that stops trail.
+    accounts, orders = [each[:6] for each in state[8]], [each[:11] for each in state[10]]
+    earlier = msgspec.msgpack.encode([*state[:8], accounts, state[9], orders, *state[11:13]])
+    newest.state = earlier
+    newest.state_sha256 = newest.state_hash = hashlib.sha256(earlier).hexdigest()
+    newest.save()
+
+    with connection.cursor() as cursor, caplog.at_level(logging.CRITICAL):
+        restored = replay.restore(cursor, shard=0)
+
+    assert restored.engine.seq == 37
+    assert caplog.text == ""
+    assert recovered().engine.state_hash() == live_engine(traded).state_hash()
+
+
+def test_an_order_that_a_snapshot_lacks_is_no_earlier_release(
+    traded: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.cursor() as cursor:
+        newest = next(snapshots.newest_first(cursor, shard=0))
+    state = msgspec.msgpack.decode(newest.state)
+    state[12] = state[12][:-1]
+    less = msgspec.msgpack.encode(state)
+    digest = hashlib.sha256(less).hexdigest()
+    altered = msgspec.structs.replace(newest, state=less, state_sha256=digest, state_hash=digest)
+
+    assert not snapshots.is_of(altered, snapshots.open_snapshot(newest) or Engine())
 
 
 def test_without_any_good_snapshot_the_journal_is_enough(traded: Gateway) -> None:
