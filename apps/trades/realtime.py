@@ -188,13 +188,12 @@ def watch(user: AbstractBaseUser, params: dict[str, Any]) -> calls.Watch:
         raise Invalid("invalid_params", "Enabled is true or false.", field="enabled")
     account = account_for(viewer=person, public_id=_account_in(given))
 
-    def keep() -> None:
-        cancel_all_after(actor=person, account=account, timeout_seconds=WATCH_SECONDS)
+    seconds = WATCH_SECONDS if enabled else 0
 
-    if enabled:
-        keep()
-    else:
-        cancel_all_after(actor=person, account=account, timeout_seconds=0)
+    def keep() -> None:
+        cancel_all_after(actor=person, account=account, timeout_seconds=seconds)
+
+    keep()
     return calls.Watch(
         key=str(account.id),
         answer={"account": str(account.public_id), "enabled": enabled},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,8 +22,10 @@ class Guarded:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.fails = False
+        self.slowly = 0.0
 
     def keep(self) -> None:
+        time.sleep(self.slowly)
         self.told.append("keep")
         if self.fails:
             raise Unavailable("engine_unavailable", "Not now.", retry_after_seconds=1)
@@ -99,3 +102,32 @@ async def test_a_watch_that_was_taken_back_does_nothing_at_the_end(
     await asyncio.sleep(0.05)
 
     assert guarded.told == []
+
+
+async def test_the_end_comes_after_a_call_that_was_still_under_way(
+    socket: Peer, guarded: Guarded
+) -> None:
+    guarded.slowly = 0.3
+    await watch(socket, 0.01)
+    await asyncio.sleep(0.15)
+
+    await socket.disconnect()
+    await until(lambda: len(guarded.told) == 2)
+
+    assert guarded.told == ["keep", "end"]
+
+
+async def test_what_is_taken_back_stays_so_after_a_call_that_was_still_under_way(
+    socket: Peer, guarded: Guarded
+) -> None:
+    guarded.slowly = 0.3
+    await watch(socket, 0.01)
+    await asyncio.sleep(0.15)
+
+    # Its ``keep`` is the one that takes back: here it is counted as any.
+    await watch(socket, 0)
+    await until(lambda: len(guarded.told) == 2)
+    await socket.disconnect()
+    await asyncio.sleep(0.05)
+
+    assert guarded.told == ["keep", "keep"]

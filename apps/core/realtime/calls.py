@@ -21,7 +21,8 @@ class Watch:
     """What is to be done as long as a connection lives, and when it ends, however that happens.
 
     ``keep`` is called every so many seconds, ``end`` once; no seconds end the watch of the same
-    ``key`` without a call of ``end``. Both run in the threads of calls.
+    ``key`` without a call of ``end``, and ``keep`` then takes it back. Both run in the threads of
+    calls.
     """
 
     key: str
