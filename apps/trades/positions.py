@@ -25,6 +25,8 @@ from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID
 VALUE_ASSET_ID: Final = 1
 # More than anybody's money; a deposit priced beyond it counts as this much, and still fits a row.
 VALUE_MAX_MINOR: Final = 2**61
+# What figures that are summed up in the database count as at most, so that sums fit as well.
+FIGURE_MAX_MINOR: Final = 2**60
 MOVEMENT_BITS: Final = 20
 
 TRADE: Final = 1

@@ -20,7 +20,7 @@ from django.db.models import F
 
 from apps.core.errors import DomainError, Unavailable
 from apps.trades import risk_events
-from apps.trades.positions import VALUE_ASSET_ID
+from apps.trades.positions import FIGURE_MAX_MINOR, VALUE_ASSET_ID
 from apps.trades.risk_actions import (
     apply_account,
     lift_restriction,
@@ -47,17 +47,20 @@ DUE_PER_PASS: Final = 500
 # Somebody whose position is flat is looked at for so long after it moved last.
 FLAT_FOR: Final = timedelta(seconds=60)
 
-_FIGURES: Final = """
-    SELECT held.account_id, held.value_minor + coalesce(cash.available_minor + cash.held_minor, 0),
+_FIGURES: Final = f"""
+    SELECT held.account_id, held.value_minor
+            + least(coalesce(cash.available_minor + cash.held_minor, 0), {FIGURE_MAX_MINOR}),
         held.profit_minor, held.is_priced,
         state.day, state.day_profit_minor, state.peak_profit_minor, state.paid_in_minor,
         house.max_daily_loss_minor, house.max_drawdown_bps,
         own.max_daily_loss_minor, own.max_drawdown_bps
     FROM (
         SELECT position.account_id,
-            sum(coalesce(worth.minor, cost_minor))::bigint AS value_minor,
-            sum(coalesce(worth.minor, cost_minor) - cost_minor + realised_minor - fees_minor
-                )::bigint AS profit_minor,
+            least(sum(coalesce(worth.minor, cost_minor)), {FIGURE_MAX_MINOR})::bigint
+                AS value_minor,
+            least(greatest(
+                sum(coalesce(worth.minor, cost_minor) - cost_minor + realised_minor - fees_minor),
+                -{FIGURE_MAX_MINOR}), {FIGURE_MAX_MINOR})::bigint AS profit_minor,
             bool_or(mark.fresh) FILTER (WHERE quantity_minor > 0) IS NOT FALSE AS is_priced
         FROM trades_position AS position
         LEFT JOIN unnest(

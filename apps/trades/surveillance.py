@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.markets.models import Instrument
-from apps.trades.positions import VALUE_ASSET_ID
+from apps.trades.positions import FIGURE_MAX_MINOR, VALUE_ASSET_ID
 from apps.trades.risk_marks import Mark, known_marks
 
 ACCOUNTS_SHOWN: Final = 25
@@ -46,7 +46,7 @@ _OPEN_ORDERS: Final = """
         WHERE orders.status IN ('open', 'partially_filled')
     )
 """
-_BY_ACCOUNT: Final = """
+_BY_ACCOUNT: Final = f"""
     , holding AS (
         SELECT position.account_id,
             sum(div(quantity_minor::numeric * price_ticks * tick_lot_minor, lot_minor)) AS minor
@@ -59,8 +59,9 @@ _BY_ACCOUNT: Final = """
         FROM open_order GROUP BY account_id
     )
     SELECT account.id, coalesce(owner.email, account.name), coalesce(orders, 0),
-        coalesce(buys_minor, 0)::bigint, coalesce(sells_minor, 0)::bigint,
-        coalesce(holding.minor, 0)::bigint
+        least(coalesce(buys_minor, 0), {FIGURE_MAX_MINOR})::bigint,
+        least(coalesce(sells_minor, 0), {FIGURE_MAX_MINOR})::bigint,
+        least(coalesce(holding.minor, 0), {FIGURE_MAX_MINOR})::bigint
     FROM ordered FULL JOIN holding USING (account_id)
     JOIN wallets_tradingaccount AS account ON account.id = account_id
     LEFT JOIN accounts_user AS owner ON owner.id = account.owner_id
@@ -68,9 +69,9 @@ _BY_ACCOUNT: Final = """
         account.id
     LIMIT %s
 """
-_LARGEST: Final = """
+_LARGEST: Final = f"""
     SELECT open_order.id, account_id, coalesce(owner.email, account.name), instrument.symbol, side,
-        value_minor::bigint, open_order.created_at
+        least(value_minor, {FIGURE_MAX_MINOR})::bigint, open_order.created_at
     FROM open_order
     JOIN markets_instrument AS instrument ON instrument.id = instrument_id
     JOIN wallets_tradingaccount AS account ON account.id = account_id
@@ -78,9 +79,9 @@ _LARGEST: Final = """
     WHERE value_minor IS NOT NULL
     ORDER BY value_minor DESC, open_order.id LIMIT %s
 """
-_BY_MARKET: Final = """
+_BY_MARKET: Final = f"""
     SELECT instrument.id, instrument.symbol, instrument.state, count(open_order.id),
-        coalesce(sum(value_minor), 0)::bigint
+        least(coalesce(sum(value_minor), 0), {FIGURE_MAX_MINOR})::bigint
     FROM markets_instrument AS instrument
     LEFT JOIN open_order ON open_order.instrument_id = instrument.id
     GROUP BY instrument.id ORDER BY instrument.id

@@ -22,6 +22,7 @@ from apps.trades.risk_actions import (
 from apps.trades.risk_models import Restriction, RiskState
 from apps.trades.risk_queries import limits_of, losses_of, standing_of
 from apps.trades.risk_rules import LimitSet
+from apps.trades.surveillance import overview
 from tests.factories import Trader, house, listed, staff, trader
 
 pytestmark = pytest.mark.django_db
@@ -398,6 +399,20 @@ def test_a_pass_costs_the_same_for_one_account_and_for_many(
 
     with django_assert_num_queries(9):
         risk_watch.look_once(now=NOON)
+
+
+def test_one_who_holds_more_than_a_number_can_say_keeps_nobody_unwatched(
+    ada: Trader, mark: Any
+) -> None:
+    own(ada, max_daily_loss_minor=500 * USDT)
+    trader(BTC="30000000000")
+    risk_watch.look_once(now=NOON)
+    mark("40000")
+
+    risk_watch.look_once(now=NOON)
+
+    assert Restriction.objects.get().account_id == ada.account.id
+    assert overview(now=NOON).exposures[0].holdings_minor == 2**60
 
 
 def test_staff_block_an_account_and_all_its_orders_are_gone(ada: Trader) -> None:
