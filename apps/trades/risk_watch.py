@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from apps.core.errors import DomainError, Unavailable
+from apps.engine.messages import BUY
 from apps.trades import risk_events
 from apps.trades.positions import FIGURE_MAX_MINOR, VALUE_ASSET_ID
 from apps.trades.risk_actions import (
@@ -47,9 +48,13 @@ DUE_PER_PASS: Final = 500
 # Somebody whose position is flat is looked at for so long after it moved last.
 FLAT_FOR: Final = timedelta(seconds=60)
 
+# What a purchase in a block reserves is in escrow, and still its owner's: his open orders say it.
+# They are only read while there is any escrow at all.
 _FIGURES: Final = f"""
-    SELECT held.account_id, held.value_minor
-            + least(coalesce(cash.available_minor + cash.held_minor, 0), {FIGURE_MAX_MINOR}),
+    SELECT held.account_id,
+        held.value_minor + least(coalesce(cash.available_minor, 0)
+            + greatest(coalesce(cash.held_minor, 0), coalesce(ordered.minor, 0)),
+            {FIGURE_MAX_MINOR})::bigint,
         held.profit_minor, held.is_priced,
         state.day, state.day_profit_minor, state.peak_profit_minor, state.paid_in_minor,
         house.max_daily_loss_minor, house.max_drawdown_bps,
@@ -77,6 +82,17 @@ _FIGURES: Final = f"""
     ) AS held
     LEFT JOIN wallets_balance AS cash
         ON cash.account_id = held.account_id AND cash.asset_id = %s
+    LEFT JOIN LATERAL (
+        SELECT sum(orders.held_minor) AS minor FROM trades_order AS orders
+        JOIN markets_instrument AS market ON market.id = orders.instrument_id
+        WHERE (SELECT EXISTS (
+                SELECT FROM wallets_balance AS escrow WHERE escrow.account_id < 0
+                    AND escrow.asset_id = {VALUE_ASSET_ID}
+                    AND escrow.available_minor + escrow.held_minor > 0))
+            AND orders.account_id = held.account_id AND orders.side = {BUY}
+            AND orders.status IN ('open', 'partially_filled')
+            AND market.quote_id = {VALUE_ASSET_ID}
+    ) AS ordered ON true
     LEFT JOIN trades_riskstate AS state ON state.account_id = held.account_id
     LEFT JOIN trades_risklimits AS house
         ON house.account_id = held.account_id AND house.source = 'house'

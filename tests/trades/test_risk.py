@@ -10,6 +10,9 @@ from django.test import Client
 
 from apps.core import clock
 from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Unavailable
+from apps.engine.messages import BUY, GTC, LIMIT, OpenBlock, SubmitBlock, Terms
+from apps.markets.queries import instrument_by_symbol
+from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.matching.queries import projected_seq
 from apps.trades import risk_actions, risk_events, risk_marks, risk_watch
 from apps.trades.models import Order
@@ -399,6 +402,34 @@ def test_a_pass_costs_the_same_for_one_account_and_for_many(
 
     with django_assert_num_queries(9):
         risk_watch.look_once(now=NOON)
+
+
+def test_what_a_block_has_in_escrow_is_still_its_owners(ada: Trader, mark: Any) -> None:
+    own(ada, max_drawdown_bps=300)
+    risk_watch.look_once(now=NOON)
+    market = instrument_by_symbol("BTC-USDT")
+    terms = Terms(market.id, BUY, LIMIT, GTC, 10_000, price_ticks=4_800_000)
+    ada.buy("0.001", "45000")
+    submit_opened(ada, terms)
+    mark("48000")
+
+    risk_watch.look_once(now=NOON)
+    losses = losses_of(viewer=ada.user, account=ada.account, now=NOON)
+
+    # Two hundred of ten thousand less the fee, of which nearly five thousand are in escrow.
+    assert ada.has("USDT")[0] < 200 * USDT
+    assert losses is not None
+    assert (losses.equity_minor, losses.drawdown_bps) == (979_500_000_000, 200)
+    assert not Restriction.objects.exists()
+
+
+def submit_opened(ada: Trader, terms: Terms) -> None:
+    def head() -> tuple[bytes, int]:
+        return new_command_id(), valid_until_ns(5)
+
+    opened = OpenBlock(*head(), 7, ada.account.id, "lead", terms)
+    replies = get_gateway().submit_many([opened, SubmitBlock(*head(), 7)])
+    assert [reply.rejected for reply in replies] == [None, None]
 
 
 def test_one_who_holds_more_than_a_number_can_say_keeps_nobody_unwatched(
