@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from apps.engine.balances import Account
+from apps.engine.balances import Account, InvariantViolation
 
 # What a slice waits for: each leg's lots, then what is left over of them; its money, and what is
 # left over of that, and of what was made; at last each leg gets its part.
@@ -143,6 +143,8 @@ class Slice(msgspec.Struct, gc=False):
     def _give_odd_lots(self, members: list[Member]) -> None:
         """Leftover lots go one each to the largest deficits; round again while there are any."""
         left = self.pool_lots - self.given_lots
+        if left < 0:
+            raise InvariantViolation(f"{-left} lots more were given than there are")
         self.keys.sort(reverse=True)
         count, number = len(members), self.number
         given = -1

@@ -420,7 +420,8 @@ def test_row_67_from_outside_there_is_no_admin(ada: Person, address: str) -> Non
 PARAMETERS: Final = {
     "symbol": "BTC-USDT", "asset": "BTC", "order_id": "1", "key": "x", "uidb36": "1",
     "app_label": "accounts", "content_type_id": "1", "object_id": "1", "url": "x",
-    "path": "1", "token": "x", "id": "1",
+    "path": "1", "token": "x", "id": "1", "account_id": "1000",
+    "target": "1000",
 }  # fmt: skip
 
 

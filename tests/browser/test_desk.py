@@ -167,7 +167,7 @@ def test_a_fill_sounds_only_where_that_is_switched_on(visit: Visit) -> None:
     assert page.evaluate("window.notes") == 0
     page.get_by_label("Settings").click()
     page.get_by_role("button", name="Sound when an order fills").click()
-    assert page.evaluate("window.notes") == 2
+    page.wait_for_function("window.notes === 2")
     page.keyboard.press("Escape")
     buy()
     page.wait_for_function("window.notes >= 4")

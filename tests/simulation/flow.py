@@ -242,12 +242,14 @@ class Flow(BlockFlow):
             return Cancel(*self._head(), account_id, order_id)
         if chance < 0.84:
             return Cancel(*self._head(), account_id, 0, client_order_id)
-        if chance < 0.88:
+        if chance < 0.94:
             side = draw.choice((0, 0, BUY, SELL))
             forced = draw.random() < 0.2
             return CancelAll(*self._head(), account_id, draw.choice((0, market_id)), side, forced)
         # A switch that is mostly armed again in time, and sometimes taken back.
-        timeout_ms = draw.choice((0, 0, 1, 500, 5_000, 60_000))
+        timeout_ms = draw.choice((0, 1, 500, 5_000, 60_000))
+        if timeout_ms > 500:
+            self.repairs.append(CancelAllAfter(*self._head(), account_id, 0))
         return CancelAllAfter(*self._head(), account_id, timeout_ms)
 
     def _replace(self) -> AnyCommand:
