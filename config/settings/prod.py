@@ -9,6 +9,8 @@ DEBUG = False
 SECRET_KEY = env.required("SECRET_KEY")
 ALLOWED_HOSTS = env.required("ALLOWED_HOSTS").split(",")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+# Only a crash campaign asks processes to die, whatever the environment says here.
+FAILPOINTS = ""
 env.required("DATABASE_URL")
 env.required("REDIS_URL")
 

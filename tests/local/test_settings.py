@@ -51,6 +51,14 @@ def test_production_is_no_demo_and_shows_no_debug_pages() -> None:
     assert asked.stdout.split() == ["False", "False"]
 
 
+def test_no_process_can_be_asked_to_die_in_production() -> None:
+    script = "from django.conf import settings; print(repr(settings.FAILPOINTS))"
+
+    asked = _run(["-c", script], PRODUCTION | {"FAILPOINTS": "/tmp/anybody"})
+
+    assert asked.stdout.split() == ["''"]
+
+
 def test_the_database_address_is_taken_apart() -> None:
     script = (
         "from django.conf import settings; d = settings.DATABASES['default']\n"
