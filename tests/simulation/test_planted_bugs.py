@@ -108,8 +108,8 @@ BUGS = {
     ),
     "fill or kill counts the own orders": (
         matching,
-        "if maker.account.trade_group == taker.account.trade_group:",
-        "if maker.account.trade_group != maker.account.trade_group:",
+        "            if maker.account.trade_group == group:\n",
+        "            if maker.account.trade_group != maker.account.trade_group:\n",
     ),
     "immediate or cancel rests": (
         matching,
