@@ -14,7 +14,15 @@ from typing import Final
 import msgspec
 
 from apps.engine.balances import Account, Balance
-from apps.engine.messages import AMOUNT_MAX, BUY, OPEN, Instrument, Terms
+from apps.engine.messages import (
+    AMOUNT_MAX,
+    BUY,
+    OPEN,
+    PHASE_LIMIT,
+    PHASE_OPEN,
+    Instrument,
+    Terms,
+)
 from apps.engine.rates import lower_band_ticks, trail_distance_ticks, upper_band_ticks
 
 WINDOW_SECONDS: Final = 300
@@ -296,6 +304,10 @@ class Book:
     last price to rise to theirs, ``falling`` those that wait for it to fall; trailing stops that
     are active already are in ``trails``, by side and distance.
 
+    ``phase`` ends at ``phase_until_ns``, set by command ``phase_seq``; ``limit_side`` is the side
+    of the orders that brought on the limit state. ``hit_side`` and ``traded_inside`` say of the
+    command at hand that an order came to the band, and that something traded in the limit state.
+
     ``reference_ticks`` and the band around it are fixed per command: ``fix_band`` is called before
     they are used, ``loosen_band`` when what they rest on has changed. ``purses`` are the balances
     of base and quote of each account that has been here. ``plain_lots_max`` is the largest quantity
@@ -310,23 +322,35 @@ class Book:
         "bids",
         "falling",
         "fee_ppm_max",
+        "hit_side",
         "instrument",
         "last_ticks",
+        "limit_side",
         "lots_max",
         "lower_ticks",
         "notional_max_minor",
         "notional_min_minor",
+        "phase",
+        "phase_seq",
+        "phase_until_ns",
         "plain_lots_max",
         "purses",
         "reference",
         "reference_ticks",
         "rising",
+        "traded_inside",
         "trails",
         "upper_ticks",
     )
 
     def __init__(self, instrument: Instrument, venue_state: int) -> None:
         self.reference_ticks: int = 0
+        self.phase = PHASE_OPEN
+        self.phase_until_ns = 0
+        self.phase_seq = 0
+        self.limit_side = 0
+        self.hit_side = 0
+        self.traded_inside = False
         self.set_instrument(instrument, venue_state)
         self.purses: dict[int, tuple[Balance, Balance]] = {}
         self.bids = Side(1)
@@ -377,7 +401,17 @@ class Book:
     def set_venue(self, venue_state: int) -> None:
         instrument = self.instrument
         takes_any = venue_state == instrument.state == OPEN and not instrument.max_position_lots
+        if self.phase > PHASE_LIMIT:
+            takes_any = False
         self.plain_lots_max = self.lots_max if takes_any else 0
+
+    def enter_phase(self, phase: int, until_ns: int, seq: int, venue_state: int) -> None:
+        self.phase = phase
+        if phase != PHASE_LIMIT:
+            self.limit_side = 0
+        self.phase_until_ns = until_ns
+        self.phase_seq = seq
+        self.set_venue(venue_state)
 
     def side(self, side: int) -> Side:
         return self.bids if side == BUY else self.asks

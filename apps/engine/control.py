@@ -11,6 +11,7 @@ from apps.engine.block_entry import add_legs, open_block, submit_block
 from apps.engine.blocks import amend_block, cancel_leg, remove_legs
 from apps.engine.book import Book
 from apps.engine.entry import CLOCK_SKEW_NS
+from apps.engine.halts import call_auction, reopen_market
 from apps.engine.idempotency import repeat_answer
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -27,6 +28,7 @@ from apps.engine.messages import (
     AmendBlock,
     AnyCommand,
     AnyEvent,
+    CallAuction,
     Cancel,
     CancelAll,
     CancelAllAfter,
@@ -48,6 +50,7 @@ from apps.engine.messages import (
     Rejected,
     Release,
     RemoveLegs,
+    ReopenMarket,
     RulesSet,
     SetAccount,
     SetInstrument,
@@ -305,6 +308,8 @@ _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], 
     CancelAll: cancel_all,
     CancelAllAfter: cancel_all_after,
     Kill: kill,
+    CallAuction: call_auction,
+    ReopenMarket: reopen_market,
     SetReference: _set_reference,
     SetRules: _set_rules,
     SetVenue: _set_venue,

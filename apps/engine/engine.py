@@ -15,6 +15,7 @@ from apps.engine.blocks import allot, follow
 from apps.engine.book import RESTING, Side
 from apps.engine.control import cancel, control, quarantine
 from apps.engine.entry import place, replace
+from apps.engine.halts import attend
 from apps.engine.messages import (
     Allot,
     AnyCommand,
@@ -50,6 +51,8 @@ class Engine(State):
         _CARRY_OUT[type(command)](self, command, events)
         if self.blocks:
             follow(self, events)
+        if self.matcher.attention:
+            attend(self, events)
         return events
 
     def snapshot(self) -> bytes:
@@ -71,6 +74,11 @@ class Engine(State):
     @property
     def instruments(self) -> dict[int, Instrument]:
         return {market_id: book.instrument for market_id, book in self.books.items()}
+
+    def phases(self) -> Iterator[tuple[int, int, int]]:
+        """(market, phase, until) of each market."""
+        for market_id, book in self.books.items():
+            yield market_id, book.phase, book.phase_until_ns
 
     def reference_ticks(self, market_id: int) -> int:
         """Reference price of the band as of the last command; zero while there is none."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from apps.engine.balances import Balance, InvariantViolation, Ledger
 from apps.engine.book import ARMED, RESTING, Book, Level, Order, Side
 from apps.engine.escrow import Block
@@ -24,6 +26,7 @@ from apps.engine.messages import (
     GTC,
     GTD,
     MARKET,
+    PHASE_LIMIT,
     AnyEvent,
     Closed,
     Prevented,
@@ -53,15 +56,26 @@ class Matcher:
     """Live orders of all markets, and what makes them trade and end.
 
     ``aged`` are the live orders whose command is not remembered any more. ``blocks`` are by the id
-    of their order, while it lives.
+    of their order, while it lives. ``attention`` are the markets in which the command at hand may
+    change the phase.
     """
 
-    __slots__ = ("aged", "blocks", "fees", "next_trade_id", "orders", "traded_lots", "traded_value")
+    __slots__ = (
+        "aged",
+        "attention",
+        "blocks",
+        "fees",
+        "next_trade_id",
+        "orders",
+        "traded_lots",
+        "traded_value",
+    )
 
     def __init__(self, ledger: Ledger) -> None:
         self.orders: dict[int, Order] = {}
         self.aged: dict[int, None] = {}
         self.blocks: dict[int, Block] = {}
+        self.attention: dict[int, None] = {}
         self.next_trade_id = 1
         self.fees: dict[int, Balance] = ledger.accounts[FEE_ACCOUNT_ID].balances
         # Sums over the trades of the command at work, for the reference price.
@@ -96,13 +110,45 @@ class Matcher:
         events: list[AnyEvent],
     ) -> None:
         """An order comes to the market: it matches, and what its trades set off follows."""
+        if book.phase > PHASE_LIMIT:
+            # In the call phase of an auction orders are only collected.
+            self._rest(order, own, events)
+            return
         self._execute(order, book, own, opposite, events)
         if self.traded_lots:
-            if book.armed:
-                self._wake(book, events)
-            book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
-            book.loosen_band()
-            self.traded_lots = self.traded_value = 0
+            if book.phase:
+                book.traded_inside = True
+                self.attention[book.instrument.market_id] = None
+            self.after_trades(book, second, events)
+
+    def after_trades(self, book: Book, second: int, events: list[AnyEvent]) -> None:
+        """What trades set off: waiting orders wake, and the reference moves."""
+        if book.armed:
+            self._wake(book, events)
+        book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
+        book.loosen_band()
+        self.traded_lots = self.traded_value = 0
+
+    def cross(
+        self,
+        older: Order,
+        newer: Order,
+        book: Book,
+        price_ticks: int,
+        lots: int,
+        events: list[AnyEvent],
+    ) -> None:
+        """Two orders of the book trade in an auction. Both pay what makers pay."""
+        entered = newer.instrument
+        newer.instrument = msgspec.structs.replace(entered, taker_fee_ppm=entered.maker_fee_ppm)
+        older.remaining_lots -= lots
+        newer.remaining_lots -= lots
+        self._trade(older, newer, book, price_ticks, lots, events)
+        newer.instrument = entered
+        for order in (older, newer):
+            if not order.remaining_lots:
+                book.side(order.side).remove(order.order_id, order.price_ticks)
+                self._forget(order)
 
     def close(
         self, order: Order, book: Book, status: int, reason: str, events: list[AnyEvent]
@@ -193,6 +239,9 @@ class Matcher:
             self.close(order, book, FILLED, BUDGET, events)
         else:
             reason = stopped or (BAND if keys else NO_LIQUIDITY)
+            if reason == BAND:
+                book.hit_side = order.side
+                self.attention[book.instrument.market_id] = None
             self.close(order, book, CANCELLED, reason, events)
 
     def _rest(self, order: Order, own: Side, events: list[AnyEvent]) -> None:

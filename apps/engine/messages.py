@@ -66,6 +66,14 @@ OPEN: Final = 1
 CANCEL_ONLY: Final = 2
 HALTED: Final = 3
 
+# Phases of a market that is open: trading; at its band; collecting orders for an auction, once
+# more, or until staff decide.
+PHASE_OPEN: Final = 0
+PHASE_LIMIT: Final = 1
+PHASE_AUCTION: Final = 2
+PHASE_EXTENDED: Final = 3
+PHASE_STAFF: Final = 4
+
 # Account states.
 NORMAL: Final = 1
 REDUCE_ONLY: Final = 2
@@ -102,6 +110,9 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     state: int = OPEN
     max_position_lots: int = 0
     symbol: str = ""
+    # How long the limit state and the pause of a market last; zero: it has neither, only a band.
+    limit_state_seconds: int = 0
+    halt_seconds: int = 0
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -290,10 +301,24 @@ class CancelAllAfter(Command, frozen=True, array_like=True, gc=False, tag=23):
     timeout_ms: int
 
 
+class CallAuction(Command, frozen=True, array_like=True, gc=False, tag=24):
+    """Opens a halted market by a call auction: orders are collected for so many seconds."""
+
+    market_id: int
+    seconds: int
+
+
+class ReopenMarket(Command, frozen=True, array_like=True, gc=False, tag=25):
+    """Ends the call phase of an auction at once, at its price."""
+
+    market_id: int
+
+
 AnyCommand: TypeAlias = (
     OpenAccount | SetAccount | ListInstrument | SetInstrument | Deposit | Hold | Settle | Release
     | Transfer | Place | Cancel | CancelAll | Tick | SetReference | SetRules | SetVenue
     | Malformed | Quarantined | Amend | Replace | Kill | CancelAllAfter | BlockCommand
+    | CallAuction | ReopenMarket
 )  # fmt: skip
 
 
@@ -505,9 +530,32 @@ class CancelAfterSet(Event, frozen=True, array_like=True, gc=False, tag=26):
     due_ns: int
 
 
+class PhaseChanged(Event, frozen=True, array_like=True, gc=False, tag=27):
+    """``until_ns`` is when the phase ends by itself; zero: it does not."""
+
+    market_id: int
+    phase: int
+    until_ns: int
+    reason: str
+
+
+class Uncrossed(Event, frozen=True, array_like=True, gc=False, tag=28):
+    """An auction has a price: the next ``trade_count`` trades of the market are at it.
+
+    Both sides of them rested. ``left`` are (side, price, lots) that leave the book by them, at the
+    prices of the orders.
+    """
+
+    market_id: int
+    price_ticks: int
+    quantity_lots: int
+    trade_count: int
+    left: tuple[tuple[int, int, int], ...]
+
+
 AnyEvent: TypeAlias = (
     AccountOpened | AccountSet | InstrumentListed | InstrumentSet | Deposited | HoldPlaced
     | HoldSettled | HoldReleased | Transferred | Accepted | Rested | Triggered | Trade | Closed
     | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet | Amended
-    | CancelAfterSet | BlockEvent
+    | CancelAfterSet | BlockEvent | PhaseChanged | Uncrossed
 )  # fmt: skip

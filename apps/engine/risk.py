@@ -26,6 +26,7 @@ from apps.engine.messages import (
     IOC,
     LIMIT,
     MARKET,
+    PHASE_LIMIT,
     REDUCE_ONLY,
     SELL,
     STOP,
@@ -53,6 +54,7 @@ ID_MAX: Final = 2**31 - 1
 COMMAND_ID_BYTES: Final = 16
 CLIENT_ORDER_ID_MAX: Final = 64
 TEXT_MAX: Final = 200
+PHASE_SECONDS_MAX: Final = 24 * 3600
 TRAIL_BPS_MAX: Final = 5_000
 ICEBERG_PARTS_MAX: Final = 100
 SELF_TRADE_MODES: Final = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT)
@@ -162,6 +164,8 @@ _FORCES: Final = frozenset(
 
 
 def price_refusal(terms: Terms, book: Book) -> str:
+    if book.phase > PHASE_LIMIT:
+        return auction_refusal(terms)
     if terms.order_type == MARKET:
         bounded = book.reference_ticks or book.opposite(terms.side).keys
         return "" if bounded else "no_reference"
@@ -170,8 +174,18 @@ def price_refusal(terms: Terms, book: Book) -> str:
     return limit_price_refusal(terms, book)
 
 
+def auction_refusal(terms: Terms) -> str:
+    """An auction takes what may rest, at any price: its own price is bounded, not the orders'."""
+    collected = (
+        terms.order_type == LIMIT and terms.time_in_force in (GTC, GTD) and terms.special is None
+    )
+    return "" if collected else "auction_limit_only"
+
+
 def limit_price_refusal(terms: Terms, book: Book) -> str:
     """The band bounds only the aggressive side; far away a limit order may wait."""
+    if book.phase > PHASE_LIMIT:
+        return ""
     side, price = terms.side, terms.price_ticks
     if price > book.upper_ticks if side == BUY else price < book.lower_ticks:
         return "price_band"
@@ -349,6 +363,8 @@ def instrument_refusal(instrument: Instrument) -> str:
         and state_is_known(instrument.state)
         and 0 <= instrument.max_position_lots <= AMOUNT_MAX
         and text_is_safe(instrument.symbol)
+        and 0 <= instrument.limit_state_seconds <= PHASE_SECONDS_MAX
+        and 0 <= instrument.halt_seconds <= PHASE_SECONDS_MAX
     )
     return "" if valid else "invalid_instrument"
 

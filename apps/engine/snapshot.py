@@ -27,7 +27,7 @@ from apps.engine.messages import (
 )
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
-from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, SECOND_NS, State
+from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, MARKET_PHASE, SECOND_NS, State
 from apps.engine.triggers import active_trail, rearm
 
 SNAPSHOT_FORMAT: Final = 1
@@ -78,7 +78,8 @@ class AccountState(msgspec.Struct, frozen=True, array_like=True):
 class BookState(msgspec.Struct, frozen=True, array_like=True):
     """Queues are order ids, best level first, oldest first within a level.
 
-    Buckets of the reference price are (second, value, lots), oldest first.
+    Buckets of the reference price are (second, value, lots), oldest first. ``phase`` is (phase,
+    until, seq, side of the limit state), where the market is not simply open.
     """
 
     instrument: Instrument
@@ -87,6 +88,7 @@ class BookState(msgspec.Struct, frozen=True, array_like=True):
     buckets: list[tuple[int, Wide, Wide]]
     bids: list[int]
     asks: list[int]
+    phase: tuple[int, int, int, int] | None = None
 
 
 class EngineState(msgspec.Struct, frozen=True, array_like=True):
@@ -162,6 +164,9 @@ def load(state: State, data: bytes) -> None:
     for book in found.books:
         state.books[book.instrument.market_id] = _loaded_book(book, found.venue_state)
         state.matcher.collect_fees_in(book.instrument.quote_asset_id)
+        if book.phase is not None and book.phase[1]:
+            _, until_ns, seq, _ = book.phase
+            state.add_timer(until_ns, seq, MARKET_PHASE, book.instrument.market_id)
     _load_orders(state, found)
     for hold_id, account_id, asset_id, amount in found.reserves:
         state.ledger.reserves[hold_id] = Reserve(hold_id, account_id, asset_id, amount)
@@ -206,6 +211,7 @@ def _book(book: Book, now_ns: int) -> BookState:
         [(second, _wide(value), _wide(lots)) for second, value, lots in book.reference.buckets],
         _queue(book.bids),
         _queue(book.asks),
+        (book.phase, book.phase_until_ns, book.phase_seq, book.limit_side) if book.phase else None,
     )
 
 
@@ -265,6 +271,9 @@ def _loaded_book(found: BookState, venue_state: int) -> Book:
     for second, value, lots in found.buckets:
         reference.add(second, int(value), int(lots), found.anchor_ticks)
     reference.anchor_ticks = found.anchor_ticks
+    if found.phase is not None:
+        phase, until_ns, seq, book.limit_side = found.phase
+        book.enter_phase(phase, until_ns, seq, venue_state)
     return book
 
 

@@ -11,6 +11,7 @@ from heapq import heappop
 from typing import Final
 
 from apps.engine.blocks import cancel_legs, follow, opening_is_over, slice_is_due
+from apps.engine.halts import attend, turn
 from apps.engine.idempotency import REMEMBERED_NS
 from apps.engine.messages import CANCELLED, EXPIRED, AnyEvent
 from apps.engine.state import (
@@ -18,6 +19,7 @@ from apps.engine.state import (
     BLOCK_SLICE,
     CANCEL_ALL_AFTER,
     GOOD_TILL_DATE,
+    MARKET_PHASE,
     SECOND_NS,
     State,
 )
@@ -35,6 +37,8 @@ def wake(state: State, events: list[AnyEvent]) -> None:
             _RUN_OUT[kind](state, key, events)
     if state.blocks:
         follow(state, events)
+    if state.matcher.attention:
+        attend(state, events)
     # A command remembered from now on leaves no sooner than the oldest there is.
     oldest_ns = state.remembered[0].at_ns if state.remembered else state.now_ns
     state.due_ns = min(oldest_ns + REMEMBERED_NS, (state.second + 1) * SECOND_NS)
@@ -62,6 +66,7 @@ def _cancel_all(state: State, account_id: int, events: list[AnyEvent]) -> None:
 _RUN_OUT: Final[dict[int, Callable[[State, int, list[AnyEvent]], None]]] = {
     GOOD_TILL_DATE: _expire_order,
     CANCEL_ALL_AFTER: _cancel_all,
+    MARKET_PHASE: turn,
     BLOCK_OPENING: opening_is_over,
     BLOCK_SLICE: slice_is_due,
 }

@@ -59,6 +59,12 @@ REFUSALS: Final = {
         Invalid, "notional",
         "The amount is larger than anything that can be held here. Order less.", "quantity",
     ),
+    "auction_limit_only": Refusal(
+        Paused, "auction_limit_only",
+        "{about.market} is paused and collects orders for an auction: limit orders that may rest"
+        " are taken, others wait until it trades again.",
+        retry_after_seconds=HALT_RETRY_SECONDS,
+    ),
     "cancel_only": Refusal(
         Paused, "trading_halted",
         "{about.market} takes only cancellations at the moment. Try again later.",

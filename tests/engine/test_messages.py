@@ -64,6 +64,8 @@ COMMANDS = {
     " replaced_client_id",
     22: "Kill command_id valid_until_ns scope target_id",
     23: "CancelAllAfter command_id valid_until_ns account_id timeout_ms",
+    24: "CallAuction command_id valid_until_ns market_id seconds",
+    25: "ReopenMarket command_id valid_until_ns market_id",
     28: "OpenBlock command_id valid_until_ns block_id account_id client_order_id terms"
     " fraction_ppm cap_ticks",
     29: "AddLegs command_id valid_until_ns block_id legs",
@@ -100,6 +102,8 @@ EVENTS = {
     21: "Amended order_id account_id market_id side terms price_ticks remaining_lots hold_minor"
     " hold_change_minor book_price_ticks book_lots reason",
     26: "CancelAfterSet account_id due_ns",
+    27: "PhaseChanged market_id phase until_ns reason",
+    28: "Uncrossed market_id price_ticks quantity_lots trade_count left",
     32: "BlockOpened block_id account_id client_order_id terms worst_ticks maker_fee_ppm"
     " taker_fee_ppm",
     33: "LegsAdded block_id market_id side legs left_out client_order_id terms",
@@ -116,7 +120,7 @@ PARTS = {
     " stop_loss_limit_ticks",
     Instrument: "market_id base_asset_id quote_asset_id lot_minor tick_lot_minor"
     " min_quantity_lots max_quantity_lots min_notional_minor max_notional_minor maker_fee_ppm"
-    " taker_fee_ppm band_bps state max_position_lots symbol",
+    " taker_fee_ppm band_bps state max_position_lots symbol limit_state_seconds halt_seconds",
     BlockLeg: "account_id lots fraction_ppm cap_ticks",
     LegEntered: "order_id account_id lots hold_minor",
     LegLeftOut: "account_id reason",

@@ -40,12 +40,14 @@ from apps.engine.messages import (
     InstrumentListed,
     InstrumentSet,
     LegsAdded,
+    PhaseChanged,
     Prevented,
     Rested,
     Terms,
     Trade,
     Triggered,
     escrow_account_id,
+    Uncrossed,
 )
 from apps.engine.postings import postings
 from tests.simulation.audit_blocks import BlockAuditor, require
@@ -87,6 +89,10 @@ class Auditor:
         self.orders: dict[int, Seen] = {}
         self.ended: set[int] = set()
         self.holds: dict[int, tuple[int, int, int]] = {}
+        self.phases: dict[int, int] = {}
+        self.auction: Uncrossed | None = None
+        self.auction_trades = 0
+        self.auction_left: dict[tuple[int, int], int] = {}
         self.switches: dict[int, int] = {}
         self.resolved: set[int] = set()
         self.instruments: dict[int, Instrument] = {}
@@ -187,6 +193,10 @@ class Auditor:
                 self._closed(event)
             case Amended():
                 self._amended(event)
+            case PhaseChanged():
+                self.phases[event.market_id] = event.phase
+            case Uncrossed():
+                self._uncrossed(event)
             case Triggered():
                 order = self.orders[event.order_id]
                 require(order.waiting and not order.triggered, "B8 a stop fires once", event)
@@ -308,25 +318,23 @@ class Auditor:
         require(event.trade_id == self.trades, "trade ids count up", event)
         maker, taker = self.orders[event.maker_order_id], self.orders[event.taker_order_id]
         instrument = self.instruments[event.market_id]
-        require(maker.rank and not taker.rank, "B2 the maker rests, the taker does not", event)
-        require(not taker.terms.post_only, "B8 post-only never takes", event)
-        require(not taker.waiting, "B8 a waiting stop never trades", event)
+        in_auction = self.auction_trades > 0
+        if in_auction:
+            self._auction_trade(maker, taker, event)
+        else:
+            self._taking(maker, taker, event)
         groups = self.groups[maker.account_id], self.groups[taker.account_id]
         require(groups[0] != groups[1], "B6 no trade within a group", event)
         require(maker.terms.side != taker.terms.side, "B6 two sides", event)
-        require(event.price_ticks == maker.price, "B3 at the maker's limit", event)
-        limit = taker.terms.price_ticks
-        if limit:
-            buys = taker.terms.side == BUY
-            fair = event.price_ticks <= limit if buys else event.price_ticks >= limit
-            require(fair, "B3 within the taker's limit", event)
-        self._priority(maker, taker, event)
         notional = event.price_ticks * event.quantity_lots * instrument.tick_lot_minor
         require(event.quote_minor == notional, "B6 quote leg", event)
         require(event.base_minor == event.quantity_lots * instrument.lot_minor, "B6 base leg")
         self._side(maker, "maker", event.maker_fee_minor, event.maker_hold_used_minor, event)
-        self._side(taker, "taker", event.taker_fee_minor, event.taker_hold_used_minor, event)
+        role = "maker" if in_auction else "taker"
+        self._side(taker, role, event.taker_fee_minor, event.taker_hold_used_minor, event)
         maker.shown -= event.quantity_lots
+        if in_auction:
+            taker.shown -= event.quantity_lots
         require(maker.shown >= 0, "B4 only what is shown trades", event)
         require(event.maker_remaining_lots == maker.left, "B4 maker's remainder", event)
         require(event.taker_remaining_lots == taker.left, "B4 taker's remainder", event)
@@ -338,6 +346,39 @@ class Auditor:
                 require(order.hold == 0, "L6 nothing stays held of a filled order", event)
                 del self.orders[order.order_id]
                 self.ended.add(order.order_id)
+
+    def _taking(self, maker: Seen, taker: Seen, event: Trade) -> None:
+        require(self.phases.get(event.market_id, 0) <= 1, "B11 nothing matches in a call", event)
+        require(maker.rank and not taker.rank, "B2 the maker rests, the taker does not", event)
+        require(not taker.terms.post_only, "B8 post-only never takes", event)
+        require(not taker.waiting, "B8 a waiting stop never trades", event)
+        require(event.price_ticks == maker.price, "B3 at the maker's limit", event)
+        limit = taker.terms.price_ticks
+        if limit:
+            buys = taker.terms.side == BUY
+            fair = event.price_ticks <= limit if buys else event.price_ticks >= limit
+            require(fair, "B3 within the taker's limit", event)
+        self._priority(maker, taker, event)
+
+    def _uncrossed(self, event: Uncrossed) -> None:
+        require(self.phases.get(event.market_id, 0) > 1, "R7.2 only what is collected", event)
+        self.auction, self.auction_trades = event, event.trade_count
+        self.auction_left = {(side, price): lots for side, price, lots in event.left}
+
+    def _auction_trade(self, maker: Seen, taker: Seen, event: Trade) -> None:
+        """R7.2: one price that both accept, by the priority of both sides."""
+        assert self.auction is not None
+        require(maker.rank and taker.rank, "R7.2 both rest", event)
+        require(event.price_ticks == self.auction.price_ticks, "R7.2 one price", event)
+        for order in (maker, taker):
+            buys = order.terms.side == BUY
+            fair = event.price_ticks <= order.price if buys else event.price_ticks >= order.price
+            require(fair, "B3 within the limit", event)
+            self._priority(order, order, event)
+            self.auction_left[order.terms.side, order.price] -= event.quantity_lots
+        self.auction_trades -= 1
+        if not self.auction_trades:
+            require(not any(self.auction_left.values()), "B5 what an auction takes", event)
 
     def _priority(self, maker: Seen, taker: Seen, event: Trade) -> None:
         """B2: no better or older order of the maker's side was passed over."""
@@ -388,5 +429,5 @@ class Auditor:
             expected_asks = levels.get((market_id, 3 - BUY), {})
             require(bids == sorted(expected_bids.items(), reverse=True), "B5 bids", market_id)
             require(asks == sorted(expected_asks.items()), "B5 asks", market_id)
-            if bids and asks:
+            if bids and asks and self.phases.get(market_id, 0) <= 1:
                 require(bids[0][0] < asks[0][0], "B1 the book is never crossed", market_id)

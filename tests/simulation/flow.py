@@ -24,6 +24,7 @@ from apps.engine.messages import (
     MARKET,
     NORMAL,
     OPEN,
+    PHASE_LIMIT,
     REDUCE_ONLY,
     SELL,
     STOP,
@@ -35,6 +36,7 @@ from apps.engine.messages import (
     Amend,
     AnyCommand,
     AnyEvent,
+    CallAuction,
     Cancel,
     CancelAll,
     CancelAllAfter,
@@ -48,9 +50,11 @@ from apps.engine.messages import (
     ListInstrument,
     Malformed,
     OpenAccount,
+    PhaseChanged,
     Place,
     Quarantined,
     Release,
+    ReopenMarket,
     Replace,
     SetAccount,
     SetInstrument,
@@ -115,6 +119,7 @@ class Flow(BlockFlow):
         self.mid = {market_id: draw.choice((60, 1_000, 50_000)) for market_id in self.markets}
         self.instruments: dict[int, Instrument] = {}
         self.live: dict[int, tuple[int, str, int]] = {}
+        self.calling: set[int] = set()
         self.sides: dict[int, int] = {}
         self.partly: dict[int, None] = {}
         self.sent: list[AnyCommand] = []
@@ -141,6 +146,10 @@ class Flow(BlockFlow):
                     event.terms.market_id,
                 )
                 self.sides[event.order_id] = event.terms.side
+            elif isinstance(event, PhaseChanged):
+                self.calling.discard(event.market_id)
+                if event.phase > PHASE_LIMIT:
+                    self.calling.add(event.market_id)
             elif isinstance(event, Closed):
                 self.live.pop(event.order_id, None)
             elif isinstance(event, Trade):
@@ -192,6 +201,7 @@ class Flow(BlockFlow):
             OPEN,
             draw.choice((0, 0, 0, 0, 0, 2_000_000)),
             f"M{market_id}",
+            *draw.choice(((0, 0), (1, 2), (1, 2), (15, 20), (15, 300), (15, 0))),
         )
         return found
 
@@ -309,7 +319,9 @@ class Flow(BlockFlow):
         """Staff at work. What takes a market, an account or the venue away is soon given back."""
         draw = self.random
         market_id, account_id = draw.choice(self.markets), draw.choice(self.accounts)
-        kind = draw.randrange(12)
+        kind = draw.randrange(18)
+        if kind >= 12:
+            return self._auction(market_id)
         if kind >= 10:
             return self._kill(market_id, account_id)
         if kind <= 1:
@@ -338,6 +350,14 @@ class Flow(BlockFlow):
         if kind == 8:
             return SetRules(*self._head(), 1)
         return CancelAll(*self._head(), 0, draw.choice((0, market_id)))
+
+    def _auction(self, market_id: int) -> AnyCommand:
+        """One is called, or ended early: with a new reference, so that its price may be inside."""
+        draw = self.random
+        if draw.random() < 0.5:
+            return CallAuction(*self._head(), market_id, draw.choice((5, 60, 600)))
+        self.repairs.append(ReopenMarket(*self._head(), market_id))
+        return SetReference(*self._head(), market_id, self._price(market_id))
 
     def _kill(self, market_id: int, account_id: int) -> AnyCommand:
         scope, target_id, back = self.random.choice(
@@ -369,6 +389,8 @@ class Flow(BlockFlow):
             state,
             after.max_position_lots,
             before.symbol,
+            after.limit_state_seconds,
+            after.halt_seconds,
         )
         return SetInstrument(*self._head(), self.instruments[market_id])
 
@@ -403,9 +425,21 @@ class Flow(BlockFlow):
         self.clients += 1
         return Place(*self._head(), account_id, f"c{self.clients}", self._terms())
 
+    def _collected(self, market_id: int) -> Terms:
+        """What an auction takes, often at a price that crosses."""
+        draw = self.random
+        side, force = draw.choice((BUY, SELL)), draw.choice((GTC, GTC, GTD))
+        expires = self.now_ns + draw.randint(1, 40 * SECOND) if force == GTD else 0
+        return Terms(
+            market_id, side, LIMIT, force, draw.randint(1, self.lots), 0, self._price(market_id),
+            0, expires, draw.random() < 0.1,
+        )  # fmt: skip
+
     def _terms(self) -> Terms:
         draw = self.random
         market_id = draw.choice(self.markets)
+        if market_id in self.calling and draw.random() < 0.85:
+            return self._collected(market_id)
         side = draw.choice((BUY, SELL))
         kind = LIMIT
         if draw.random() < self.stops:
@@ -541,6 +575,8 @@ class Flow(BlockFlow):
                 CancelAllAfter(*self._head(), account_id, draw.choice((-1, 5, 86_400_001))),
                 Kill(*self._head(), draw.choice((0, 1, 2, 3, 4)), draw.choice((1, 2, 77, 99))),
                 Cancel(*self._head(400), self.accounts[0], 1),
+                CallAuction(*self._head(), draw.choice((99, market_id)), draw.choice((0, 86_401))),
+                ReopenMarket(*self._head(), draw.choice((99, market_id))),
             )
         )
 

@@ -28,6 +28,7 @@ from apps.engine.messages import (
     IOC,
     LIMIT,
     MARKET,
+    PHASE_LIMIT,
     REDUCE_ONLY,
     SELL,
     STOP,
@@ -202,7 +203,10 @@ class NaiveEngine(NaiveTriggers):
         return max(1, rounded_up(price * (10_000 - bps), 10_000))
 
     def check_price(self, m: NaiveMarket, t: Terms, reference: int, around: int) -> None:
-        if t.order_type == MARKET:
+        if m.phase > PHASE_LIMIT:
+            collected = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
+            check(collected and t.special is None, "auction_limit_only")
+        elif t.order_type == MARKET:
             check(around, "no_reference")
         elif t.order_type == LIMIT:
             self.check_limit(m, t, reference)
@@ -210,6 +214,8 @@ class NaiveEngine(NaiveTriggers):
             self.check_waiting_price(m, t)
 
     def check_limit(self, m: NaiveMarket, t: Terms, reference: int) -> None:
+        if m.phase > PHASE_LIMIT:
+            return
         buys = t.side == BUY
         if reference:
             worst = self.band(m, t.side, reference)
@@ -339,6 +345,9 @@ class NaiveEngine(NaiveTriggers):
         return order.number
 
     def arrive(self, order: NaiveOrder, m: NaiveMarket) -> None:
+        if m.phase > PHASE_LIMIT:
+            self.rest(order)
+            return
         trades = self.trades
         self.execute(order)
         if self.trades > trades:
@@ -381,6 +390,8 @@ class NaiveEngine(NaiveTriggers):
             self.end(order, EXPIRED, why)
         elif t.order_type not in PRICED:
             bought = t.quote_minor and order.took and why == "budget"
+            if why == "band":
+                m.hit = t.side
             self.end(order, FILLED if bought else CANCELLED, why)
         elif t.time_in_force in (GTC, GTD):
             self.rest(order)
@@ -529,20 +540,29 @@ class NaiveEngine(NaiveTriggers):
             )
         )  # fmt: skip
 
-    def trade(self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int) -> None:
+    def trade(
+        self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int, at: int = 0
+    ) -> None:
+        """At the maker's price, or at that of an auction, where both are makers."""
         i = m.instrument
-        price = maker.worst
+        price = at or maker.worst
+        m.traded_inside = True
         quote, base = price * lots * i.tick_lot_minor, lots * i.lot_minor
         maker_fee = fee_of(maker.made + quote, maker.maker_ppm) - fee_of(
             maker.made, maker.maker_ppm
         )
-        taker_fee = fee_of(taker.took + quote, taker.taker_ppm) - fee_of(
-            taker.took, taker.taker_ppm
-        )
+        before = taker.made if at else taker.took
+        ppm = taker.maker_ppm if at else taker.taker_ppm
+        taker_fee = fee_of(before + quote, ppm) - fee_of(before, ppm)
         maker.made += quote
-        taker.took += quote
+        if at:
+            taker.made += quote
+        else:
+            taker.took += quote
         maker.left -= lots
         maker.shown -= lots
+        if at:
+            taker.shown -= lots
         if not taker.terms.quote_minor:
             taker.left -= lots
         maker_used = self.settle(maker, i, quote, base, maker_fee)

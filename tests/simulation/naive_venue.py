@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from apps.engine.messages import AMOUNT_MAX, Amend, Amended, Terms
-from tests.simulation.naive import NaiveEngine
+from tests.simulation.naive_auction import NaiveAuctions
 from tests.simulation.naive_triggers import check_special
 from tests.simulation.naive_world import NaiveMarket, NaiveOrder, check, fee_of
 
 
-class NaiveVenue(NaiveEngine):
+class NaiveVenue(NaiveAuctions):
     # ------------------------------------------------------------ orders that change
 
     def do_Amend(self, c: Amend) -> None:
@@ -36,7 +36,7 @@ class NaiveVenue(NaiveEngine):
         prices = (t.price_ticks, t.stop_ticks)
         in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
         if not in_place and order.waiting and not order.best:
-            self.check_price(m, t, 0, 0)
+            self.check_waiting_price(m, t)
         elif not in_place and not order.waiting:
             self.check_limit(m, t, self.reference(t.market_id))
         self.check_size(account, m, t, 0)

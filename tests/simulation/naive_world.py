@@ -134,6 +134,11 @@ class NaiveMarket:
     last: int = 0
     fallback: int = 0
     counted_from: int = 0  # trades before this one do not count towards the reference
+    phase: int = 0
+    until: tuple[int, int] | None = None  # when the phase ends, and which command said so
+    limit_side: int = 0
+    hit: int = 0  # the side of an order that has just come to the band
+    traded_inside: bool = False
 
 
 class NaiveWorld:
@@ -165,8 +170,10 @@ class NaiveWorld:
         self.memory = [m for m in self.memory if m[0] > self.now - 600 * SECOND]
         self.events = []
         self.run_timers()
+        self.attend()
         try:
             self.dispatch(command)
+            self.attend()
         except Refused as refusal:
             account_id = getattr(command, "account_id", 0)
             client_order_id = getattr(command, "client_order_id", "")
@@ -181,6 +188,7 @@ class NaiveWorld:
         return [
             *((o.terms.expires_at_ns, self.entered[o.number], "date", o.number) for o in dated),
             *((*a.cancel_after, "silence", n) for n, a in self.accounts.items() if a.cancel_after),
+            *((*m.until, "turn", n) for n, m in self.markets.items() if m.until),
         ]
 
     def on_date(self, number: int) -> None:
@@ -214,6 +222,10 @@ class NaiveWorld:
             check(len(command.command_id) == 16, "invalid_command")
             getattr(self, "do_" + type(command).__name__)(command)
         self.memory.append((self.now, self.seq, number, command))
+
+    def attend(self) -> None:
+        """What the command at hand did to the phases of markets."""
+        raise NotImplementedError
 
     def place(self, c: Place) -> int:
         """The number of the order that was entered."""
@@ -292,6 +304,7 @@ class NaiveWorld:
             and 0 <= i.max_position_lots <= AMOUNT_MAX
             and len(i.symbol) <= 200
             and "\x00" not in i.symbol
+            and all(0 <= each <= 86_400 for each in (i.limit_state_seconds, i.halt_seconds))
         )
         check(sane, "invalid_instrument")
 

@@ -15,6 +15,7 @@ import pytest
 from apps.engine import (
     allotting,
     amend,
+    auction,
     balances,
     block_entry,
     block_snapshot,
@@ -23,6 +24,7 @@ from apps.engine import (
     control,
     entry,
     escrow,
+    halts,
     matching,
     rates,
     remainder,
@@ -41,7 +43,7 @@ pytestmark = pytest.mark.needs_source
 BLOCK_MODULES = (allotting, block_entry, block_snapshot, blocks, escrow)
 MODULES = (
     *BLOCK_MODULES,
-    *(amend, balances, book, control, entry, matching),
+    *(amend, auction, halts, balances, book, control, entry, matching),
     *(rates, remainder, risk, snapshot, state, sweeping, timers, triggers),
 )
 # Where functions are found by what they are for.
@@ -430,6 +432,46 @@ BUGS = {
         remainder,
         "needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots)",
         "needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots + lots)",
+    ),
+    "a limit state that no trade ends": (
+        halts,
+        "if book.phase == PHASE_LIMIT and book.traded_inside:",
+        "if book.phase == PHASE_LIMIT and not book.instrument:",
+    ),
+    "liquidity back inside is looked for on the wrong side": (
+        halts,
+        "(book.asks if buys else book.bids)",
+        "(book.bids if buys else book.asks)",
+    ),
+    "an auction prices anywhere": (
+        halts,
+        "book.lower_ticks <= price <= book.upper_ticks",
+        "price",
+    ),
+    "an auction leaves as much over as it likes": (
+        auction,
+        "-abs(wanted - offered), -away",
+        "-away, -away",
+    ),
+    "the highest of equal prices": (
+        auction,
+        "-away, -price)",
+        "-away, -price) if price != highest else (min(wanted, offered) + 1, 0, 0, -price)",
+    ),
+    "an auction charges takers": (
+        matching,
+        "taker_fee_ppm=entered.maker_fee_ppm",
+        "taker_fee_ppm=entered.taker_fee_ppm",
+    ),
+    "the older order expires in an auction": (
+        auction,
+        "(bid, ask) if bid.order_id < ask.order_id else (ask, bid)",
+        "(ask, bid) if bid.order_id < ask.order_id else (bid, ask)",
+    ),
+    "a call phase lost in the snapshot": (
+        snapshot,
+        "if found.phase is not None:",
+        "if found.phase == ():",
     ),
     "remembered commands lost in the snapshot": (
         snapshot,

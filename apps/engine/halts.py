@@ -1,0 +1,194 @@
+"""What a market does when its price runs away: limit state, call phase of an auction, reopening.
+
+A market or stop order that ends at the band, with liquidity beyond it, begins the limit state. If
+nothing trades and nothing returns inside until it is over, the market pauses: orders are collected,
+and then all that can trade does so at one price. A price outside the band has one extension; after
+that staff decide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from apps.engine import risk
+from apps.engine.auction import Uncrossing, uncrossing
+from apps.engine.book import Book
+from apps.engine.messages import (
+    BUY,
+    CANCELLED,
+    EXPIRE_TAKER,
+    EXPIRED,
+    NORMAL,
+    OPEN,
+    PHASE_AUCTION,
+    PHASE_EXTENDED,
+    PHASE_LIMIT,
+    PHASE_OPEN,
+    PHASE_STAFF,
+    SELL,
+    AnyEvent,
+    CallAuction,
+    InstrumentSet,
+    PhaseChanged,
+    Prevented,
+    ReopenMarket,
+    Uncrossed,
+)
+from apps.engine.state import MARKET_PHASE, SECOND_NS, State
+
+AUCTION_SECONDS_MAX: Final = 24 * 3600
+# Of a market that has no halts of its own, where staff have called the auction.
+EXTENSION_SECONDS: Final = 300
+
+
+def attend(state: State, events: list[AnyEvent]) -> None:
+    """Looks at the markets in which the command at hand came to the band, or traded within it."""
+    attention = state.matcher.attention
+    for market_id in list(attention):
+        book = state.books[market_id]
+        if book.phase == PHASE_LIMIT and book.traded_inside:
+            _enter(state, book, PHASE_OPEN, 0, "traded_inside", events)
+        seconds = book.instrument.limit_state_seconds
+        if book.phase == PHASE_OPEN and book.hit_side and seconds and _is_open(state, book):
+            book.limit_side = book.hit_side
+            _enter(state, book, PHASE_LIMIT, seconds, "band_reached", events)
+        book.hit_side = 0
+        book.traded_inside = False
+    attention.clear()
+
+
+def turn(state: State, market_id: int, events: list[AnyEvent]) -> None:
+    """The time of a phase is over."""
+    book = state.books[market_id]
+    book.fix_band(state.second)
+    if book.phase == PHASE_LIMIT:
+        _leave_limit(state, book, events)
+    else:
+        _end_call(state, book, events)
+
+
+def call_auction(state: State, command: CallAuction, events: list[AnyEvent]) -> str:
+    """Staff open a halted market by an auction: orders are collected for so long."""
+    book = state.books.get(command.market_id)
+    if book is None:
+        return "unknown_market"
+    if state.venue_state != OPEN:
+        return risk.state_refusal(NORMAL, state.venue_state, OPEN, SELL)
+    if not 1 <= command.seconds <= AUCTION_SECONDS_MAX:
+        return "invalid_timeout"
+    if book.phase in (PHASE_AUCTION, PHASE_EXTENDED):
+        return "auction_running"
+    if book.instrument.state != OPEN:
+        opened = msgspec.structs.replace(book.instrument, state=OPEN)
+        book.set_instrument(opened, state.venue_state)
+        events.append(InstrumentSet(opened))
+    _enter(state, book, PHASE_AUCTION, command.seconds, "called_by_staff", events)
+    return ""
+
+
+def reopen_market(state: State, command: ReopenMarket, events: list[AnyEvent]) -> str:
+    """Staff end a call phase now, at its price, which has to be within the band."""
+    book = state.books.get(command.market_id)
+    if book is None:
+        return "unknown_market"
+    reason = risk.state_refusal(NORMAL, state.venue_state, book.instrument.state, SELL)
+    if reason:
+        return reason
+    if book.phase < PHASE_AUCTION:
+        return "no_auction"
+    book.fix_band(state.second)
+    found = uncrossing(book)
+    if not _is_inside(found, book):
+        return "price_band"
+    _carry_out(state, book, found, events)
+    return ""
+
+
+def _is_open(state: State, book: Book) -> bool:
+    return state.venue_state == book.instrument.state == OPEN
+
+
+def _enter(
+    state: State, book: Book, phase: int, seconds: int, reason: str, events: list[AnyEvent]
+) -> None:
+    until_ns = state.now_ns + seconds * SECOND_NS if seconds else 0
+    if phase == PHASE_AUCTION:
+        _end_icebergs(state, book, events)
+    book.enter_phase(phase, until_ns, state.seq, state.venue_state)
+    market_id = book.instrument.market_id
+    if until_ns:
+        state.add_timer(until_ns, state.seq, MARKET_PHASE, market_id)
+    events.append(PhaseChanged(market_id, phase, until_ns, reason))
+
+
+def _end_icebergs(state: State, book: Book, events: list[AnyEvent]) -> None:
+    """An auction is of what everybody sees: who shows only a part of an order cannot be in it."""
+    for side in (book.bids, book.asks):
+        for order in [o for level in side.best_first() for o in level.orders.values()]:
+            special = order.terms.special
+            if special is not None and special.display_lots:
+                state.matcher.close(order, book, CANCELLED, "auction", events)
+
+
+def _leave_limit(state: State, book: Book, events: list[AnyEvent]) -> None:
+    """Liquidity has come back inside the band, or the market pauses."""
+    if not _is_open(state, book):
+        _enter(state, book, PHASE_OPEN, 0, "market_closed", events)
+        return
+    buys = book.limit_side == BUY
+    best = (book.asks if buys else book.bids).best_ticks()
+    if best and (best <= book.upper_ticks if buys else best >= book.lower_ticks):
+        _enter(state, book, PHASE_OPEN, 0, "back_inside", events)
+    else:
+        seconds = book.instrument.halt_seconds or EXTENSION_SECONDS
+        _enter(state, book, PHASE_AUCTION, seconds, "nothing_inside", events)
+
+
+def _end_call(state: State, book: Book, events: list[AnyEvent]) -> None:
+    if not _is_open(state, book):
+        _enter(state, book, PHASE_STAFF, 0, "market_closed", events)
+        return
+    found = uncrossing(book)
+    if _is_inside(found, book):
+        _carry_out(state, book, found, events)
+    elif book.phase == PHASE_AUCTION:
+        seconds = book.instrument.halt_seconds or EXTENSION_SECONDS
+        _enter(state, book, PHASE_EXTENDED, seconds, "price_outside", events)
+    else:
+        _enter(state, book, PHASE_STAFF, 0, "price_outside", events)
+
+
+def _is_inside(found: Uncrossing, book: Book) -> bool:
+    """A book without a reference has no band; where nobody trades, none is needed."""
+    price = found.price_ticks
+    return not price or not book.reference_ticks or (book.lower_ticks <= price <= book.upper_ticks)
+
+
+def _carry_out(state: State, book: Book, found: Uncrossing, events: list[AnyEvent]) -> None:
+    """Everybody trades at one price; then the market goes on, and waiting orders wake."""
+    matcher = state.matcher
+    market_id, price = book.instrument.market_id, found.price_ticks
+    for older, newer in found.expired:
+        events.append(Prevented(market_id, older.order_id, newer.order_id, EXPIRE_TAKER))
+        matcher.close(newer, book, EXPIRED, "self_trade", events)
+    if found.fills:
+        left: dict[tuple[int, int], int] = {}
+        for bid, ask, lots in found.fills:
+            for order in (bid, ask):
+                key = (order.side, order.price_ticks)
+                left[key] = left.get(key, 0) + lots
+        events.append(
+            Uncrossed(
+                market_id, price, sum(lots for _, _, lots in found.fills), len(found.fills),
+                tuple((side, ticks, lots) for (side, ticks), lots in left.items()),
+            )
+        )  # fmt: skip
+    for bid, ask, lots in found.fills:
+        older, newer = (bid, ask) if bid.order_id < ask.order_id else (ask, bid)
+        matcher.cross(older, newer, book, price, lots, events)
+    reason = "price_found" if found.fills else "nothing_crosses"
+    _enter(state, book, PHASE_OPEN, 0, reason, events)
+    if found.fills:
+        matcher.after_trades(book, state.second, events)

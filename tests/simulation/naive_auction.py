@@ -1,0 +1,175 @@
+"""The naive engine's halts: limit state, call phase, and the auction, by trying every price."""
+
+from __future__ import annotations
+
+import msgspec
+
+from apps.engine.messages import (
+    BUY,
+    CANCEL_ONLY,
+    CANCELLED,
+    EXPIRED,
+    HALTED,
+    OPEN,
+    PHASE_AUCTION,
+    PHASE_EXTENDED,
+    PHASE_LIMIT,
+    PHASE_OPEN,
+    PHASE_STAFF,
+    SELL,
+    CallAuction,
+    InstrumentSet,
+    PhaseChanged,
+    Prevented,
+    ReopenMarket,
+    Uncrossed,
+)
+from tests.simulation.naive import NaiveEngine
+from tests.simulation.naive_world import SECOND, NaiveMarket, NaiveOrder, check
+
+Pair = tuple[NaiveOrder, NaiveOrder, int]
+
+
+class NaiveAuctions(NaiveEngine):
+    def attend(self) -> None:
+        for m in self.markets.values():
+            if m.phase == PHASE_LIMIT and m.traded_inside:
+                self.turn_to(m, PHASE_OPEN, 0, "traded_inside")
+            seconds = m.instrument.limit_state_seconds
+            if m.phase == PHASE_OPEN and m.hit and seconds and self.is_open(m):
+                m.limit_side = m.hit
+                self.turn_to(m, PHASE_LIMIT, seconds, "band_reached")
+            m.hit, m.traded_inside = 0, False
+
+    def is_open(self, m: NaiveMarket) -> bool:
+        return self.venue == OPEN and m.instrument.state == OPEN
+
+    def turn_to(self, m: NaiveMarket, phase: int, seconds: int, reason: str) -> None:
+        if phase == PHASE_AUCTION:
+            for o in (*self.queue(m, BUY), *self.queue(m, SELL)):
+                if o.terms.special and o.terms.special.display_lots:
+                    self.end(o, CANCELLED, "auction")
+        m.phase = phase
+        m.until = (self.now + seconds * SECOND, self.seq) if seconds else None
+        until = m.until[0] if m.until else 0
+        self.events.append(PhaseChanged(m.instrument.market_id, phase, until, reason))
+
+    def on_turn(self, market_id: int) -> None:
+        m = self.markets[market_id]
+        pause = m.instrument.halt_seconds or 300
+        if m.phase == PHASE_LIMIT:
+            if not self.is_open(m):
+                return self.turn_to(m, PHASE_OPEN, 0, "market_closed")
+            best = self.best_price(m, SELL if m.limit_side == BUY else BUY)
+            edge = self.band(m, m.limit_side, self.reference(market_id))
+            near = best <= edge if m.limit_side == BUY else best >= edge
+            if best and (near or not self.reference(market_id)):
+                return self.turn_to(m, PHASE_OPEN, 0, "back_inside")
+            return self.turn_to(m, PHASE_AUCTION, pause, "nothing_inside")
+        if not self.is_open(m):
+            return self.turn_to(m, PHASE_STAFF, 0, "market_closed")
+        if self.is_inside(m, self.auction(m)[0]):
+            return self.uncross(m)
+        if m.phase == PHASE_AUCTION:
+            return self.turn_to(m, PHASE_EXTENDED, pause, "price_outside")
+        return self.turn_to(m, PHASE_STAFF, 0, "price_outside")
+
+    def is_inside(self, m: NaiveMarket, price: int) -> bool:
+        reference = self.reference(m.instrument.market_id)
+        if not price or not reference:
+            return True
+        return self.band(m, SELL, reference) <= price <= self.band(m, BUY, reference)
+
+    def auction(self, m: NaiveMarket) -> tuple[int, list[Pair], list[Pair]]:
+        """(price, fills, pairs that must not meet)"""
+        gone: list[NaiveOrder] = []
+        met: list[Pair] = []
+        while True:
+            bids = [o for o in self.queue(m, BUY) if o not in gone]
+            asks = [o for o in self.queue(m, SELL) if o not in gone]
+            price = self.auction_price(m, bids, asks)
+            fills = self.fills(bids, asks, price)
+            for bid, ask, lots in fills:
+                groups = [self.accounts[o.account_id].group for o in (bid, ask)]
+                if groups[0] == groups[1]:
+                    met.append((bid, ask, lots))
+                    gone.append(max(bid, ask, key=lambda o: o.number))
+                    break
+            else:
+                return price, fills, met
+
+    def auction_price(self, m: NaiveMarket, bids: list[NaiveOrder], asks: list[NaiveOrder]) -> int:
+        reference = self.reference(m.instrument.market_id)
+        prices = [o.worst for o in (*bids, *asks)]
+        near = {price + step for price in prices for step in (-1, 0, 1)} | {reference}
+        best: tuple[int, ...] = (0,)
+        for price in near:
+            buy = sum(o.left for o in bids if o.worst >= price)
+            sell = sum(o.left for o in asks if o.worst <= price)
+            traded = min(buy, sell) if price > 0 else 0
+            if traded:
+                away = abs(price - reference) if reference else 0
+                best = max(best, (traded, -abs(buy - sell), -away, -price))
+        return -best[3] if best[0] else 0
+
+    def fills(self, bids: list[NaiveOrder], asks: list[NaiveOrder], price: int) -> list[Pair]:
+        found: list[Pair] = []
+        left = {o.number: o.left for o in (*bids, *asks)}
+        while price:
+            bid = next((o for o in bids if left[o.number] and o.worst >= price), None)
+            ask = next((o for o in asks if left[o.number] and o.worst <= price), None)
+            if bid is None or ask is None:
+                break
+            lots = min(left[bid.number], left[ask.number])
+            left[bid.number] -= lots
+            left[ask.number] -= lots
+            found.append((bid, ask, lots))
+        return found
+
+    def uncross(self, m: NaiveMarket) -> None:
+        market_id = m.instrument.market_id
+        price, fills, met = self.auction(m)
+        for bid, ask, _ in met:
+            older, newer = sorted((bid, ask), key=lambda o: o.number)
+            self.events.append(Prevented(market_id, older.number, newer.number, 1))
+            self.end(newer, EXPIRED, "self_trade")
+        if fills:
+            left: dict[tuple[int, int], int] = {}
+            for bid, ask, lots in fills:
+                for o in (bid, ask):
+                    key = (o.terms.side, o.worst)
+                    left[key] = left.get(key, 0) + lots
+            levels = tuple((side, at, lots) for (side, at), lots in left.items())
+            volume = sum(lots for _, _, lots in fills)
+            self.events.append(Uncrossed(market_id, price, volume, len(fills), levels))
+        for bid, ask, lots in fills:
+            older, newer = sorted((bid, ask), key=lambda o: o.number)
+            self.trade(older, newer, m, lots, at=price)
+            if not newer.left:
+                self.orders.remove(newer)
+        self.turn_to(m, PHASE_OPEN, 0, "price_found" if fills else "nothing_crosses")
+        m.traded_inside = False
+        if fills:
+            self.wake_waiting(m)
+
+    def do_CallAuction(self, c: CallAuction) -> None:
+        check(c.market_id in self.markets, "unknown_market")
+        m = self.markets[c.market_id]
+        check(self.venue != HALTED, "venue_halted")
+        check(self.venue != CANCEL_ONLY, "cancel_only")
+        check(1 <= c.seconds <= 86_400, "invalid_timeout")
+        check(m.phase not in (PHASE_AUCTION, PHASE_EXTENDED), "auction_running")
+        if m.instrument.state != OPEN:
+            m.instrument = msgspec.structs.replace(m.instrument, state=OPEN)
+            self.events.append(InstrumentSet(m.instrument))
+        self.turn_to(m, PHASE_AUCTION, c.seconds, "called_by_staff")
+
+    def do_ReopenMarket(self, c: ReopenMarket) -> None:
+        check(c.market_id in self.markets, "unknown_market")
+        m = self.markets[c.market_id]
+        check(self.venue != HALTED, "venue_halted")
+        check(m.instrument.state != HALTED, "market_halted")
+        check(self.is_open(m), "cancel_only")
+        check(m.phase >= PHASE_AUCTION, "no_auction")
+        check(self.is_inside(m, self.auction(m)[0]), "price_band")
+        self.uncross(m)
