@@ -36,7 +36,7 @@ def list_instrument(*, actor: User | None, spec: InstrumentSpec) -> int:
 
     An actor of None is the venue itself, which sets up a new installation.
     """
-    _check_staff(actor)
+    check_staff(actor)
     if Instrument.objects.filter(symbol=spec.symbol).exclude(id=spec.market_id).exists():
         # The engine knows markets by number alone; the tables could not be written any more.
         raise Conflict("market_exists", f"{spec.symbol} is listed under another number already.")
@@ -64,12 +64,14 @@ def set_instrument(
     min_notional_minor: int | None = None,
     max_notional_minor: int | None = None,
     max_position_lots: int | None = None,
+    limit_state_seconds: int | None = None,
+    halt_seconds: int | None = None,
 ) -> int:
     """Change terms of a market, for orders from now on, and return the seq of the change.
 
     What is not named stays as the last change has left it, whenever ``instrument`` was read.
     """
-    _check_staff(actor)
+    check_staff(actor)
     changes = {
         "state": state,
         "maker_fee_ppm": maker_fee_ppm,
@@ -78,6 +80,8 @@ def set_instrument(
         "min_notional_minor": min_notional_minor,
         "max_notional_minor": max_notional_minor,
         "max_position_lots": max_position_lots,
+        "limit_state_seconds": limit_state_seconds,
+        "halt_seconds": halt_seconds,
     }
     given = {name: value for name, value in changes.items() if value is not None}
     closes = given.keys() == {"state"} and state != Instrument.State.OPEN
@@ -90,7 +94,7 @@ def set_instrument(
 
 def kill_market(*, actor: User, instrument: Instrument) -> int:
     """End every order of a market and let it take only cancels; return the seq of it."""
-    _check_staff(actor)
+    check_staff(actor)
     seq = kill(scope=KILL_MARKET, target_id=instrument.id)
     forget_instruments()
     return seq
@@ -137,6 +141,8 @@ def engine_instrument(spec: InstrumentSpec) -> EngineInstrument:
         band_bps=spec.band_bps,
         max_position_lots=_lots(spec.max_position, base, lot_minor) if spec.max_position else 0,
         symbol=spec.symbol,
+        limit_state_seconds=spec.limit_state_seconds,
+        halt_seconds=spec.halt_seconds,
     )
 
 
@@ -158,10 +164,13 @@ def as_engine_has_it(instrument: Instrument) -> EngineInstrument:
         state=instrument.state,
         max_position_lots=instrument.max_position_lots,
         symbol=instrument.symbol,
+        limit_state_seconds=instrument.limit_state_seconds,
+        halt_seconds=instrument.halt_seconds,
     )
 
 
-def _check_staff(actor: User | None) -> None:
+def check_staff(actor: User | None) -> None:
+    """Refuse whoever is not staff; None is the venue itself."""
     if actor is not None and not (actor.is_active and actor.is_staff):
         raise NotAllowed("staff_only", "Only staff can list and change markets.")
 

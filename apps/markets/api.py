@@ -15,7 +15,13 @@ from apps.core.fields import QueryInteger, QuerySerializer, StrictChoice, Strict
 from apps.core.openapi import IF_NONE_MATCH, documented
 from apps.markets import queries
 from apps.markets.books import stored_books
-from apps.markets.presentation import candle_json, instrument_json, ticker_json, trade_json
+from apps.markets.presentation import (
+    PHASE_NAMES,
+    candle_json,
+    instrument_json,
+    ticker_json,
+    trade_json,
+)
 from apps.matching.api import SeqQuery, await_seq
 
 DEPTH_MAX: Final = 200
@@ -26,6 +32,7 @@ _INSTRUMENT: Final = {
     "lot_size": "0.00001", "min_quantity": "0.00001", "max_quantity": "1000.00000",
     "min_notional": "5.00", "max_notional": "10000000.00", "maker_fee": "0.0008",
     "taker_fee": "0.0010", "price_band": "0.10",
+    "phase": "trading", "phase_until": None,
 }  # fmt: skip
 _TRADE: Final = {
     "id": "90211", "price": "60000.00", "quantity": "0.01000", "side": "buy",
@@ -34,7 +41,8 @@ _TRADE: Final = {
 _TICKER: Final = {
     "market": "BTC-USDT", "last": "60000.00", "open": "59000.00", "high": "60500.00",
     "low": "58800.00", "change": "1.69", "volume": "812.40110", "quote_volume": "48510022.11",
-    "bid": "59999.90", "ask": "60000.10", "at": "2026-11-21T12:00:00.5Z",
+    "bid": "59999.90", "ask": "60000.10", "at": "2026-11-21T12:00:00.5Z", "phase": "trading",
+    "phase_until": None,
 }  # fmt: skip
 _CANDLE: Final = {
     "at": "2026-11-21T12:00:00Z", "open": "59990.00", "high": "60010.00", "low": "59980.00",
@@ -73,6 +81,13 @@ class InstrumentOutput(serializers.Serializer[dict[str, object]]):
     maker_fee = serializers.CharField(help_text="Part of the notional: 0.0008 is 0.08 %.")
     taker_fee = serializers.CharField()
     price_band = serializers.CharField(help_text="How far a trade may be from the reference.")
+    phase = serializers.ChoiceField(
+        list(PHASE_NAMES.values()),
+        help_text="Of an open market: trading, at its band, or collecting orders for an auction.",
+    )
+    phase_until = serializers.DateTimeField(
+        allow_null=True, help_text="When the phase ends by itself."
+    )
 
 
 class MarketsOutput(serializers.Serializer[dict[str, object]]):
@@ -134,6 +149,8 @@ class TickerOutput(serializers.Serializer[dict[str, object]]):
     bid = serializers.CharField(allow_null=True)
     ask = serializers.CharField(allow_null=True)
     at = serializers.DateTimeField(allow_null=True)
+    phase = serializers.ChoiceField(list(PHASE_NAMES.values()))
+    phase_until = serializers.DateTimeField(allow_null=True)
 
 
 class TickersOutput(serializers.Serializer[dict[str, object]]):

@@ -27,6 +27,8 @@ class InstrumentSpec:
     taker_fee_ppm: int = 1000
     band_bps: int = 1000
     max_position: str | None = None
+    limit_state_seconds: int = 0
+    halt_seconds: int = 0
 
     @property
     def symbol(self) -> str:

@@ -16,13 +16,16 @@ from apps.core import clock
 from apps.core.realtime.publish import Message
 from apps.engine.messages import (
     BUY,
+    PHASE_OPEN,
     SELL,
     Amended,
     AnyEvent,
     Closed,
     InstrumentListed,
+    PhaseChanged,
     Rested,
     Trade,
+    Uncrossed,
 )
 from apps.markets.models import Instrument
 from apps.markets.presentation import candle_json, ticker_json, trade_parts_json
@@ -33,6 +36,8 @@ BOOK_LEVELS: Final = 200
 TAPE_TRADES: Final = 50
 MINUTE_NS: Final = 60 * 1_000_000_000
 DAY_MINUTES: Final = 1440
+
+_OF_A_MARKET: Final = (Rested, Trade, Closed, Amended, Uncrossed, PhaseChanged)
 
 Level = tuple[int, int]
 Row = list[str]
@@ -197,6 +202,10 @@ class Market:
     ticker_changed: bool = False
     new_trades: list[dict[str, object]] = field(default_factory=list)
     new_minutes: set[int] = field(default_factory=set)
+    phase: int = PHASE_OPEN
+    phase_until_ns: int = 0
+    # Trades of an auction that are still to come: what they take has left the book already.
+    auction_trades: int = 0
 
     def side(self, side: int) -> Side:
         return self.bids if side == BUY else self.asks
@@ -204,6 +213,12 @@ class Market:
     def fold_book(self, event: AnyEvent) -> None:
         if type(event) is Rested:
             self.side(event.side).change(event.price_ticks, event.quantity_lots)
+        elif type(event) is Trade and self.auction_trades:
+            self.auction_trades -= 1
+        elif type(event) is Uncrossed:
+            self.auction_trades = event.trade_count
+            for side, price_ticks, lots in event.left:
+                self.side(side).change(price_ticks, -lots)
         elif type(event) is Trade:
             maker_side = SELL if event.taker_side == BUY else BUY
             self.side(maker_side).change(event.price_ticks, -event.quantity_lots)
@@ -225,6 +240,10 @@ class Market:
         self.new_minutes.add(self.day.add(trade, at_ns))
         self.ticker_changed = True
 
+    def turn(self, event: PhaseChanged) -> None:
+        self.phase, self.phase_until_ns = event.phase, event.until_ns
+        self.ticker_changed = True
+
     def candles(self, minutes: Iterable[int]) -> dict[str, object]:
         return {
             "candles": [
@@ -234,7 +253,8 @@ class Market:
 
     def ticker(self, now_ns: int) -> dict[str, object]:
         ticker = self.day.ticker(self.instrument, now_ns)
-        return ticker_json(ticker, self.bids.best(), self.asks.best())
+        until = clock.from_ns(self.phase_until_ns) if self.phase_until_ns else None
+        return ticker_json(ticker, self.bids.best(), self.asks.best(), (self.phase, until))
 
 
 class Board:
@@ -261,12 +281,15 @@ class Board:
             raise OutOfStep(f"After {self.seq} comes {seq}.")
         self.seq = seq
         for event in events:
-            if isinstance(event, Rested | Trade | Closed | Amended):
+            if isinstance(event, _OF_A_MARKET):
                 market = self._markets.get(event.market_id)
                 if market is None:
                     raise OutOfStep(f"Market {event.market_id} is not known yet.")
                 if seq > self._book_seq:
-                    market.fold_book(event)
+                    if type(event) is PhaseChanged:
+                        market.turn(event)
+                    else:
+                        market.fold_book(event)
                 if type(event) is Trade and seq > self._trade_seq:
                     market.fold_trade(event, seq, at_ns)
             elif isinstance(event, InstrumentListed) and event.instrument.market_id not in (

@@ -7,6 +7,7 @@ database, because the engine has decided already and a check per row costs more 
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -39,6 +40,13 @@ class Instrument(models.Model):
         CANCEL_ONLY = 2
         HALTED = 3
 
+    class Phase(models.IntegerChoices):
+        TRADING = 0
+        LIMIT_STATE = 1
+        AUCTION = 2
+        AUCTION_EXTENDED = 3
+        STAFF_DECIDE = 4
+
     id = models.IntegerField(primary_key=True)
     symbol = models.CharField(max_length=200, unique=True)
     base = models.ForeignKey(
@@ -59,6 +67,10 @@ class Instrument(models.Model):
     band_bps = models.IntegerField()
     max_position_lots = models.BigIntegerField(default=0)
     state = models.SmallIntegerField(choices=State)
+    limit_state_seconds = models.IntegerField(default=0, db_default=0)
+    halt_seconds = models.IntegerField(default=0, db_default=0)
+    phase = models.SmallIntegerField(choices=Phase, default=0, db_default=0)
+    phase_until = models.DateTimeField(null=True)
     seq = models.BigIntegerField(default=0)
 
     class Meta:
@@ -76,6 +88,51 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+
+class StaffRequest(models.Model):
+    """Something that one member of staff asks for and another decides."""
+
+    class Kind(models.TextChoices):
+        OPEN = "open", "Open a market"
+        CALL_AUCTION = "call_auction", "Open a market by an auction"
+        REOPEN = "reopen", "End an auction now"
+        LIST = "list", "List a market"
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+
+    kind = models.CharField(max_length=16, choices=Kind)
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", null=True, blank=True,
+        db_constraint=False,
+    )  # fmt: skip
+    reference = models.CharField(max_length=40, blank=True)
+    spec = models.TextField(blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="approved") | ~Q(decided_by=F("asked_by")),
+                name="staff_request_two_people",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.status})"
 
 
 class Trade(models.Model):

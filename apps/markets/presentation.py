@@ -18,6 +18,23 @@ STATE_NAMES = {
 }
 
 
+PHASE_NAMES = {
+    Instrument.Phase.TRADING: "trading",
+    Instrument.Phase.LIMIT_STATE: "limit_state",
+    Instrument.Phase.AUCTION: "auction",
+    Instrument.Phase.AUCTION_EXTENDED: "auction_extended",
+    Instrument.Phase.STAFF_DECIDE: "staff_decide",
+}
+
+
+def phase_json(phase: int, until: datetime | None) -> dict[str, object]:
+    """Return the phase, and when it ends by itself; null where it does not."""
+    return {
+        "phase": PHASE_NAMES[Instrument.Phase(phase)],
+        "phase_until": None if until is None else iso(until),
+    }
+
+
 def instrument_json(instrument: Instrument) -> dict[str, object]:
     return {
         "symbol": instrument.symbol,
@@ -33,6 +50,7 @@ def instrument_json(instrument: Instrument) -> dict[str, object]:
         "maker_fee": format_minor(instrument.maker_fee_ppm, 6, min_decimals=4),
         "taker_fee": format_minor(instrument.taker_fee_ppm, 6, min_decimals=4),
         "price_band": format_minor(instrument.band_bps, 4, min_decimals=2),
+        **phase_json(instrument.phase, instrument.phase_until),
     }
 
 
@@ -71,10 +89,17 @@ def candle_json(candle: CandleRow, instrument: Instrument) -> dict[str, object]:
 
 
 def ticker_json(
-    ticker: Ticker24h, bid_ticks: int | None = None, ask_ticks: int | None = None
+    ticker: Ticker24h,
+    bid_ticks: int | None = None,
+    ask_ticks: int | None = None,
+    phase: tuple[int, datetime | None] | None = None,
 ) -> dict[str, object]:
-    """Return the ticker; best bid and offer come from who follows the book, else they are null."""
+    """Return the ticker; best bid and offer come from who follows the book, else they are null.
+
+    So does the ``phase``, of which the row of the market may be behind.
+    """
     instrument = ticker.instrument
+    phase = phase or (instrument.phase, instrument.phase_until)
     return {
         "market": instrument.symbol,
         "last": _price(ticker.last_ticks, instrument),
@@ -87,6 +112,7 @@ def ticker_json(
         "bid": _price(bid_ticks, instrument),
         "ask": _price(ask_ticks, instrument),
         "at": iso(ticker.at) if ticker.at else None,
+        **phase_json(*phase),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.core import bulk
-from apps.engine.messages import Instrument, InstrumentListed, InstrumentSet, Trade
+from apps.engine.messages import Instrument, InstrumentListed, InstrumentSet, PhaseChanged, Trade
 from apps.matching.journal import Batch
 from apps.matching.projections import EngineView, Write
 
@@ -61,6 +61,7 @@ _MERGE_CANDLES: Final = """
 _INSTRUMENT_FIELDS: Final = (
     "min_quantity_lots", "max_quantity_lots", "min_notional_minor", "max_notional_minor",
     "maker_fee_ppm", "taker_fee_ppm", "band_bps", "max_position_lots", "state",
+    "limit_state_seconds", "halt_seconds",
 )  # fmt: skip
 _MERGE_INSTRUMENT: Final = f"""
     INSERT INTO markets_instrument (
@@ -106,11 +107,14 @@ class MarketsProjection:
     def prepare(self, batch: Batch) -> Write:
         minutes: Minutes = {}
         listed: list[tuple[Instrument, int]] = []
-        trades = bulk.packed(_trade_rows(batch, minutes, listed))
+        phases: dict[int, PhaseChanged] = {}
+        trades = bulk.packed(_trade_rows(batch, minutes, listed, phases))
 
         def write(cursor: Any) -> None:
             for instrument, seq in listed:
                 _write_instrument(cursor, instrument, seq)
+            for phase in phases.values():
+                _write_phase(cursor, phase)
             bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, trades)
             if minutes:
                 _merge_candles(cursor, minutes)
@@ -141,8 +145,21 @@ def _write_instrument(cursor: Any, instrument: Instrument, seq: int) -> None:
         raise UnknownAsset(f"Market {instrument.symbol}: asset {instrument.base_asset_id}.")
 
 
+def _write_phase(cursor: Any, changed: PhaseChanged) -> None:
+    until = bulk.micros(changed.until_ns) if changed.until_ns else None
+    cursor.execute(
+        "UPDATE markets_instrument SET phase = %s,"
+        " phase_until = timestamptz '2000-01-01 00:00:00Z' + %s * interval '1 microsecond'"
+        " WHERE id = %s",
+        (changed.phase, until, changed.market_id),
+    )
+
+
 def _trade_rows(
-    batch: Batch, minutes: Minutes, listed: list[tuple[Instrument, int]]
+    batch: Batch,
+    minutes: Minutes,
+    listed: list[tuple[Instrument, int]],
+    phases: dict[int, PhaseChanged],
 ) -> Iterator[bytes]:
     """Yield the rows of the tape; collect what they add to candles, and what changed of markets."""
     pack = _TRADE_ROW.pack
@@ -157,6 +174,8 @@ def _trade_rows(
                 )  # fmt: skip
             elif type(event) is InstrumentListed or type(event) is InstrumentSet:
                 listed.append((event.instrument, entry.seq))
+            elif type(event) is PhaseChanged:
+                phases[event.market_id] = event
 
 
 def _add_to_minute(minutes: Minutes, trade: Trade, at_ns: int) -> None:
@@ -196,13 +215,15 @@ def _merge_candles(cursor: Any, minutes: Minutes) -> None:
 def _instruments_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
     cursor.execute(
         "SELECT id, symbol, base_id, quote_id, lot_minor, tick_lot_minor,"
-        f" {', '.join(_INSTRUMENT_FIELDS)} FROM markets_instrument"
+        f" {', '.join(_INSTRUMENT_FIELDS)}, phase FROM markets_instrument"
     )
     stored = {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
+    phases = {market_id: phase for market_id, phase, _ in view.phases()}
     decided = {
         market_id: (
             each.symbol, each.base_asset_id, each.quote_asset_id, each.lot_minor,
             each.tick_lot_minor, *(getattr(each, name) for name in _INSTRUMENT_FIELDS),
+            phases[market_id],
         )
         for market_id, each in view.instruments.items()
     }  # fmt: skip

@@ -209,6 +209,10 @@ def _all_projected(view: ReplicaView) -> bool:
 def _market(instrument: Instrument, view: ReplicaView) -> Market:
     bids, asks = view.depth(instrument.id)
     trades = recent_trades(instrument=instrument, limit=TAPE_TRADES)
+    phase, phase_until_ns = next(
+        (phase, until_ns) for market_id, phase, until_ns in view.phases()
+        if market_id == instrument.id
+    )  # fmt: skip
     tape = [trade_json(trade, instrument) for trade in reversed(trades)]
     last = (trades[0].price_ticks, clock.to_ns(trades[0].at)) if trades else None
     return Market(
@@ -217,6 +221,8 @@ def _market(instrument: Instrument, view: ReplicaView) -> Market:
         Side(asks, is_bid=False),
         _day(instrument, last),
         deque(tape, maxlen=TAPE_TRADES),
+        phase=phase,
+        phase_until_ns=phase_until_ns,
     )
 
 

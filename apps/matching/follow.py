@@ -38,6 +38,10 @@ class ReplicaView(Protocol):
         """Return (price_ticks, lots) per level, bids and asks, best first."""
         ...
 
+    def phases(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (market_id, phase, until_ns)."""
+        ...
+
     def reference_ticks(self, market_id: int) -> int:
         """Return the price that the market's band is drawn around."""
         ...

@@ -33,6 +33,10 @@ class EngineView(Protocol):
     @property
     def instruments(self) -> dict[int, Instrument]: ...
 
+    def phases(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (market_id, phase, until_ns)."""
+        ...
+
     def balances(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield (account_id, asset_id, available_minor, held_minor)."""
         ...

@@ -31,6 +31,8 @@ BTC = {
     "maker_fee": "0.0008",
     "taker_fee": "0.0010",
     "price_band": "0.10",
+    "phase": "trading",
+    "phase_until": None,
 }
 
 
@@ -195,6 +197,8 @@ def test_a_market_that_never_traded_has_an_empty_ticker(anybody: APIClient) -> N
         "bid": None,
         "ask": None,
         "at": None,
+        "phase": "trading",
+        "phase_until": None,
     }
 
 

@@ -55,6 +55,7 @@ def test_a_market_is_shown_with_all_its_terms() -> None:
         "tick_size": "0.01", "lot_size": "0.00001", "min_quantity": "0.00001",
         "max_quantity": "1000.00000", "min_notional": "5.00", "max_notional": "20000000.00",
         "maker_fee": "0.0008", "taker_fee": "0.0010", "price_band": "0.10",
+        "phase": "trading", "phase_until": None,
     }  # fmt: skip
 
 

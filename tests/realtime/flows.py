@@ -72,6 +72,9 @@ class Flow:
                 return self.apply(m.Cancel(*self._head(), account, order_id))
             lots, price = self.random.randrange(50), self.random.choice((0, self._price()))
             return self.apply(m.Amend(*self._head(), account, order_id, "", lots, price))
+        if kind < 0.96:
+            market_id = self.random.choice(list(MARKETS))
+            return self.apply(m.CallAuction(*self._head(), market_id, 60))
         if kind < 0.98:
             return self.apply(m.Tick(*self._head()))
         return self.apply(m.CancelAll(*self._head(), account))
@@ -114,6 +117,6 @@ def board_of(flow: Flow) -> Board:
         bids, asks = flow.engine.depth(market_id)
         markets[market_id] = Market(
             instrument(market_id), Side(bids, is_bid=True), Side(asks, is_bid=False),
-            Day({}, None), deque(maxlen=50),
+            Day({}, None), deque(maxlen=50), phase=flow.engine.books[market_id].phase,
         )  # fmt: skip
     return Board(markets, book_seq=flow.engine.seq, trade_seq=flow.engine.seq)

@@ -9,7 +9,7 @@ from django.test import Client
 
 from apps.core import clock
 from apps.core.admin import BoundedPaginator
-from apps.markets.models import Instrument, Trade
+from apps.markets.models import Instrument, StaffRequest, Trade
 from apps.matching.queries import projected_seq
 from apps.trades.models import Order
 from apps.wallets.models import LedgerEntry
@@ -96,15 +96,25 @@ def test_an_account_shows_its_balances_and_the_way_on(ada: Trader, admin: Client
     assert posted.status_code == 403
 
 
-def test_a_market_is_halted_and_opened_by_staff_who_may(ada: Trader, admin: Client) -> None:
+def test_a_market_is_halted_by_one_and_opened_by_two(
+    ada: Trader, admin: Client, client: Client
+) -> None:
     chosen = {"_selected_action": [Instrument.objects.get().pk]}
 
     admin.post("/admin/markets/instrument/", {**chosen, "action": "halt"})
-    halted = Instrument.objects.get().state
-    admin.post("/admin/markets/instrument/", {**chosen, "action": "open"})
+    admin.post("/admin/markets/instrument/", {**chosen, "action": "ask_to_open"})
+    asked = {"_selected_action": [StaffRequest.objects.get().pk], "action": "approve"}
+    admin.post("/admin/markets/staffrequest/", asked)
+    by_one = Instrument.objects.get().state
+    second = staff()
+    second.is_superuser = True
+    second.save()
+    client.force_login(second)
+    client.post("/admin/markets/staffrequest/", asked)
 
-    assert halted == Instrument.State.HALTED
+    assert by_one == Instrument.State.HALTED
     assert Instrument.objects.get().state == Instrument.State.OPEN
+    assert StaffRequest.objects.get().decided_by == second
 
 
 def test_staff_without_the_right_cannot_halt(ada: Trader, client: Client) -> None:

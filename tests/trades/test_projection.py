@@ -32,6 +32,7 @@ from apps.engine.messages import (
     Amend,
     AnyCommand,
     BlockLeg,
+    CallAuction,
     Cancel,
     CancelAll,
     Deposit,
@@ -133,6 +134,9 @@ class Life:
             self.withdraw(account_id)
         else:
             market = draw.choice(MARKETS)
+            if draw.random() < 0.5:
+                self.apply(CallAuction, market.market_id, 1)
+                return
             changed = msgspec.structs.replace(market, maker_fee_ppm=draw.randint(0, 900))
             self.apply(SetInstrument, changed)
 

@@ -1,0 +1,136 @@
+"""What takes two members of staff, and phases of a market as its row and the API tell them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+
+from apps.core import clock
+from apps.core.errors import DomainError
+from apps.markets import approvals
+from apps.markets.actions import kill_market, set_instrument
+from apps.markets.catalogue import STANDARD_MARKETS
+from apps.markets.models import Instrument, StaffRequest
+from apps.markets.presentation import instrument_json
+from tests.factories import listed, person, staff
+
+NOW = clock.parse_iso("2026-11-21T12:00:00Z")
+
+
+@pytest.fixture
+def market() -> Instrument:
+    return listed()
+
+
+def asked(kind: StaffRequest.Kind, market: Instrument | None = None, **more: str) -> StaffRequest:
+    return approvals.ask_for(actor=staff(), kind=kind, instrument=market, now=NOW, **more)
+
+
+def test_a_halted_market_is_opened_by_two(market: Instrument) -> None:
+    set_instrument(actor=None, instrument=market, state=Instrument.State.HALTED)
+    request = asked(StaffRequest.Kind.OPEN, market)
+    second = staff()
+
+    with pytest.raises(DomainError) as alone:
+        approvals.approve(actor=request.asked_by, request_id=request.id, now=NOW)
+    approvals.approve(actor=second, request_id=request.id, now=NOW)
+    with pytest.raises(DomainError) as again:
+        approvals.approve(actor=second, request_id=request.id, now=NOW)
+
+    assert (alone.value.code, again.value.code) == ("second_person_required", "request_decided")
+    assert Instrument.objects.get().state == Instrument.State.OPEN
+    request.refresh_from_db()
+    assert (request.status, request.decided_by, request.decided_at) == ("approved", second, NOW)
+
+
+def test_a_request_expires_and_can_be_turned_down(market: Instrument) -> None:
+    request = asked(StaffRequest.Kind.OPEN, market)
+    second = staff()
+
+    with pytest.raises(DomainError) as late:
+        approvals.approve(actor=second, request_id=request.id, now=NOW + timedelta(hours=24))
+    approvals.reject(actor=request.asked_by, request_id=request.id, now=NOW)
+    with pytest.raises(DomainError) as rejected:
+        approvals.approve(actor=second, request_id=request.id, now=NOW)
+
+    assert (late.value.code, rejected.value.code) == ("request_expired", "request_decided")
+
+
+def test_who_is_not_staff_asks_and_approves_nothing(market: Instrument) -> None:
+    nobody = person()
+    request = asked(StaffRequest.Kind.OPEN, market)
+
+    for attempt in (
+        lambda: approvals.ask_for(actor=nobody, kind="open", instrument=market, now=NOW),
+        lambda: approvals.approve(actor=nobody, request_id=request.id, now=NOW),
+        lambda: approvals.reject(actor=nobody, request_id=request.id, now=NOW),
+    ):
+        with pytest.raises(DomainError) as refused:
+            attempt()
+        assert refused.value.code == "staff_only"
+
+
+def test_an_auction_is_called_and_ended_by_two(market: Instrument) -> None:
+    second = staff()
+    set_instrument(actor=None, instrument=market, state=Instrument.State.HALTED)
+    call = asked(StaffRequest.Kind.CALL_AUCTION, market)
+    approvals.approve(actor=second, request_id=call.id, now=NOW)
+    calling = instrument_json(Instrument.objects.select_related("base", "quote").get())
+    end = approvals.ask_for(
+        actor=second, kind="reopen", instrument=market, reference="60000.00", now=NOW
+    )
+
+    approvals.approve(actor=call.asked_by, request_id=end.id, now=NOW)
+
+    assert (calling["state"], calling["phase"]) == ("open", "auction")
+    assert calling["phase_until"] is not None
+    after = Instrument.objects.get()
+    assert (after.phase, after.phase_until) == (Instrument.Phase.TRADING, None)
+
+
+def test_what_the_engine_refuses_stays_to_be_decided(market: Instrument) -> None:
+    request = asked(StaffRequest.Kind.REOPEN, market)
+
+    with pytest.raises(DomainError) as refused:
+        approvals.approve(actor=staff(), request_id=request.id, now=NOW)
+
+    assert refused.value.code == "no_auction"
+    request.refresh_from_db()
+    assert request.status == "pending"
+
+
+def test_a_market_is_listed_by_two(market: Instrument) -> None:
+    spec = json.dumps(asdict(STANDARD_MARKETS[1]))
+    request = asked(StaffRequest.Kind.LIST, spec=spec)
+
+    approvals.approve(actor=staff(), request_id=request.id, now=NOW)
+
+    assert Instrument.objects.filter(symbol=STANDARD_MARKETS[1].symbol).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "code"),
+    [
+        ("shut", "", "invalid_kind"),
+        ("open", "", "market_required"),
+        ("list", "{", "invalid_spec"),
+        ("list", '{"x": 1}', "invalid_spec"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out_is_not_made(
+    market: Instrument, kind: str, spec: str, code: str
+) -> None:
+    with pytest.raises(DomainError) as refused:
+        approvals.ask_for(actor=staff(), kind=kind, spec=spec, now=NOW)
+
+    assert refused.value.code == code
+    assert not StaffRequest.objects.exists()
+
+
+def test_one_is_enough_to_stop_a_market(market: Instrument) -> None:
+    kill_market(actor=staff(), instrument=market)
+
+    assert Instrument.objects.get().state == Instrument.State.CANCEL_ONLY
