@@ -154,7 +154,7 @@ def test_the_call_collects_and_nothing_matches() -> None:
 
     assert trades(bid) == trades(moved) == []
     assert [reason(each) for each in refused] == ["auction_limit_only"] * 3
-    assert venue.queue(BUY) == [(125, "anna", 3)]
+    assert venue.queue(BUY) == [(125, "anna", 3, 0)]
 
 
 def test_an_auction_trades_at_one_price_and_both_pay_as_makers() -> None:
@@ -177,7 +177,7 @@ def test_an_auction_trades_at_one_price_and_both_pay_as_makers() -> None:
     fees = [(e.maker_fee_minor, e.taker_fee_minor) for e in events if isinstance(e, Trade)]
     assert fees == [(4, 4), (1, 2)]
     assert phases(events) == [(PHASE_OPEN, "price_found")]
-    assert venue.queue(BUY) == [(108, "gina", 1)]
+    assert venue.queue(BUY) == [(108, "gina", 1, 0)]
     assert venue.money("anna")[1] == 0
 
 

@@ -544,8 +544,7 @@ class NaiveEngine(NaiveTriggers):
         self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int, at: int = 0
     ) -> None:
         """At the maker's price, or at that of an auction, where both are makers."""
-        i = m.instrument
-        price = at or maker.worst
+        i, price = m.instrument, at or maker.worst
         m.traded_inside = True
         quote, base = price * lots * i.tick_lot_minor, lots * i.lot_minor
         maker_fee = fee_of(maker.made + quote, maker.maker_ppm) - fee_of(

@@ -180,7 +180,7 @@ BUGS = {
     ),
     "band moves within a command's second only": (
         matching,
-        "            book.loosen_band()\n",
+        "        book.loosen_band()\n",
         "",
     ),
     "band excludes its own edge": (
