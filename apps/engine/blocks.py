@@ -31,6 +31,7 @@ from apps.engine.messages import (
     RemoveLegs,
     SliceCut,
     Trade,
+    Uncrossed,
 )
 from apps.engine.state import BLOCK_SLICE, State
 
@@ -44,25 +45,39 @@ SLICE_NS_PER_LEG: Final = 1_000_000
 def follow(state: State, events: list[AnyEvent]) -> None:
     """Takes in what the events at hand did to orders of blocks, each event once."""
     start = state.followed if state.followed_seq == state.seq else 0
+    auction_trades = 0
     for index in range(start, len(events)):
         event = events[index]
         if type(event) is Trade:
             if event.maker_account_id < 0:
-                _fill(state, event, event.maker_account_id, True, events)
+                left = event.maker_remaining_lots
+                _fill(state, event, event.maker_account_id, left, True, events)
             if event.taker_account_id < 0:
-                _fill(state, event, event.taker_account_id, False, events)
+                # In an auction both are makers.
+                left, made = event.taker_remaining_lots, auction_trades > 0
+                _fill(state, event, event.taker_account_id, left, made, events)
+            auction_trades -= 1
+        elif type(event) is Uncrossed:
+            auction_trades = event.trade_count
         elif type(event) is Closed and event.account_id < 0:
             _end(state, state.blocks[-event.account_id], event.status, event.reason, events)
     state.followed = len(events)
     state.followed_seq = state.seq
 
 
-def _fill(state: State, trade: Trade, escrow_id: int, made: bool, events: list[AnyEvent]) -> None:
+def _fill(
+    state: State,
+    trade: Trade,
+    escrow_id: int,
+    left_lots: int,
+    made: bool,
+    events: list[AnyEvent],
+) -> None:
     block = state.blocks[-escrow_id]
     block.quote_minor += trade.quote_minor
     if made:
         block.made_minor += trade.quote_minor
-    if not (trade.maker_remaining_lots if made else trade.taker_remaining_lots):
+    if not left_lots:
         _end(state, block, FILLED, FULL, events)
     elif not block.due_ns:
         _set_slice_timer(state, block)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from apps.engine.allotting import LOTS, POSTING, Member, Slice
+from apps.engine.allotting import LOTS, ODD_LOTS, POSTING, Member, Slice
 from apps.engine.balances import Account, Balance, InvariantViolation
 from apps.engine.book import RESTING, Order
 from apps.engine.messages import (
@@ -35,6 +35,9 @@ from apps.engine.rates import buy_hold_minor, fee_minor
 FULL: Final = "block_filled"
 # Of what a block changes of its own order, and of legs that are not filled for it.
 AMENDED: Final = "block_amended"
+
+# So many copiers of one block may leave it at once because another block has them, too.
+SHARED_LEGS_MAX: Final = 500
 
 # To share out lots or money to a leg is a quarter of the work of posting it.
 WORK_PER_LEG: Final = 4
@@ -229,11 +232,8 @@ class Block:
         if order is None:
             return 0
         pool = self.open_lots - self.owed_lots
-        outside = order.remaining_lots + self.reduced_lots
-        owed = pool * wanted // (outside + pool) if wanted else 0
-        off = wanted - owed
-        from_order = off * order.remaining_lots // outside if off else 0
-        self.reduced_lots -= off - from_order
+        owed, from_order = _parted(wanted, pool, order.remaining_lots, self.reduced_lots)
+        self.reduced_lots -= wanted - owed - from_order
         order.remaining_lots -= from_order
         self.mark_lots -= from_order
         if owed:
@@ -241,6 +241,31 @@ class Block:
             self.owed_lots += owed
             self.leavers.append(member)
         return from_order
+
+    def lots_without(self, members: list[Member]) -> int:
+        """What the order would still ask for if these left now, one after the other."""
+        order = self.order
+        if order is None:
+            return 0
+        remaining, reduced = order.remaining_lots, self.reduced_lots
+        pool = self.open_lots - self.owed_lots
+        slice_pool = slice_rest = 0
+        is_sharing = self.slice is not None and self.slice.phase in (LOTS, ODD_LOTS)
+        if self.slice is not None and is_sharing:
+            slice_pool, slice_rest = self.slice.pool_lots, self.slice.rest_lots
+        for member in members:
+            wanted = member.lots - member.given_lots
+            pending = member.share_lots if self.slice is not None else 0
+            if is_sharing:
+                pending = slice_pool * wanted // slice_rest if wanted else 0
+                slice_pool -= pending
+                slice_rest -= wanted
+            wanted -= pending
+            owed, from_order = _parted(wanted, pool, remaining, reduced)
+            reduced -= wanted - owed - from_order
+            remaining -= from_order
+            pool -= owed
+        return remaining
 
     def reduce_order(self, lots: int, events: list[AnyEvent]) -> None:
         """Tells that the order asks for so many lots less, where it stands."""
@@ -461,3 +486,25 @@ class Block:
                 closed and (balance.available_minor or balance.held_minor)
             ):
                 raise InvariantViolation(f"escrow of block {self.block_id}, asset {asset_id}")
+
+
+def _parted(wanted: int, pool: int, remaining: int, reduced: int) -> tuple[int, int]:
+    """Of the lots that a leaver wants: those owed to him, and those that the order loses."""
+    outside = remaining + reduced
+    owed = pool * wanted // (outside + pool) if wanted else 0
+    off = wanted - owed
+    return owed, off * remaining // outside if off else 0
+
+
+def share_copiers(blocks: dict[int, Block], maker: Order, taker: Order) -> bool:
+    """Whether one of the two is a block in which the other's owner has a leg."""
+    resting, coming = blocks.get(maker.order_id), blocks.get(taker.order_id)
+    if coming is None:
+        return resting is not None and taker.account.trade_group in resting.groups
+    if maker.account.trade_group in coming.groups:
+        return True
+    if resting is None:
+        return False
+    return taker.account.trade_group in resting.groups or any(
+        group in resting.groups for group in coming.groups
+    )

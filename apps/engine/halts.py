@@ -17,9 +17,6 @@ from apps.engine.auction import Uncrossing, uncrossing
 from apps.engine.book import Book
 from apps.engine.messages import (
     BUY,
-    CANCELLED,
-    EXPIRE_TAKER,
-    EXPIRED,
     NORMAL,
     OPEN,
     PHASE_AUCTION,
@@ -32,7 +29,6 @@ from apps.engine.messages import (
     CallAuction,
     InstrumentSet,
     PhaseChanged,
-    Prevented,
     ReopenMarket,
     Uncrossed,
 )
@@ -99,7 +95,7 @@ def reopen_market(state: State, command: ReopenMarket, events: list[AnyEvent]) -
     if book.phase < PHASE_AUCTION:
         return "no_auction"
     book.fix_band(state.second)
-    found = uncrossing(book)
+    found = uncrossing(book, state.matcher.blocks)
     if not _is_inside(found, book):
         return "price_band"
     _carry_out(state, book, found, events)
@@ -114,22 +110,11 @@ def _enter(
     state: State, book: Book, phase: int, seconds: int, reason: str, events: list[AnyEvent]
 ) -> None:
     until_ns = state.now_ns + seconds * SECOND_NS if seconds else 0
-    if phase == PHASE_AUCTION:
-        _end_icebergs(state, book, events)
     book.enter_phase(phase, until_ns, state.seq, state.venue_state)
     market_id = book.instrument.market_id
     if until_ns:
         state.add_timer(until_ns, state.seq, MARKET_PHASE, market_id)
     events.append(PhaseChanged(market_id, phase, until_ns, reason))
-
-
-def _end_icebergs(state: State, book: Book, events: list[AnyEvent]) -> None:
-    """An auction is of what everybody sees: who shows only a part of an order cannot be in it."""
-    for side in (book.bids, book.asks):
-        for order in [o for level in side.best_first() for o in level.orders.values()]:
-            special = order.terms.special
-            if special is not None and special.display_lots:
-                state.matcher.close(order, book, CANCELLED, "auction", events)
 
 
 def _leave_limit(state: State, book: Book, events: list[AnyEvent]) -> None:
@@ -150,7 +135,7 @@ def _end_call(state: State, book: Book, events: list[AnyEvent]) -> None:
     if not _is_open(state, book):
         _enter(state, book, PHASE_STAFF, 0, "market_closed", events)
         return
-    found = uncrossing(book)
+    found = uncrossing(book, state.matcher.blocks)
     if _is_inside(found, book):
         _carry_out(state, book, found, events)
     elif book.phase == PHASE_AUCTION:
@@ -170,25 +155,38 @@ def _carry_out(state: State, book: Book, found: Uncrossing, events: list[AnyEven
     """Everybody trades at one price; then the market goes on, and waiting orders wake."""
     matcher = state.matcher
     market_id, price = book.instrument.market_id, found.price_ticks
-    for older, newer in found.expired:
-        events.append(Prevented(market_id, older.order_id, newer.order_id, EXPIRE_TAKER))
-        matcher.close(newer, book, EXPIRED, "self_trade", events)
+    for conflict in found.conflicts:
+        matcher.part(conflict.older, conflict.newer, conflict.ends, conflict.legs, book, events)
     if found.fills:
-        left: dict[tuple[int, int], int] = {}
-        for bid, ask, lots in found.fills:
-            for order in (bid, ask):
-                key = (order.side, order.price_ticks)
-                left[key] = left.get(key, 0) + lots
-        events.append(
-            Uncrossed(
-                market_id, price, sum(lots for _, _, lots in found.fills), len(found.fills),
-                tuple((side, ticks, lots) for (side, ticks), lots in left.items()),
-            )
-        )  # fmt: skip
+        events.append(_uncrossed(found, market_id))
+    hidden = {
+        order.order_id: order.hidden_lots
+        for bid, ask, _ in found.fills for order in (bid, ask) if order.hidden_lots
+    }  # fmt: skip
     for bid, ask, lots in found.fills:
         older, newer = (bid, ask) if bid.order_id < ask.order_id else (ask, bid)
         matcher.cross(older, newer, book, price, lots, events)
+    for order_id, hidden_lots in hidden.items():
+        if order_id in state.orders:
+            matcher.hide(state.orders[order_id], book, hidden_lots, events)
     reason = "price_found" if found.fills else "nothing_crosses"
     _enter(state, book, PHASE_OPEN, 0, reason, events)
     if found.fills:
         matcher.after_trades(book, state.second, events)
+
+
+def _uncrossed(found: Uncrossing, market_id: int) -> Uncrossed:
+    """With what leaves the book at each price: of an iceberg that is what it shows."""
+    shown: dict[int, int] = {}
+    left: dict[tuple[int, int], int] = {}
+    for bid, ask, lots in found.fills:
+        for order in (bid, ask):
+            rest = shown.get(order.order_id, order.remaining_lots)
+            seen = min(lots, rest)
+            shown[order.order_id] = rest - seen
+            key = (order.side, order.price_ticks)
+            left[key] = left.get(key, 0) + seen
+    return Uncrossed(
+        market_id, found.price_ticks, sum(lots for _, _, lots in found.fills), len(found.fills),
+        tuple((side, ticks, lots) for (side, ticks), lots in left.items()),
+    )  # fmt: skip

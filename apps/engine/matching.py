@@ -10,9 +10,10 @@ from typing import Final
 
 import msgspec
 
+from apps.engine.allotting import Member
 from apps.engine.balances import Balance, InvariantViolation, Ledger
 from apps.engine.book import ARMED, RESTING, Book, Level, Order, Side
-from apps.engine.escrow import Block
+from apps.engine.escrow import FULL, SHARED_LEGS_MAX, Block, share_copiers
 from apps.engine.messages import (
     BUY,
     CANCELLED,
@@ -47,9 +48,6 @@ SELF_TRADE: Final = "self_trade"
 # Stands for "no cap": the hold of most orders pays for whatever they can trade.
 NO_CAP: Final = -1
 OWN_ORDER: Final = -1
-
-# So many copiers of one block may leave it at once because another block has them, too.
-SHARED_LEGS_MAX: Final = 500
 
 
 class Matcher:
@@ -139,6 +137,9 @@ class Matcher:
         events: list[AnyEvent],
     ) -> None:
         """Two orders of the book trade in an auction. Both pay what makers pay."""
+        for order in (older, newer):
+            # All of an iceberg is in play, and hidden again by ``hide``.
+            order.remaining_lots, order.hidden_lots = order.left_lots, 0
         entered = newer.instrument
         newer.instrument = msgspec.structs.replace(entered, taker_fee_ppm=entered.maker_fee_ppm)
         older.remaining_lots -= lots
@@ -149,6 +150,35 @@ class Matcher:
             if not order.remaining_lots:
                 book.side(order.side).remove(order.order_id, order.price_ticks)
                 self._forget(order)
+
+    def hide(self, order: Order, book: Book, hidden_lots: int, events: list[AnyEvent]) -> None:
+        """An iceberg is left over after an auction, to which it gave first what it showed."""
+        if order.remaining_lots > hidden_lots:
+            order.remaining_lots -= hidden_lots
+            order.hidden_lots = hidden_lots
+        else:
+            side = book.side(order.side)
+            self._refill(order, side.levels[order.price_ticks * side.sign], events)
+
+    def part(
+        self,
+        older: Order,
+        newer: Order,
+        ends: Order | None,
+        legs: list[Member],
+        book: Book,
+        events: list[AnyEvent],
+    ) -> None:
+        """Two orders must not meet in an auction: one ends, or legs leave the newer, a block."""
+        if ends is None:
+            self.blocks[newer.order_id].leave(legs, CANCELLED, SELF_TRADE, events)
+            if not newer.remaining_lots:
+                self.close(newer, book, FILLED, FULL, events)
+            return
+        mode = EXPIRE_TAKER if ends is newer else EXPIRE_MAKER
+        market_id = newer.terms.market_id
+        events.append(Prevented(market_id, older.order_id, newer.order_id, mode))
+        self.close(ends, book, EXPIRED, SELF_TRADE, events)
 
     def close(
         self, order: Order, book: Book, status: int, reason: str, events: list[AnyEvent]
@@ -285,7 +315,7 @@ class Matcher:
             level = levels[key]
             maker = next(iter(level.orders.values()))
             if maker.account.trade_group == group or (
-                blocks and self._shares_copiers(maker, taker)
+                blocks and share_copiers(blocks, maker, taker)
             ):
                 if self._prevent(maker, taker, book, events):
                     return SELF_TRADE
@@ -411,19 +441,6 @@ class Matcher:
             self.close(maker, book, EXPIRED, SELF_TRADE, events)
         return mode != EXPIRE_MAKER
 
-    def _shares_copiers(self, maker: Order, taker: Order) -> bool:
-        """Whether one of the two is a block in which the other's owner has a leg."""
-        resting, coming = self.blocks.get(maker.order_id), self.blocks.get(taker.order_id)
-        if coming is None:
-            return resting is not None and taker.account.trade_group in resting.groups
-        if maker.account.trade_group in coming.groups:
-            return True
-        if resting is None:
-            return False
-        return taker.account.trade_group in resting.groups or any(
-            group in resting.groups for group in coming.groups
-        )
-
     def _leave_block(self, maker: Order, taker: Order, events: list[AnyEvent]) -> bool:
         """A copier's own order meets his block: his leg leaves it. False: nobody can leave."""
         coming = self.blocks.get(taker.order_id)
@@ -484,7 +501,7 @@ class Matcher:
         for maker in level.orders.values():
             if shown >= wanted_lots:
                 break
-            if self.blocks and self._shares_copiers(maker, taker):
+            if self.blocks and share_copiers(self.blocks, maker, taker):
                 return OWN_ORDER
             if maker.account.trade_group == group:
                 if taker.terms.self_trade != EXPIRE_MAKER or maker.order_id in self.blocks:

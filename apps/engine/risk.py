@@ -176,9 +176,7 @@ def price_refusal(terms: Terms, book: Book) -> str:
 
 def auction_refusal(terms: Terms) -> str:
     """An auction takes what may rest, at any price: its own price is bounded, not the orders'."""
-    collected = (
-        terms.order_type == LIMIT and terms.time_in_force in (GTC, GTD) and terms.special is None
-    )
+    collected = terms.order_type == LIMIT and terms.time_in_force in (GTC, GTD)
     return "" if collected else "auction_limit_only"
 
 

@@ -46,8 +46,8 @@ from apps.engine.messages import (
     Terms,
     Trade,
     Triggered,
-    escrow_account_id,
     Uncrossed,
+    escrow_account_id,
 )
 from apps.engine.postings import postings
 from tests.simulation.audit_blocks import BlockAuditor, require
@@ -332,10 +332,11 @@ class Auditor:
         self._side(maker, "maker", event.maker_fee_minor, event.maker_hold_used_minor, event)
         role = "maker" if in_auction else "taker"
         self._side(taker, role, event.taker_fee_minor, event.taker_hold_used_minor, event)
-        maker.shown -= event.quantity_lots
-        if in_auction:
-            taker.shown -= event.quantity_lots
-        require(maker.shown >= 0, "B4 only what is shown trades", event)
+        # An auction trades what is hidden, too, after what is shown.
+        for order in (maker, taker) if in_auction else (maker,):
+            shown = order.shown - event.quantity_lots
+            require(shown >= 0 or in_auction, "B4 only what is shown trades", event)
+            order.shown = max(0, shown)
         require(event.maker_remaining_lots == maker.left, "B4 maker's remainder", event)
         require(event.taker_remaining_lots == taker.left, "B4 taker's remainder", event)
         fees = event.maker_fee_minor + event.taker_fee_minor
@@ -375,7 +376,8 @@ class Auditor:
             fair = event.price_ticks <= order.price if buys else event.price_ticks >= order.price
             require(fair, "B3 within the limit", event)
             self._priority(order, order, event)
-            self.auction_left[order.terms.side, order.price] -= event.quantity_lots
+            seen = min(order.shown, event.quantity_lots)
+            self.auction_left[order.terms.side, order.price] -= seen
         self.auction_trades -= 1
         if not self.auction_trades:
             require(not any(self.auction_left.values()), "B5 what an auction takes", event)

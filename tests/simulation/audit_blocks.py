@@ -16,6 +16,7 @@ from apps.engine.messages import (
     LegsReleased,
     SliceCut,
     Trade,
+    Uncrossed,
     escrow_account_id,
 )
 
@@ -59,10 +60,11 @@ class BlockAuditor:
     def __init__(self, instruments: dict[int, Instrument]) -> None:
         self.instruments = instruments
         self.blocks: dict[int, SeenBlock] = {}
+        self.auction_trades = 0
 
     def note(self, event: AnyEvent) -> None:
         match event:
-            case Trade():
+            case Trade() | Uncrossed():
                 self._trade(event)
             case BlockOpened():
                 require(event.block_id not in self.blocks, "R8 a block is opened once", event)
@@ -86,8 +88,14 @@ class BlockAuditor:
             case _:
                 pass
 
-    def _trade(self, event: Trade) -> None:
-        for account_id, made in ((event.maker_account_id, 1), (event.taker_account_id, 0)):
+    def _trade(self, event: Trade | Uncrossed) -> None:
+        if isinstance(event, Uncrossed):
+            self.auction_trades = event.trade_count
+            return
+        # R7.2: in an auction both are makers.
+        taker_made = 1 if self.auction_trades > 0 else 0
+        self.auction_trades -= 1
+        for account_id, made in ((event.maker_account_id, 1), (event.taker_account_id, taker_made)):
             if account_id < 0:
                 block = self.blocks[-account_id]
                 require(not block.ended, "R8 nothing fills after the end", event)

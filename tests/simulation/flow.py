@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 import msgspec
-from msgspec.structs import replace
 
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -579,33 +578,3 @@ class Flow(BlockFlow):
                 ReopenMarket(*self._head(), draw.choice((99, market_id))),
             )
         )
-
-
-class CrowdedFlow(Flow):
-    """A world in which blocks fill, are disturbed while they are allotted, and meet each other."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        draw = self.random
-        self.accounts = list(range(1000, 1000 + draw.choice((6, 12, 30))))
-        self.markets = [1]
-        self.groups = draw.choice((5, 1_000, 1_000))
-        self.hurry_ns = draw.choice((1_000_000, SECOND // 30))
-        self.hostile = 0.0
-        self.wealth = 100_000
-        self.stops = 0.05
-        self.blockiness = 0.45
-        self.block_legs = draw.choice((4, 10, 25))
-
-    def _instrument(self, market_id: int) -> Instrument:
-        found = replace(
-            super()._instrument(market_id), max_quantity_lots=0, max_position_lots=0, band_bps=1_000
-        )
-        self.instruments[market_id] = found
-        return found
-
-    def _limits(self) -> Limits:
-        return Limits(0, 0, 0, False)
-
-    def _staff(self) -> AnyCommand:
-        return Tick(*self._head())

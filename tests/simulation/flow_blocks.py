@@ -46,6 +46,7 @@ class BlockFlow:
     def begin_blocks(self) -> None:
         self.blockiness = self.random.choice((0.0, 0.05, 0.2, 0.5))
         self.block_legs = self.random.choice((1, 3, 8, 40))
+        self.allotting = 0.3
         self.opened_blocks: dict[int, bool] = {}  # whether it was submitted
         self.ended_blocks: set[int] = set()
         self.cut_blocks: set[int] = set()
@@ -75,7 +76,7 @@ class BlockFlow:
     def block_command(self) -> AnyCommand:
         draw = self.random
         due = sorted(self.cut_blocks | self.ended_blocks)
-        if due and draw.random() < 0.3:
+        if due and draw.random() < self.allotting:
             return Allot(b"", 0, draw.choice(due), draw.choice((1, 1, 1, 2, 3, 500)))
         if draw.random() < self.hostile / 5:
             return self._wild_block()

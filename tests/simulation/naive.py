@@ -38,11 +38,9 @@ from apps.engine.messages import (
     TRAILING_STOP,
     Accepted,
     Amend,
-    Amended,
     Duplicate,
     Instrument,
     Place,
-    Prevented,
     Replace,
     Rested,
     Terms,
@@ -205,7 +203,7 @@ class NaiveEngine(NaiveTriggers):
     def check_price(self, m: NaiveMarket, t: Terms, reference: int, around: int) -> None:
         if m.phase > PHASE_LIMIT:
             collected = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
-            check(collected and t.special is None, "auction_limit_only")
+            check(collected, "auction_limit_only")
         elif t.order_type == MARKET:
             check(around, "no_reference")
         elif t.order_type == LIMIT:
@@ -496,49 +494,7 @@ class NaiveEngine(NaiveTriggers):
 
     def prevent(self, maker: NaiveOrder, order: NaiveOrder, mode: int) -> bool:
         """Two orders of one group have met; answers whether the arriving one ends."""
-        self.events.append(Prevented(order.terms.market_id, maker.number, order.number, mode))
-        if mode == DECREMENT:
-            return self.decrement(maker, order)
-        if mode in (EXPIRE_MAKER, EXPIRE_BOTH):
-            self.end(maker, EXPIRED, "self_trade")
-        return mode in (EXPIRE_TAKER, EXPIRE_BOTH)
-
-    def decrement(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
-        """Both lose the smaller quantity; answers whether nothing is left of the taker."""
-        lots = min(maker.shown, taker.left)
-        if maker.left == lots:
-            self.end(maker, EXPIRED, "self_trade")
-        else:
-            self.lessen(maker, lots, lots, "self_trade")
-            if not maker.shown:
-                self.rest(maker)
-        if taker.left > lots:
-            self.lessen(taker, lots, lots, "self_trade")
-            return False
-        return True
-
-    def lessen(self, order: NaiveOrder, lots: int, gone: int, why: str) -> None:
-        """Takes lots off an order where it stands; ``gone`` of them were to be seen."""
-        t = msgspec.structs.replace(order.terms, quantity_lots=order.terms.quantity_lots - lots)
-        i = self.markets[t.market_id].instrument
-        left = order.left - lots
-        hold = left * i.lot_minor
-        if order.buys:
-            notional = left * order.worst * i.tick_lot_minor
-            hold = min(order.hold, notional + fee_of(notional, self.highest_ppm_of(order)) + 1)
-        change = hold - order.hold
-        spends, _ = self.assets_of(order)
-        self.move(order.account_id, spends, -change, change)
-        order.entry_terms = order.entry_terms or order.terms
-        order.terms, order.left, order.hold = t, left, hold
-        place, gone = (order.worst, gone) if order.rank else (0, 0)
-        order.shown -= gone
-        self.events.append(
-            Amended(
-                order.number, order.account_id, t.market_id, t.side, t, order.worst, left, hold,
-                change, place, gone, why,
-            )
-        )  # fmt: skip
+        raise NotImplementedError
 
     def trade(
         self, maker: NaiveOrder, taker: NaiveOrder, m: NaiveMarket, lots: int, at: int = 0
@@ -559,9 +515,9 @@ class NaiveEngine(NaiveTriggers):
         else:
             taker.took += quote
         maker.left -= lots
-        maker.shown -= lots
+        maker.shown = max(0, maker.shown - lots)
         if at:
-            taker.shown -= lots
+            taker.shown = max(0, taker.shown - lots)
         if not taker.terms.quote_minor:
             taker.left -= lots
         maker_used = self.settle(maker, i, quote, base, maker_fee)
@@ -593,7 +549,7 @@ class NaiveEngine(NaiveTriggers):
                 taker.left,
             )
         )
-        if maker.left and not maker.shown:
+        if maker.left and not maker.shown and not at:
             self.rest(maker)
 
     def settle(self, o: NaiveOrder, i: Instrument, quote: int, base: int, fee: int) -> int:

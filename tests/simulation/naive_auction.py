@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import msgspec
 
 from apps.engine.messages import (
     BUY,
     CANCEL_ONLY,
-    CANCELLED,
+    EXPIRE_TAKER,
     EXPIRED,
     HALTED,
     OPEN,
@@ -25,7 +27,7 @@ from apps.engine.messages import (
     Uncrossed,
 )
 from tests.simulation.naive import NaiveEngine
-from tests.simulation.naive_world import SECOND, NaiveMarket, NaiveOrder, check
+from tests.simulation.naive_world import LEFT, SECOND, NaiveMarket, NaiveOrder, check
 
 Pair = tuple[NaiveOrder, NaiveOrder, int]
 
@@ -45,10 +47,6 @@ class NaiveAuctions(NaiveEngine):
         return self.venue == OPEN and m.instrument.state == OPEN
 
     def turn_to(self, m: NaiveMarket, phase: int, seconds: int, reason: str) -> None:
-        if phase == PHASE_AUCTION:
-            for o in (*self.queue(m, BUY), *self.queue(m, SELL)):
-                if o.terms.special and o.terms.special.display_lots:
-                    self.end(o, CANCELLED, "auction")
         m.phase = phase
         m.until = (self.now + seconds * SECOND, self.seq) if seconds else None
         until = m.until[0] if m.until else 0
@@ -68,7 +66,7 @@ class NaiveAuctions(NaiveEngine):
             return self.turn_to(m, PHASE_AUCTION, pause, "nothing_inside")
         if not self.is_open(m):
             return self.turn_to(m, PHASE_STAFF, 0, "market_closed")
-        if self.is_inside(m, self.auction(m)[0]):
+        if self.is_inside(m, self.indicative(m)):
             return self.uncross(m)
         if m.phase == PHASE_AUCTION:
             return self.turn_to(m, PHASE_EXTENDED, pause, "price_outside")
@@ -80,23 +78,37 @@ class NaiveAuctions(NaiveEngine):
             return True
         return self.band(m, SELL, reference) <= price <= self.band(m, BUY, reference)
 
-    def auction(self, m: NaiveMarket) -> tuple[int, list[Pair], list[Pair]]:
-        """(price, fills, pairs that must not meet)"""
-        gone: list[NaiveOrder] = []
-        met: list[Pair] = []
+    def auction(self, m: NaiveMarket) -> tuple[int, list[Pair]]:
+        """(price, fills), after everybody is gone who must not meet another: ask of a copy."""
         while True:
-            bids = [o for o in self.queue(m, BUY) if o not in gone]
-            asks = [o for o in self.queue(m, SELL) if o not in gone]
+            bids, asks = self.queue(m, BUY), self.queue(m, SELL)
             price = self.auction_price(m, bids, asks)
             fills = self.fills(bids, asks, price)
-            for bid, ask, lots in fills:
-                groups = [self.accounts[o.account_id].group for o in (bid, ask)]
-                if groups[0] == groups[1]:
-                    met.append((bid, ask, lots))
-                    gone.append(max(bid, ask, key=lambda o: o.number))
+            for bid, ask, _ in fills:
+                older, newer = sorted((bid, ask), key=lambda o: o.number)
+                if self.part(older, newer):
                     break
             else:
-                return price, fills, met
+                return price, fills
+
+    def part(self, older: NaiveOrder, newer: NaiveOrder) -> bool:
+        """As if the newer had come to the resting older one, but that nobody has a mode."""
+        mode = self.conflict(older, newer)
+        if not mode:
+            return False
+        if mode == LEFT:
+            return True
+        if newer.account_id > 0:
+            mode = EXPIRE_TAKER
+        market_id = older.terms.market_id
+        self.events.append(Prevented(market_id, older.number, newer.number, mode))
+        self.end(newer if mode == EXPIRE_TAKER else older, EXPIRED, "self_trade")
+        return True
+
+    def indicative(self, m: NaiveMarket) -> int:
+        """The price there would be now, tried out in a copy of the world."""
+        world = copy.deepcopy(self)
+        return world.auction(world.markets[m.instrument.market_id])[0]
 
     def auction_price(self, m: NaiveMarket, bids: list[NaiveOrder], asks: list[NaiveOrder]) -> int:
         reference = self.reference(m.instrument.market_id)
@@ -128,17 +140,16 @@ class NaiveAuctions(NaiveEngine):
 
     def uncross(self, m: NaiveMarket) -> None:
         market_id = m.instrument.market_id
-        price, fills, met = self.auction(m)
-        for bid, ask, _ in met:
-            older, newer = sorted((bid, ask), key=lambda o: o.number)
-            self.events.append(Prevented(market_id, older.number, newer.number, 1))
-            self.end(newer, EXPIRED, "self_trade")
+        price, fills = self.auction(m)
         if fills:
+            traded: dict[int, int] = {}
             left: dict[tuple[int, int], int] = {}
             for bid, ask, lots in fills:
                 for o in (bid, ask):
-                    key = (o.terms.side, o.worst)
-                    left[key] = left.get(key, 0) + lots
+                    traded[o.number] = traded.get(o.number, 0) + lots
+                    left[o.terms.side, o.worst] = 0
+            for o in (o for pair in fills for o in pair[:2]):
+                left[o.terms.side, o.worst] += min(o.shown, traded.pop(o.number, 0))
             levels = tuple((side, at, lots) for (side, at), lots in left.items())
             volume = sum(lots for _, _, lots in fills)
             self.events.append(Uncrossed(market_id, price, volume, len(fills), levels))
@@ -147,6 +158,9 @@ class NaiveAuctions(NaiveEngine):
             self.trade(older, newer, m, lots, at=price)
             if not newer.left:
                 self.orders.remove(newer)
+        for o in self.orders:
+            if o.terms.market_id == market_id and o.rank and not o.shown:
+                self.rest(o)
         self.turn_to(m, PHASE_OPEN, 0, "price_found" if fills else "nothing_crosses")
         m.traded_inside = False
         if fills:
@@ -171,5 +185,5 @@ class NaiveAuctions(NaiveEngine):
         check(m.instrument.state != HALTED, "market_halted")
         check(self.is_open(m), "cancel_only")
         check(m.phase >= PHASE_AUCTION, "no_auction")
-        check(self.is_inside(m, self.auction(m)[0]), "price_band")
+        check(self.is_inside(m, self.indicative(m)), "price_band")
         self.uncross(m)

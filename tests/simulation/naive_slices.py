@@ -22,6 +22,7 @@ from apps.engine.messages import (
     SliceCut,
     Terms,
     Trade,
+    Uncrossed,
 )
 from tests.simulation.naive_venue import NaiveVenue
 from tests.simulation.naive_world import (
@@ -130,10 +131,14 @@ class NaiveSlices(NaiveVenue):
 
     def watch(self) -> None:
         """What the events so far did to blocks."""
+        in_auction = 0
         for event in self.events[self.watched :]:
+            if isinstance(event, Uncrossed):
+                in_auction = event.trade_count
             if isinstance(event, Trade):
                 maker = (event.maker_account_id, event.maker_remaining_lots, True)
-                taker = (event.taker_account_id, event.taker_remaining_lots, False)
+                taker = (event.taker_account_id, event.taker_remaining_lots, in_auction > 0)
+                in_auction -= 1
                 for account_id, left, made in (maker, taker):
                     if account_id < 0:
                         block = self.blocks[-account_id]

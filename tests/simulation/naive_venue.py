@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-from apps.engine.messages import AMOUNT_MAX, Amend, Amended, Terms
+from apps.engine.messages import (
+    AMOUNT_MAX,
+    DECREMENT,
+    EXPIRE_BOTH,
+    EXPIRE_MAKER,
+    EXPIRE_TAKER,
+    EXPIRED,
+    Amend,
+    Amended,
+    Prevented,
+    Terms,
+)
 from tests.simulation.naive_auction import NaiveAuctions
 from tests.simulation.naive_triggers import check_special
 from tests.simulation.naive_world import NaiveMarket, NaiveOrder, check, fee_of
@@ -84,3 +95,51 @@ class NaiveVenue(NaiveAuctions):
         if not order.waiting:
             order.rank = order.shown = 0
             self.arrive(order, m)
+
+    # ------------------------------------------------------------ orders that meet their own
+
+    def prevent(self, maker: NaiveOrder, order: NaiveOrder, mode: int) -> bool:
+        """Two orders of one group have met; answers whether the arriving one ends."""
+        self.events.append(Prevented(order.terms.market_id, maker.number, order.number, mode))
+        if mode == DECREMENT:
+            return self.decrement(maker, order)
+        if mode in (EXPIRE_MAKER, EXPIRE_BOTH):
+            self.end(maker, EXPIRED, "self_trade")
+        return mode in (EXPIRE_TAKER, EXPIRE_BOTH)
+
+    def decrement(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
+        """Both lose the smaller quantity; answers whether nothing is left of the taker."""
+        lots = min(maker.shown, taker.left)
+        if maker.left == lots:
+            self.end(maker, EXPIRED, "self_trade")
+        else:
+            self.lessen(maker, lots, lots, "self_trade")
+            if not maker.shown:
+                self.rest(maker)
+        if taker.left > lots:
+            self.lessen(taker, lots, lots, "self_trade")
+            return False
+        return True
+
+    def lessen(self, order: NaiveOrder, lots: int, gone: int, why: str) -> None:
+        """Takes lots off an order where it stands; ``gone`` of them were to be seen."""
+        t = msgspec.structs.replace(order.terms, quantity_lots=order.terms.quantity_lots - lots)
+        i = self.markets[t.market_id].instrument
+        left = order.left - lots
+        hold = left * i.lot_minor
+        if order.buys:
+            notional = left * order.worst * i.tick_lot_minor
+            hold = min(order.hold, notional + fee_of(notional, self.highest_ppm_of(order)) + 1)
+        change = hold - order.hold
+        spends, _ = self.assets_of(order)
+        self.move(order.account_id, spends, -change, change)
+        order.entry_terms = order.entry_terms or order.terms
+        order.terms, order.left, order.hold = t, left, hold
+        place, gone = (order.worst, gone) if order.rank else (0, 0)
+        order.shown -= gone
+        self.events.append(
+            Amended(
+                order.number, order.account_id, t.market_id, t.side, t, order.worst, left, hold,
+                change, place, gone, why,
+            )
+        )  # fmt: skip

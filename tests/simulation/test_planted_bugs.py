@@ -35,7 +35,8 @@ from apps.engine import (
     timers,
     triggers,
 )
-from tests.simulation.flow import CrowdedFlow
+from tests.simulation.flow import Flow
+from tests.simulation.flow_crowds import CallingFlow, CrowdedFlow
 from tests.simulation.run import Failed, restart, simulate
 
 pytestmark = pytest.mark.needs_source
@@ -369,12 +370,12 @@ BUGS = {
         "owed = 0",
     ),
     "a copier trades with his own block": (
-        matching,
+        escrow,
         "if maker.account.trade_group in coming.groups:",
         "if maker.account.trade_group in ():",
     ),
     "a copier's order meets the resting block": (
-        matching,
+        escrow,
         "return resting is not None and taker.account.trade_group in resting.groups",
         "return False",
     ),
@@ -468,6 +469,36 @@ BUGS = {
         "(bid, ask) if bid.order_id < ask.order_id else (ask, bid)",
         "(ask, bid) if bid.order_id < ask.order_id else (bid, ask)",
     ),
+    "an auction counts only what icebergs show": (
+        auction,
+        "Entry(order, order.left_lots)",
+        "Entry(order, order.remaining_lots)",
+    ),
+    "an iceberg shows all of itself after an auction": (
+        matching,
+        "if order.remaining_lots > hidden_lots:\n            order.remaining_lots -= hidden_lots",
+        "if order.remaining_lots > hidden_lots:\n            hidden_lots = 0",
+    ),
+    "copiers meet their block in an auction": (
+        auction,
+        "if not is_own and not (self.blocks and share_copiers(self.blocks, older, newer)):",
+        "if not is_own:",
+    ),
+    "a leg that leaves in an auction is counted": (
+        auction,
+        "lots_without(gone)",
+        "lots_without([])",
+    ),
+    "an auction ends a block": (
+        auction,
+        "older if resting is None else newer)",
+        "newer)",
+    ),
+    "a block pays as a taker in an auction": (
+        blocks,
+        "made = event.taker_remaining_lots, auction_trades > 0",
+        "made = event.taker_remaining_lots, False",
+    ),
     "a call phase lost in the snapshot": (
         snapshot,
         "if found.phase is not None:",
@@ -506,14 +537,18 @@ def found(name: str) -> bool:
     with pytest.MonkeyPatch.context() as monkeypatch:
         module, sound, planted = BUGS[name]
         plant(monkeypatch, module, sound, planted)
-        in_block = module in BLOCK_MODULES or "copier" in name
-        return _is_found(in_snapshot=module in (snapshot, block_snapshot), in_block=in_block)
+        draws: type[Flow] = Flow
+        if "auction" in name:
+            draws = CallingFlow
+        elif module in BLOCK_MODULES or "copier" in name:
+            draws = CrowdedFlow
+        return _is_found(draws, in_snapshot=module in (snapshot, block_snapshot))
 
 
-def _is_found(in_snapshot: bool, in_block: bool) -> bool:
+def _is_found(draws: type[Flow], *, in_snapshot: bool) -> bool:
     for seed in range(SEEDS):
         try:
-            journal = simulate(seed, COMMANDS, flow=CrowdedFlow(seed) if in_block else None)
+            journal = simulate(seed, COMMANDS, flow=draws(seed))
             if in_snapshot:
                 for cut in range(CUT_EVERY, COMMANDS, CUT_EVERY):
                     assert restart(journal, cut).state_hash() == journal.final_hash
