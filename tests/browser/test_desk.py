@@ -167,10 +167,10 @@ def test_a_fill_sounds_only_where_that_is_switched_on(visit: Visit) -> None:
     assert page.evaluate("window.notes") == 0
     page.get_by_label("Settings").click()
     page.get_by_role("button", name="Sound when an order fills").click()
-    page.wait_for_function("window.notes === 2")
+    page.wait_for_function("() => window.notes === 2")
     page.keyboard.press("Escape")
     buy()
-    page.wait_for_function("window.notes >= 4")
+    page.wait_for_function("() => window.notes >= 4")
 
 
 def test_a_trailing_stop_is_chosen_explained_and_placed(visit: Visit) -> None:
