@@ -8,6 +8,11 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+
+class Refused(Exception):
+    """The environment asks for what cannot be; the text is for the person who set it."""
+
+
 # What a running copy on this machine wrote down for other commands; the environment goes first.
 _remembered: dict[str, str] = {}
 
@@ -35,7 +40,7 @@ def required(name: str) -> str:
     """Return the variable; refuse to start without it."""
     value = text(name)
     if not value:
-        raise RuntimeError(f"The environment variable {name} must be set.")
+        raise Refused(f"The environment variable {name} must be set.")
     return value
 
 
@@ -53,7 +58,7 @@ def number(name: str, default: int) -> int:
     try:
         return int(value)
     except ValueError:
-        raise RuntimeError(f"{name} must be a whole number, not {value!r}.") from None
+        raise Refused(f"{name} must be a whole number, not {value!r}.") from None
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -300,8 +300,9 @@ class PrivateAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.session.accessed and not request.session.is_empty():
-            response.headers.setdefault("Cache-Control", "no-store")
+        theirs = request.session.accessed and not request.session.is_empty()
+        # Other pages show prices, and are asked for anew each time.
+        response.headers.setdefault("Cache-Control", "no-store" if theirs else "no-cache")
         return response
 
 

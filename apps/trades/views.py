@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from apps.accounts.models import User
 from apps.core import clock
@@ -157,6 +158,7 @@ def cancel_everything(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def candle_table(request: HttpRequest, symbol: str) -> HttpResponse:
     """The chart as a table, for those who cannot see it."""
     instrument = instrument_by_symbol(symbol)
@@ -175,6 +177,7 @@ def candle_table(request: HttpRequest, symbol: str) -> HttpResponse:
 
 @require_safe
 @login_required
+@vary_on_headers("HX-Request")
 def order_list(request: HttpRequest) -> HttpResponse:
     """Orders or fills, filtered, page by page; a page asked for by script comes as rows alone."""
     show = "fills" if request.GET.get("show") == "fills" else "orders"
@@ -203,7 +206,7 @@ def order_list(request: HttpRequest) -> HttpResponse:
         "filtered": listing.filtered,
         "markets": [ticker.instrument.symbol for ticker in tickers()],
         "types": tuple(ORDER_TYPES),
-        "statuses": ("open", "filled", "cancelled", "expired", "rejected"),
+        "statuses": ("open", "filled", "cancelled", "expired"),
     }
     name = "trades/_order_rows.html" if _rows_only(request) else "trades/orders.html"
     return render(request, name, context)

@@ -43,6 +43,13 @@ def test_production_refuses_to_start_without(name: str) -> None:
     assert f"The environment variable {name} must be set." in checked.stderr
 
 
+def test_a_wrong_number_is_told_in_one_line() -> None:
+    checked = _run(["manage.py", "up"], {"PATH": "/usr/bin:/bin", "PORT": "abc"})
+
+    assert checked.returncode == 1
+    assert checked.stderr == "PORT must be a whole number, not 'abc'.\n"
+
+
 def test_production_is_no_demo_and_shows_no_debug_pages() -> None:
     script = "from django.conf import settings; print(settings.DEMO, settings.DEBUG)"
 

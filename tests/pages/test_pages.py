@@ -57,6 +57,18 @@ def test_private_pages_ask_strangers_to_log_in(client: Client, path: str) -> Non
     assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={path}")
 
 
+def test_what_is_somebodys_is_kept_nowhere_and_a_part_is_not_taken_for_the_page(
+    signed_in: Client,
+) -> None:
+    somebodys = signed_in.get("/orders")
+    anybodys = Client().get("/trade/BTC-USDT/candles")
+
+    assert somebodys["Cache-Control"] == "no-store"
+    assert anybodys["Cache-Control"] == "no-cache"
+    assert "HX-Request" in somebodys["Vary"]
+    assert "HX-Request" in anybodys["Vary"]
+
+
 @pytest.mark.parametrize("path", [*PUBLIC, "/nowhere"])
 def test_nothing_on_a_page_needs_a_looser_policy(client: Client, path: str) -> None:
     response = client.get(path)
