@@ -14,7 +14,7 @@ from apps.engine.book import ARMED, NOWHERE, Book, Order
 from apps.engine.messages import AMOUNT_MAX, BUY, Amend, AnyEvent, Terms
 from apps.engine.remainder import needed_hold_minor, note_amended, shrink
 from apps.engine.state import State
-from apps.engine.triggers import active_trail, arm, disarm
+from apps.engine.triggers import active_trails, arm, disarm
 
 USER: Final = "user"
 
@@ -81,7 +81,7 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
     if _changes_price(order, terms) or terms.quantity_lots > order.terms.quantity_lots:
         if order.place == ARMED:
             # A stop that trails already has no price of its own to be checked.
-            trails = active_trail(order, book) is not None
+            trails = active_trails(order, book) is not None
             reason = "" if trails else risk.stop_price_refusal(terms, book)
         else:
             reason = risk.limit_price_refusal(terms, book)
@@ -94,7 +94,7 @@ def _shape_refusal(order: Order, book: Book, terms: Terms, command: Amend) -> st
     """A price where the order has one, a stop price while it waits for it."""
     if command.price_ticks and not order.terms.price_ticks:
         return "invalid_order"
-    waits_for_stop = order.place == ARMED and active_trail(order, book) is None
+    waits_for_stop = order.place == ARMED and active_trails(order, book) is None
     if command.stop_ticks and not waits_for_stop:
         return "invalid_order"
     if not (0 <= terms.price_ticks <= AMOUNT_MAX and 0 <= terms.stop_ticks <= AMOUNT_MAX):
@@ -114,7 +114,7 @@ def _position_refusal(state: State, order: Order, book: Book, terms: Terms) -> s
 
 
 def _worst_ticks(order: Order, book: Book, terms: Terms) -> int:
-    if active_trail(order, book) is not None:
+    if active_trails(order, book) is not None:
         return order.price_ticks
     return risk.worst_price_ticks(terms, book)
 
@@ -133,7 +133,7 @@ def _move(
     own, opposite = book.side(order.side), book.opposite(order.side)
     waits = order.place == ARMED
     # What a stop trails is its own, whatever else of it changes.
-    trails = waits and active_trail(order, book) is not None
+    trails = waits and active_trails(order, book) is not None
     book_price_ticks = book_lots = 0
     if waits and not trails:
         disarm(order, book)

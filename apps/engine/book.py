@@ -6,7 +6,7 @@ account, balance; an account knows its orders by number), so that a closed order
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +23,8 @@ from apps.engine.messages import (
     Instrument,
     Terms,
 )
-from apps.engine.rates import lower_band_ticks, trail_distance_ticks, upper_band_ticks
+from apps.engine.rates import lower_band_ticks, upper_band_ticks
+from apps.engine.trails import Trails
 
 WINDOW_SECONDS: Final = 300
 HOLES_MAX: Final = 32
@@ -203,106 +204,12 @@ class Reference:
         self.anchor_ticks = price_ticks
 
 
-class Trail:
-    """Active trailing stops of one side and one distance. ``sign`` is 1 for sells, -1 for buys.
-
-    Each trails the best price since it became active. One that became active earlier has seen all
-    that a later one has seen, so its best price is at least as good: in the order in which they
-    became active the best prices only get worse. ``keys`` are these prices times the sign, and
-    ``starts`` the number of the first order that each of them holds for. A better price replaces
-    the ends of both lists, however many orders there are, and touches none of them.
-    """
-
-    __slots__ = (
-        "bps",
-        "keys",
-        "next_number",
-        "number_of",
-        "numbers",
-        "order_ids",
-        "sign",
-        "starts",
-        "ticks",
-    )
-
-    def __init__(self, sign: int, ticks: int, bps: int) -> None:
-        self.sign = sign
-        self.ticks = ticks
-        self.bps = bps
-        self.keys: list[int] = []
-        self.starts: list[int] = []
-        self.next_number = 0
-        self.number_of: dict[int, int] = {}
-        self.numbers: list[int] = []
-        self.order_ids: list[int] = []
-
-    def add(self, order_id: int, best_ticks: int) -> None:
-        """Whoever is here already has seen a price that is at least as good."""
-        number = self.next_number
-        self.next_number = number + 1
-        key = best_ticks * self.sign
-        if not self.keys or self.keys[-1] != key:
-            self.keys.append(key)
-            self.starts.append(number)
-        self.number_of[order_id] = number
-        self.numbers.append(number)
-        self.order_ids.append(order_id)
-
-    def remove(self, order_id: int) -> None:
-        number = self.number_of.pop(order_id)
-        place = bisect_left(self.numbers, number)
-        del self.numbers[place]
-        del self.order_ids[place]
-        row = bisect_right(self.starts, number) - 1
-        # A price that holds for nobody any more is forgotten.
-        after = self.starts[row + 1] if row + 1 < len(self.starts) else self.next_number
-        first = bisect_left(self.numbers, self.starts[row])
-        if first == len(self.numbers) or self.numbers[first] >= after:
-            del self.starts[row]
-            del self.keys[row]
-
-    def see(self, last_ticks: int) -> None:
-        """The price that has just been traded at."""
-        key = last_ticks * self.sign
-        start = -1
-        while self.keys and self.keys[-1] < key:
-            self.keys.pop()
-            start = self.starts.pop()
-        if start >= 0 and not (self.keys and self.keys[-1] == key):
-            self.keys.append(key)
-            self.starts.append(start)
-
-    def best_ticks(self, order_id: int) -> int:
-        return self.keys[bisect_right(self.starts, self.number_of[order_id]) - 1] * self.sign
-
-    def stop_ticks(self, best_ticks: int) -> int:
-        return best_ticks - self.sign * trail_distance_ticks(best_ticks, self.ticks, self.bps)
-
-    def crossed(self, last_ticks: int, from_number: int) -> tuple[list[int], int]:
-        """Orders that ``last_ticks`` has crossed, those before a number left out.
-
-        They are the first to have become active: answers also with the number after the last.
-        """
-        row = 0
-        while row < len(self.keys):
-            stop_ticks = self.stop_ticks(self.keys[row] * self.sign)
-            if stop_ticks * self.sign < last_ticks * self.sign:
-                break
-            row += 1
-        until = self.starts[row] if row < len(self.starts) else self.next_number
-        if until <= from_number:
-            return [], from_number
-        numbers = self.numbers
-        within = slice(bisect_left(numbers, from_number), bisect_left(numbers, until))
-        return self.order_ids[within], until
-
-
 class Book:
     """One market: its terms, both sides, waiting orders, last trade, reference price and band.
 
     ``armed`` are the orders that wait for a price, by id. ``rising`` finds those that wait for the
     last price to rise to theirs, ``falling`` those that wait for it to fall; trailing stops that
-    are active already are in ``trails``, by side and distance.
+    are active already are in ``trailing_buys`` and ``trailing_sells``.
 
     ``phase`` ends at ``phase_until_ns``, set by command ``phase_seq``; ``limit_side`` is the side
     of the orders that brought on the limit state. ``hit_side`` and ``traded_inside`` say of the
@@ -339,7 +246,8 @@ class Book:
         "reference_ticks",
         "rising",
         "traded_inside",
-        "trails",
+        "trailing_buys",
+        "trailing_sells",
         "upper_ticks",
     )
 
@@ -359,7 +267,8 @@ class Book:
         # A rise wakes the lowest first, a fall the highest.
         self.rising = Side(-1)
         self.falling = Side(1)
-        self.trails: dict[tuple[int, int, int], Trail] = {}
+        self.trailing_buys = Trails(-1)
+        self.trailing_sells = Trails(1)
         self.last_ticks = 0
         self.reference = Reference()
         self.lower_ticks = 0

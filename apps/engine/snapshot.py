@@ -28,7 +28,7 @@ from apps.engine.messages import (
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
 from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, MARKET_PHASE, SECOND_NS, State
-from apps.engine.triggers import active_trail, rearm
+from apps.engine.triggers import active_trails, rearm
 
 SNAPSHOT_FORMAT: Final = 1
 
@@ -228,7 +228,7 @@ def _order(order: Order, state: State) -> OrderState:
     entry_terms = None
     if entry.seq <= state.forgotten_seq and isinstance(entry.command, Place):
         entry_terms = entry.command.terms if entry.command.terms != order.terms else None
-    trail = active_trail(order, state.books[order.terms.market_id])
+    trails = active_trails(order, state.books[order.terms.market_id])
     return OrderState(
         order.order_id,
         order.account.account_id,
@@ -243,7 +243,7 @@ def _order(order: Order, state: State) -> OrderState:
         entry.seq,
         _wide(order.aside_minor),
         entry_terms,
-        0 if trail is None else trail.best_ticks(order.order_id),
+        0 if trails is None else trails.best_ticks(order.order_id),
         order.hidden_lots,
     )
 

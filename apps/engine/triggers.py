@@ -10,7 +10,7 @@ from __future__ import annotations
 from heapq import heapify, heappop
 from typing import Final
 
-from apps.engine.book import ARMED, NOWHERE, Book, Order, Side, Trail
+from apps.engine.book import ARMED, NOWHERE, Book, Order, Side
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
@@ -20,6 +20,7 @@ from apps.engine.messages import (
     Terms,
 )
 from apps.engine.rates import trail_distance_ticks, worst_in_band_ticks
+from apps.engine.trails import Trails
 
 # Above every key of a side.
 NEVER_CROSSED: Final = AMOUNT_MAX + 1
@@ -42,10 +43,7 @@ def first_stop_ticks(terms: Terms, last_ticks: int) -> int:
     if terms.order_type != TRAILING_STOP or terms.special is None:
         return terms.stop_ticks
     best = terms.stop_ticks or last_ticks
-    if not best:
-        return 0
-    distance = trail_distance_ticks(best, terms.special.trail_ticks, terms.special.trail_bps)
-    return best + distance if terms.side == BUY else best - distance
+    return _behind(terms, best) if best else 0
 
 
 def arm(order: Order, book: Book) -> None:
@@ -67,30 +65,24 @@ def disarm(order: Order, book: Book) -> None:
     order_id = order.order_id
     order.place = NOWHERE
     del book.armed[order_id]
-    trail = active_trail(order, book)
-    if trail is None:
+    trails = active_trails(order, book)
+    if trails is None:
         _level_side(order.terms, book).remove(order_id, order.terms.stop_ticks)
-        return
-    trail.remove(order_id)
-    if not trail.order_ids:
-        del book.trails[_distance(order.terms)]
+    else:
+        trails.remove(order_id)
 
 
 def trail_from(order: Order, book: Book, best_ticks: int) -> None:
     """A trailing stop is active from now on."""
-    key = _distance(order.terms)
-    trail = book.trails.get(key)
-    if trail is None:
-        trail = book.trails[key] = Trail(*key)
-    trail.add(order.order_id, best_ticks)
+    _trails(order, book).add(order.order_id, best_ticks, *_distance(order.terms))
 
 
-def active_trail(order: Order, book: Book) -> Trail | None:
+def active_trails(order: Order, book: Book) -> Trails | None:
     """Where the order is, if it is a trailing stop that is active."""
     if order.terms.order_type != TRAILING_STOP:
         return None
-    trail = book.trails.get(_distance(order.terms))
-    return trail if trail is not None and order.order_id in trail.number_of else None
+    trails = _trails(order, book)
+    return trails if order.order_id in trails.number_of else None
 
 
 def bound_trailing(order: Order, book: Book) -> None:
@@ -98,10 +90,10 @@ def bound_trailing(order: Order, book: Book) -> None:
 
     The band may have become wider since it entered, but what it reserved has not.
     """
-    trail = active_trail(order, book)
-    if trail is None:
+    trails = active_trails(order, book)
+    if trails is None:
         return
-    stop_ticks = trail.stop_ticks(trail.best_ticks(order.order_id))
+    stop_ticks = _behind(order.terms, trails.best_ticks(order.order_id))
     worst = worst_in_band_ticks(order.side, stop_ticks, book.instrument.band_bps)
     bound = min if order.side == BUY else max
     order.price_ticks = bound(order.price_ticks, worst)
@@ -114,7 +106,7 @@ class Watch:
     so that a fall through many stops costs no more than their number.
     """
 
-    __slots__ = ("book", "due", "fallen_key", "last_ticks", "passed_over", "risen_key", "trailed")
+    __slots__ = ("book", "due", "fallen_key", "last_ticks", "passed_over", "risen_key")
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -123,7 +115,6 @@ class Watch:
         self.last_ticks = 0
         # How far the orders of each kind have been gathered.
         self.risen_key = self.fallen_key = NEVER_CROSSED
-        self.trailed: dict[Trail, int] = {}
 
     def next_order(self) -> Order | None:
         book = self.book
@@ -136,20 +127,23 @@ class Watch:
             if self._is_crossed(order):
                 return order
             # The price has come back since: it waits on.
-            self.passed_over.append(order.order_id)
+            trails = active_trails(order, book)
+            if trails is None:
+                self.passed_over.append(order.order_id)
+            else:
+                trails.wait(order.order_id, *_distance(order.terms))
 
     def _look(self) -> None:
         book = self.book
         last = self.last_ticks = book.last_ticks
         self.due += self.passed_over
         self.passed_over.clear()
-        for trail in book.trails.values():
-            trail.see(last)
+        book.trailing_buys.see(last)
+        book.trailing_sells.see(last)
         self.risen_key = self._gather(book.rising, self.risen_key)
         self.fallen_key = self._gather(book.falling, self.fallen_key)
-        for trail in book.trails.values():
-            crossed, self.trailed[trail] = trail.crossed(last, self.trailed.get(trail, 0))
-            self.due += crossed
+        self.due += book.trailing_buys.crossed(last)
+        self.due += book.trailing_sells.crossed(last)
         heapify(self.due)
 
     def _gather(self, side: Side, gathered_key: int) -> int:
@@ -168,21 +162,30 @@ class Watch:
 
     def _is_crossed(self, order: Order) -> bool:
         book = self.book
-        trail = active_trail(order, book)
-        if trail is None:
-            sign, stop_ticks = _level_side(order.terms, book).sign, order.terms.stop_ticks
-        else:
-            sign, stop_ticks = trail.sign, trail.stop_ticks(trail.best_ticks(order.order_id))
-        return stop_ticks * sign >= self.last_ticks * sign
+        terms = order.terms
+        stop_ticks, rises = terms.stop_ticks, waits_for_rise(terms)
+        trails = active_trails(order, book)
+        if trails is not None:
+            # Its first price was a good one; now it waits for a bad one, as a stop does.
+            stop_ticks, rises = _behind(terms, trails.best_ticks(order.order_id)), not rises
+        return self.last_ticks >= stop_ticks if rises else self.last_ticks <= stop_ticks
 
 
 def _level_side(terms: Terms, book: Book) -> Side:
     return book.rising if waits_for_rise(terms) else book.falling
 
 
-def _distance(terms: Terms) -> tuple[int, int, int]:
-    """What trailing stops have in common that keep together."""
+def _trails(order: Order, book: Book) -> Trails:
+    return book.trailing_buys if order.side == BUY else book.trailing_sells
+
+
+def _distance(terms: Terms) -> tuple[int, int]:
+    """In ticks or in basis points."""
     special = terms.special
-    if special is None:
-        return 0, 0, 0
-    return (-1 if terms.side == BUY else 1), special.trail_ticks, special.trail_bps
+    return (special.trail_ticks, special.trail_bps) if special is not None else (0, 0)
+
+
+def _behind(terms: Terms, best_ticks: int) -> int:
+    """The stop of a trailing stop that has seen this price."""
+    distance = trail_distance_ticks(best_ticks, *_distance(terms))
+    return best_ticks + distance if terms.side == BUY else best_ticks - distance

@@ -33,6 +33,7 @@ from apps.engine import (
     state,
     sweeping,
     timers,
+    trails,
     triggers,
 )
 from tests.simulation.flow import Flow
@@ -45,7 +46,7 @@ BLOCK_MODULES = (allotting, block_entry, block_snapshot, blocks, escrow)
 MODULES = (
     *BLOCK_MODULES,
     *(amend, auction, halts, balances, book, control, entry, matching),
-    *(rates, remainder, risk, snapshot, state, sweeping, timers, triggers),
+    *(rates, remainder, risk, snapshot, state, sweeping, timers, trails, triggers),
 )
 # Where functions are found by what they are for.
 TABLES = ("_CARRY_OUT", "_RUN_OUT", "_DUE_NS")
@@ -146,13 +147,28 @@ BUGS = {
     ),
     "a trailing stop does not follow": (
         triggers,
-        "            trail.see(last)\n",
-        "            pass\n",
+        "        book.trailing_sells.see(last)\n",
+        "",
     ),
     "a trailing stop forgets what it has seen when another one comes": (
-        book,
-        "if not self.keys or self.keys[-1] != key:",
-        "self.keys = self.keys[:0]\n        self.starts = [-1][:0]\n        if not self.keys:",
+        trails,
+        "if not self.runs or self.runs[-1].key != key:",
+        "if self.runs:\n            self.runs[-1].key = key\n        else:",
+    ),
+    "trailing stops whose best price becomes one lose each other": (
+        trails,
+        "        for entry in small.by_ticks:\n            heappush(large.by_ticks, entry)\n",
+        "",
+    ),
+    "a better price leaves the nearest stop where it was": (
+        trails,
+        "        run.key = key\n        run.filed_key = NOT_FILED\n        self._file(run)\n",
+        "        run.key = key\n        run.filed_key = AMOUNT_MAX\n        self._file(run)\n",
+    ),
+    "a trailing stop that the price has come back from is forgotten": (
+        triggers,
+        "                trails.wait(order.order_id, *_distance(order.terms))\n",
+        "                pass\n",
     ),
     "a trailing stop trades anywhere": (
         triggers,
@@ -166,8 +182,8 @@ BUGS = {
     ),
     "a trailing stop's best price is lost in the snapshot": (
         snapshot,
-        "0 if trail is None else trail.best_ticks(order.order_id),",
-        "0 if trail is None else state.books[order.terms.market_id].last_ticks,",
+        "0 if trails is None else trails.best_ticks(order.order_id),",
+        "0 if trails is None else state.books[order.terms.market_id].last_ticks,",
     ),
     "volume does not weigh the reference": (
         matching,
