@@ -12,9 +12,10 @@ import msgspec
 from apps.engine import risk
 from apps.engine.book import ARMED, NOWHERE, Book, Order
 from apps.engine.messages import AMOUNT_MAX, BUY, Amend, AnyEvent, Terms
+from apps.engine.pairs import pair_is_apart
 from apps.engine.remainder import needed_hold_minor, note_amended, shrink
 from apps.engine.state import State
-from apps.engine.triggers import active_trails, arm, disarm
+from apps.engine.triggers import active_trails, arm, disarm, stop_now_ticks
 
 USER: Final = "user"
 
@@ -33,14 +34,23 @@ def amend(state: State, command: Amend, events: list[AnyEvent]) -> str:
     if not _changes_price(order, terms) and less_lots >= 0:
         # What is hidden goes first.
         shown_lots = max(0, less_lots - order.hidden_lots)
-        shrink(order, less_lots, shown_lots, USER, events)
+        shrink(order, less_lots, shown_lots, USER, events, state.matcher.other_of(order))
         return ""
     remaining_lots = order.left_lots - less_lots
     price_ticks = _worst_ticks(order, book, terms)
     hold_minor = needed_hold_minor(order, price_ticks, remaining_lots)
-    if order.spends.available_minor + order.hold_minor < hold_minor:
+    holder, other = order, state.matcher.other_of(order)
+    if other is not None:
+        # The limit order of a pair holds for both.
+        others_minor = needed_hold_minor(other, other.price_ticks, remaining_lots)
+        hold_minor = max(hold_minor, others_minor)
+        holder = other if order.place == ARMED else order
+    if holder.spends.available_minor + holder.hold_minor < hold_minor:
         return "insufficient_balance"
-    _move(state, order, book, terms, price_ticks, remaining_lots, hold_minor, events)
+    own_minor = hold_minor if holder is order else order.hold_minor
+    _move(state, order, book, terms, price_ticks, remaining_lots, own_minor, events)
+    if holder is not order:
+        state.matcher.balance_hold(order, events)
     return ""
 
 
@@ -75,6 +85,8 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
     ) or _shape_refusal(order, book, terms, command)
     if reason:
         return reason
+    if order.order_id in state.matcher.ties and terms.quantity_lots != order.terms.quantity_lots:
+        return "linked_order"
     filled_lots = order.terms.quantity_lots - order.left_lots
     if terms.quantity_lots <= filled_lots:
         return "amend_below_filled"
@@ -85,6 +97,7 @@ def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amen
             reason = "" if trails else risk.stop_price_refusal(terms, book)
         else:
             reason = risk.limit_price_refusal(terms, book)
+        reason = reason or _pair_refusal(state, order, book, terms)
         if reason:
             return reason
     return risk.size_refusal(account, terms, book) or _position_refusal(state, order, book, terms)
@@ -102,6 +115,18 @@ def _shape_refusal(order: Order, book: Book, terms: Terms, command: Amend) -> st
     if not 1 <= terms.quantity_lots <= AMOUNT_MAX:
         return "invalid_quantity"
     return "" if risk.special_is_known(terms) else "invalid_order"
+
+
+def _pair_refusal(state: State, order: Order, book: Book, terms: Terms) -> str:
+    """The market stays between the two of a pair."""
+    other = state.matcher.other_of(order)
+    if other is None:
+        return ""
+    if order.place == ARMED:
+        apart = pair_is_apart(other.terms, stop_now_ticks(order, terms, book))
+    else:
+        apart = pair_is_apart(terms, stop_now_ticks(other, other.terms, book))
+    return "" if apart else "invalid_pair"
 
 
 def _position_refusal(state: State, order: Order, book: Book, terms: Terms) -> str:

@@ -14,7 +14,7 @@ from apps.engine import snapshot
 from apps.engine.blocks import allot, follow
 from apps.engine.book import RESTING, Side
 from apps.engine.control import cancel, control, quarantine
-from apps.engine.entry import place, replace
+from apps.engine.entry import place, place_pair, replace
 from apps.engine.halts import attend
 from apps.engine.messages import (
     Allot,
@@ -24,6 +24,7 @@ from apps.engine.messages import (
     Instrument,
     Malformed,
     Place,
+    PlacePair,
     Quarantined,
     Replace,
     Tick,
@@ -145,6 +146,7 @@ def _pass_over(state: State, command: AnyCommand, events: list[AnyEvent]) -> Non
 _CARRY_OUT: Final[dict[type[AnyCommand], Callable[[State, Any, list[AnyEvent]], None]]] = {
     **dict.fromkeys(get_args(AnyCommand), control),
     Place: place,
+    PlacePair: place_pair,
     Replace: replace,
     Cancel: cancel,
     Allot: allot,

@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from apps.engine.balances import Account
 from apps.engine.book import RESTING, Book, Order
-from apps.engine.idempotency import repeat_answer
+from apps.engine.idempotency import STOP_SUFFIX, repeat_answer
 from apps.engine.messages import (
     BUY,
     CANCELLED,
     GTD,
+    STOP,
+    STOP_LIMIT,
+    TRAILING_STOP,
     Accepted,
+    AnyCommand,
     AnyEvent,
     Duplicate,
     Place,
+    PlacePair,
     Rejected,
     Replace,
     Rested,
     Terms,
 )
+from apps.engine.pairs import pair_is_apart
+from apps.engine.remainder import needed_hold_minor
 from apps.engine.risk import (
     CLIENT_ORDER_ID_MAX,
     COMMAND_ID_BYTES,
@@ -35,6 +44,11 @@ from apps.engine.risk import (
     worst_price_ticks,
 )
 from apps.engine.state import GOOD_TILL_DATE, SECOND_NS, State
+from apps.engine.triggers import first_stop_ticks
+
+# What others are given behind an id has to fit, too.
+LINKED_ID_MAX: Final = 58
+PAIRED_STOPS: Final = (STOP, STOP_LIMIT, TRAILING_STOP)
 
 # A sender's clock may be this much ahead of the journal's.
 CLOCK_SKEW_NS: Final = SECOND_NS
@@ -87,6 +101,13 @@ def place(
     return _admit(state, command, account, events, replaced)
 
 
+def place_pair(state: State, command: PlacePair, events: list[AnyEvent]) -> None:
+    """As one order as to its ids and the throttle; what makes two of it comes with its terms."""
+    if not command.terms.post_only:
+        return _refuse(command, "invalid_pair", events)
+    return place(state, command, events)
+
+
 def replace(state: State, command: Replace, events: list[AnyEvent]) -> None:
     """Places an order in the stead of another, of which hold and seat count as free already.
 
@@ -108,6 +129,8 @@ def replace(state: State, command: Replace, events: list[AnyEvent]) -> None:
         return _refuse(command, "order_not_found", events)
     if (order.terms.market_id, order.side) != (command.terms.market_id, command.terms.side):
         return _refuse(command, "replace_mismatch", events)
+    if order.order_id in state.matcher.ties:
+        return _refuse(command, "linked_order", events)
     order.spends.release(order.hold_minor)
     del account.open_orders[order.order_id]
     place(state, command, events, order)
@@ -133,9 +156,21 @@ def _refuse(command: Place, answer: Duplicate | str, events: list[AnyEvent]) -> 
 def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
     remembered = account.client_ids[command.client_order_id]
     earlier = remembered.command
-    if isinstance(earlier, Place) and earlier.terms == command.terms:
-        return Duplicate(remembered.seq, remembered.order_id)
-    return "id_reused"
+    same = isinstance(earlier, Place) and earlier.terms == command.terms
+    if isinstance(earlier, PlacePair) or isinstance(command, PlacePair):
+        same = _is_same_pair(earlier, command)
+    return Duplicate(remembered.seq, remembered.order_id) if same else "id_reused"
+
+
+def _is_same_pair(earlier: AnyCommand, command: Place) -> bool:
+    """The stop's id stands for the same command, but not for the same order."""
+    return (
+        isinstance(earlier, PlacePair)
+        and isinstance(command, PlacePair)
+        and earlier.client_order_id == command.client_order_id
+        and earlier.terms == command.terms
+        and earlier.stop_terms == command.stop_terms
+    )
 
 
 def _refusal(state: State, account: Account, terms: Terms, book: Book) -> str:
@@ -161,6 +196,8 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
     fee_ppm = book.fee_ppm_max
     hold = plain = plain_hold_minor(account, terms, book)
     if not plain:
+        if isinstance(command, PlacePair):
+            return _admit_pair(state, command, account, book, events)
         reason = _refusal(state, account, terms, book)
         if reason:
             return _refuse(command, reason, events)
@@ -212,3 +249,95 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
         if terms.time_in_force == GTD and order_id in state.matcher.orders:
             state.add_timer(terms.expires_at_ns, state.seq, GOOD_TILL_DATE, order_id)
     return None
+
+
+# ---------------------------------------------------------------- pairs
+
+
+def _admit_pair(
+    state: State, command: PlacePair, account: Account, book: Book, events: list[AnyEvent]
+) -> None:
+    """Both orders pass the checks of an order of their own; then the larger need is held once."""
+    terms, stop_terms = command.terms, command.stop_terms
+    stop_client_id = command.client_order_id + STOP_SUFFIX
+    reason = _pair_refusal(state, account, command, book)
+    if reason:
+        return _refuse(command, reason, events)
+    if len(command.client_order_id) > LINKED_ID_MAX:
+        return _refuse(command, "invalid_order", events)
+    if stop_client_id in account.client_ids:
+        return _refuse(command, "id_reused", events)
+    limit = _new_order(state, account, command.client_order_id, terms, book)
+    stop = _new_order(state, account, stop_client_id, stop_terms, book)
+    needed_minor = needed_hold_minor(limit, limit.price_ticks, terms.quantity_lots)
+    stop_needed_minor = needed_hold_minor(stop, stop.price_ticks, terms.quantity_lots)
+    hold_minor = max(needed_minor, stop_needed_minor)
+    if limit.spends.available_minor < hold_minor:
+        return _refuse(command, "insufficient_balance", events)
+    limit.spends.hold(hold_minor)
+    limit.hold_minor = hold_minor
+    limit.order_id, stop.order_id = state.next_order_id, state.next_order_id + 1
+    state.next_order_id += 2
+    remembered = state.remember(command, limit.order_id)
+    account.client_ids[limit.client_order_id] = remembered
+    account.client_ids[stop_client_id] = msgspec.structs.replace(remembered, order_id=stop.order_id)
+    for order, other in ((limit, stop), (stop, limit)):
+        _note_accepted(order, other.order_id, book, events)
+        state.orders[order.order_id] = order
+        account.open_orders[order.order_id] = terms.market_id
+        if terms.time_in_force == GTD:
+            state.add_timer(terms.expires_at_ns, state.seq, GOOD_TILL_DATE, order.order_id)
+    state.matcher.pair_up(limit.order_id, stop.order_id)
+    own, opposite = book.side(terms.side), book.opposite(terms.side)
+    state.matcher.enter(stop, book, own, opposite, state.second, events)
+    state.matcher.enter(limit, book, own, opposite, state.second, events)
+    return None
+
+
+def _pair_refusal(state: State, account: Account, command: PlacePair, book: Book) -> str:
+    terms, stop_terms = command.terms, command.stop_terms
+    if stop_terms.order_type not in PAIRED_STOPS or terms.special is not None:
+        return "invalid_pair"
+    if _shared_terms(terms) != _shared_terms(stop_terms):
+        return "invalid_pair"
+    reason = _refusal(state, account, terms, book) or order_refusal(
+        account, stop_terms, book, state.venue_state, state.now_ns
+    )
+    if reason:
+        return reason
+    if not pair_is_apart(terms, first_stop_ticks(stop_terms, book.last_ticks)):
+        return "invalid_pair"
+    return "max_open_orders" if len(account.open_orders) + 2 > account.open_orders_max else ""
+
+
+def _shared_terms(terms: Terms) -> tuple[int, ...]:
+    """What both orders of a pair have in common."""
+    return (
+        terms.market_id, terms.side, terms.quantity_lots, terms.time_in_force,
+        terms.expires_at_ns, terms.self_trade,
+    )  # fmt: skip
+
+
+def _new_order(
+    state: State, account: Account, client_order_id: str, terms: Terms, book: Book
+) -> Order:
+    """An order without number and hold yet."""
+    base, quote = book.purses.get(account.account_id) or book.open_purse(account)
+    spends, gains = (quote, base) if terms.side == BUY else (base, quote)
+    return Order(
+        0, account, client_order_id, terms, book.instrument, terms.side,
+        worst_price_ticks(terms, book), terms.quantity_lots, 0,
+        hold_fee_ppm(terms, book.instrument), spends, gains,
+    )  # fmt: skip
+
+
+def _note_accepted(order: Order, pair_order_id: int, book: Book, events: list[AnyEvent]) -> None:
+    instrument = book.instrument
+    buys = order.side == BUY
+    events.append(
+        Accepted(
+            order.order_id, order.account.account_id, order.client_order_id, order.terms,
+            instrument.quote_asset_id if buys else instrument.base_asset_id, order.hold_minor,
+            instrument.maker_fee_ppm, instrument.taker_fee_ppm, pair_order_id,
+        )
+    )  # fmt: skip

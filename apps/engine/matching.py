@@ -35,6 +35,7 @@ from apps.engine.messages import (
     Trade,
     Triggered,
 )
+from apps.engine.pairs import Pairs
 from apps.engine.rates import PPM, buy_hold_minor, fee_minor, notional_within_minor
 from apps.engine.remainder import show_part, shrink
 from apps.engine.triggers import Watch, arm, bound_trailing, disarm
@@ -50,7 +51,7 @@ NO_CAP: Final = -1
 OWN_ORDER: Final = -1
 
 
-class Matcher:
+class Matcher(Pairs):
     """Live orders of all markets, and what makes them trade and end.
 
     ``aged`` are the live orders whose command is not remembered any more. ``blocks`` are by the id
@@ -64,13 +65,12 @@ class Matcher:
         "blocks",
         "fees",
         "next_trade_id",
-        "orders",
         "traded_lots",
         "traded_value",
     )
 
     def __init__(self, ledger: Ledger) -> None:
-        self.orders: dict[int, Order] = {}
+        Pairs.__init__(self)
         self.aged: dict[int, None] = {}
         self.blocks: dict[int, Block] = {}
         self.attention: dict[int, None] = {}
@@ -120,7 +120,9 @@ class Matcher:
             self.after_trades(book, second, events)
 
     def after_trades(self, book: Book, second: int, events: list[AnyEvent]) -> None:
-        """What trades set off: waiting orders wake, and the reference moves."""
+        """What trades set off: tied orders follow, waiting ones wake, and the reference moves."""
+        if self.filled:
+            self._follow_fills(book, events)
         if book.armed:
             self._wake(book, events)
         book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
@@ -211,6 +213,8 @@ class Matcher:
                 status, reason, released, price_ticks, book_lots,
             )
         )  # fmt: skip
+        if self.ties:
+            self._untie(order, book, events)
 
     def _forget(self, order: Order) -> None:
         del self.orders[order.order_id]
@@ -355,17 +359,11 @@ class Matcher:
         return notional_within_minor(order.hold_minor, order.instrument.taker_fee_ppm)
 
     def _trade(
-        self,
-        maker: Order,
-        taker: Order,
-        book: Book,
-        price_ticks: int,
-        lots: int,
-        events: list[AnyEvent],
+        self, maker: Order, taker: Order, book: Book, ticks: int, lots: int, events: list[AnyEvent]
     ) -> None:
         """One execution at the maker's price: fees, holds and balances of both sides."""
         instrument = book.instrument
-        value = price_ticks * lots
+        value = ticks * lots
         quote = value * instrument.tick_lot_minor
         base = lots * instrument.lot_minor
         # A fee is the rounded-up charge on all that the order has traded in this role, less the
@@ -397,6 +395,8 @@ class Matcher:
         if lots_left:
             notional = lots_left * buyer.price_ticks * instrument.tick_lot_minor
             worst = buy_hold_minor(notional, buyer.hold_fee_ppm)
+            if worst < left and self.ties:
+                worst = self.pair_hold_minor(buyer, worst)
             keep = worst if worst < left else left
         else:
             keep = left if buyer.terms.quote_minor else 0
@@ -410,14 +410,17 @@ class Matcher:
         seller.spends.held_minor -= base
         seller.gains.available_minor += proceeds
         self.fees[instrument.quote_asset_id].available_minor += maker_fee + taker_fee
-        book.last_ticks = price_ticks
+        book.last_ticks = ticks
         self.traded_lots += lots
         self.traded_value += value
+        if self.ties:
+            self._note_filled(maker, lots)
+            self._note_filled(taker, lots)
         trade_id = self.next_trade_id
         self.next_trade_id = trade_id + 1
         events.append(
             Trade(
-                trade_id, instrument.market_id, taker.side, price_ticks, lots, base, quote,
+                trade_id, instrument.market_id, taker.side, ticks, lots, base, quote,
                 maker.order_id, maker.account.account_id,
                 maker_fee, base if taker_buys else used, maker.remaining_lots + maker.hidden_lots,
                 taker.order_id, taker.account.account_id,
@@ -465,14 +468,18 @@ class Matcher:
         if maker.left_lots == lots:
             self.close(maker, book, EXPIRED, SELF_TRADE, events)
         else:
-            shrink(maker, lots, lots, SELF_TRADE, events)
+            self._decrease(maker, lots, events)
             if not maker.remaining_lots:
                 side = book.side(maker.side)
                 self._refill(maker, side.levels[maker.price_ticks * side.sign], events)
         if taker.remaining_lots == lots:
             return True
-        shrink(taker, lots, lots, SELF_TRADE, events)
+        self._decrease(taker, lots, events)
         return False
+
+    def _decrease(self, order: Order, lots: int, events: list[AnyEvent]) -> None:
+        shrink(order, lots, lots, SELF_TRADE, events, self.other_of(order))
+        self._take_off_other(order, lots, events)
 
     def _fillable(self, taker: Order, book: Book, opposite: Side, limit_key: int) -> bool:
         """Whether the book would fill the whole order now, self-trade prevention included."""
@@ -518,11 +525,16 @@ class Matcher:
         while order is not None:
             bound_trailing(order, book)
             disarm(order, book)
+            hold_minor = self._take_over(order, book, events)
             events.append(
-                Triggered(order.order_id, order.account.account_id, order.terms.market_id)
+                Triggered(
+                    order.order_id, order.account.account_id, order.terms.market_id, hold_minor
+                )
             )
             own, opposite = book.side(order.side), book.opposite(order.side)
             self._execute(order, book, own, opposite, events)
+            if self.filled:
+                self._follow_fills(book, events)
             order = watch.next_order()
 
 

@@ -257,6 +257,18 @@ class Quarantined(Command, frozen=True, array_like=True, gc=False, tag=18):
     error: str
 
 
+class PlacePair(Place, frozen=True, array_like=True, gc=False, tag=19):
+    """Places two orders at once of which one fills, or each a part: a limit order and a stop.
+
+    ``terms`` are those of the limit order, which is ``post_only``; ``stop_terms`` those of a stop,
+    stop-limit or trailing stop of the same market, side, quantity, time in force and self-trade
+    mode, further from the limit than the last price. The stop's own id is ``client_order_id``
+    followed by "-stop", its order id the one after that of the limit order.
+    """
+
+    stop_terms: Terms
+
+
 class Amend(Command, frozen=True, array_like=True, gc=False, tag=20):
     """Changes an open order, named as in ``Cancel``; zero leaves a term as it is.
 
@@ -318,7 +330,7 @@ AnyCommand: TypeAlias = (
     OpenAccount | SetAccount | ListInstrument | SetInstrument | Deposit | Hold | Settle | Release
     | Transfer | Place | Cancel | CancelAll | Tick | SetReference | SetRules | SetVenue
     | Malformed | Quarantined | Amend | Replace | Kill | CancelAllAfter | BlockCommand
-    | CallAuction | ReopenMarket
+    | CallAuction | ReopenMarket | PlacePair
 )  # fmt: skip
 
 
@@ -381,7 +393,11 @@ class Transferred(Event, frozen=True, array_like=True, gc=False, tag=9):
 
 
 class Accepted(Event, frozen=True, array_like=True, gc=False, tag=10):
-    """An order is live. ``hold_minor`` of ``hold_asset_id`` moved from available to held."""
+    """An order is live. ``hold_minor`` of ``hold_asset_id`` moved from available to held.
+
+    Of a pair ``pair_order_id`` is the other order; what both need is held by the limit order.
+    ``parent_order_id`` is the purchase that the order protects.
+    """
 
     order_id: int
     account_id: int
@@ -391,6 +407,8 @@ class Accepted(Event, frozen=True, array_like=True, gc=False, tag=10):
     hold_minor: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+    pair_order_id: int = 0
+    parent_order_id: int = 0
 
 
 class Rested(Event, frozen=True, array_like=True, gc=False, tag=11):
@@ -405,11 +423,16 @@ class Rested(Event, frozen=True, array_like=True, gc=False, tag=11):
 
 
 class Triggered(Event, frozen=True, array_like=True, gc=False, tag=12):
-    """An order that waited for a price became active; its hold is unchanged."""
+    """An order that waited for a price became active.
+
+    ``hold_minor`` is what it holds from now on, taken over from the other order of its pair, which
+    has ended; zero: its hold is unchanged.
+    """
 
     order_id: int
     account_id: int
     market_id: int
+    hold_minor: int = 0
 
 
 class Trade(Event, frozen=True, array_like=True, gc=False, tag=13):

@@ -30,15 +30,26 @@ def less_by(terms: Terms, lots: int) -> Terms:
     return msgspec.structs.replace(terms, quantity_lots=terms.quantity_lots - lots)
 
 
-def shrink(order: Order, lots: int, shown_lots: int, reason: str, events: list[AnyEvent]) -> None:
+def shrink(
+    order: Order,
+    lots: int,
+    shown_lots: int,
+    reason: str,
+    events: list[AnyEvent],
+    other: Order | None = None,
+) -> None:
     """Takes lots off an order where it stands, so many of them from what it shows.
 
-    What it does not need to reserve any more is available again.
+    What it does not need to reserve any more is available again; of a pair the larger need counts.
     """
     order.terms = less_by(order.terms, lots)
     order.remaining_lots -= shown_lots
     order.hidden_lots -= lots - shown_lots
-    needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots)
+    left_lots = order.left_lots
+    needed_minor = needed_hold_minor(order, order.price_ticks, left_lots)
+    if other is not None:
+        others_minor = needed_hold_minor(other, other.price_ticks, left_lots)
+        needed_minor = max(needed_minor, others_minor)
     hold_minor = min(order.hold_minor, needed_minor)
     resting = order.place == RESTING
     note_amended(order, hold_minor, order.price_ticks if resting else 0, shown_lots, reason, events)

@@ -281,8 +281,10 @@ def position_lots(account: Account, instrument: Instrument, orders: dict[int, Or
     held = 0 if balance is None else balance.available_minor + balance.held_minor
     lots = held // instrument.lot_minor + account.leg_lots.get(instrument.market_id, 0)
     for order_id, market_id in account.open_orders.items():
-        if market_id == instrument.market_id and orders[order_id].side == BUY:
-            lots += orders[order_id].left_lots
+        order = orders[order_id]
+        # The stop of a pair holds nothing, and buys only what the limit order does not.
+        if market_id == instrument.market_id and order.side == BUY and order.hold_minor:
+            lots += order.left_lots
     return lots
 
 

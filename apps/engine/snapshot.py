@@ -13,7 +13,7 @@ import msgspec
 from apps.engine import block_snapshot
 from apps.engine.balances import Account, Balance, Reserve
 from apps.engine.book import RESTING, Book, Order, Side
-from apps.engine.idempotency import Remembered
+from apps.engine.idempotency import Remembered, ids_of
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
@@ -25,6 +25,7 @@ from apps.engine.messages import (
     Place,
     Terms,
 )
+from apps.engine.pairs import Ties
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
 from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, MARKET_PHASE, SECOND_NS, State
@@ -39,7 +40,10 @@ T = TypeVar("T")
 
 
 class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """``best_ticks``: what a trailing stop trails, zero while it is not active."""
+    """``best_ticks``: what a trailing stop trails, zero while it is not active.
+
+    ``pair_order_id`` is the other order of its pair, zero where there is none any more.
+    """
 
     order_id: int
     account_id: int
@@ -57,6 +61,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entry_terms: Terms | None = None
     best_ticks: int = 0
     hidden_lots: int = 0
+    pair_order_id: int = 0
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -229,6 +234,7 @@ def _order(order: Order, state: State) -> OrderState:
     if entry.seq <= state.forgotten_seq and isinstance(entry.command, Place):
         entry_terms = entry.command.terms if entry.command.terms != order.terms else None
     trails = active_trails(order, state.books[order.terms.market_id])
+    ties = state.matcher.ties.get(order.order_id)
     return OrderState(
         order.order_id,
         order.account.account_id,
@@ -245,6 +251,7 @@ def _order(order: Order, state: State) -> OrderState:
         entry_terms,
         0 if trails is None else trails.best_ticks(order.order_id),
         order.hidden_lots,
+        0 if ties is None else ties.pair_id,
     )
 
 
@@ -324,6 +331,8 @@ def _load_order(state: State, found: OrderState) -> None:
         hidden_lots=found.hidden_lots,
     )
     state.matcher.orders[order.order_id] = order
+    if found.pair_order_id:
+        state.matcher.ties[order.order_id] = Ties(found.pair_order_id)
     account.open_orders[order.order_id] = terms.market_id
     if terms.time_in_force == GTD:
         state.add_timer(terms.expires_at_ns, found.entered_seq, GOOD_TILL_DATE, order.order_id)
@@ -357,7 +366,9 @@ def _load_remembered(state: State, entry: Remembered) -> None:
     state.remembered.append(entry)
     state.by_command_id[command.command_id] = entry
     if isinstance(command, Place):
-        state.ledger.accounts[command.account_id].client_ids[command.client_order_id] = entry
+        client_ids = state.ledger.accounts[command.account_id].client_ids
+        for client_order_id, order_id in ids_of(command, entry.order_id):
+            client_ids[client_order_id] = msgspec.structs.replace(entry, order_id=order_id)
     elif isinstance(command, Hold):
         state.ledger.recent_holds[command.hold_id] = None
     elif isinstance(command, OpenBlock):

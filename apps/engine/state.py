@@ -10,9 +10,15 @@ from typing import Final, TypeAlias
 from apps.engine.balances import Account, Ledger
 from apps.engine.book import Book, Order
 from apps.engine.escrow import Block
-from apps.engine.idempotency import REMEMBERED_MAX, REMEMBERED_NS, Remembered
+from apps.engine.idempotency import (
+    REMEMBERED_MAX,
+    REMEMBERED_NS,
+    Remembered,
+    ids_of,
+    kept_id,
+)
 from apps.engine.matching import Matcher
-from apps.engine.messages import OPEN, AnyCommand, Hold, OpenBlock, Place
+from apps.engine.messages import OPEN, AnyCommand, Hold, OpenBlock, Place, PlacePair
 
 RULES_VERSIONS: Final = (1,)
 TIMERS_ROOM_MIN: Final = 1_000
@@ -145,10 +151,16 @@ class State:
         del self.by_command_id[command.command_id]
         self.forgotten_seq = oldest.seq
         if isinstance(command, Place):
-            if oldest.order_id in self.orders:
-                self.matcher.aged[oldest.order_id] = None
-            else:
-                del self.accounts[command.account_id].client_ids[command.client_order_id]
+            client_ids = self.accounts[command.account_id].client_ids
+            for client_order_id, order_id in ids_of(command, oldest.order_id):
+                if order_id not in self.orders:
+                    del client_ids[client_order_id]
+                    continue
+                self.matcher.aged[order_id] = None
+                if isinstance(command, PlacePair):
+                    client_ids[client_order_id] = kept_id(
+                        command.account_id, client_order_id, order_id, oldest.seq
+                    )
         elif isinstance(command, Hold):
             del self.ledger.recent_holds[command.hold_id]
         elif isinstance(command, OpenBlock):

@@ -99,6 +99,14 @@ def bound_trailing(order: Order, book: Book) -> None:
     order.price_ticks = bound(order.price_ticks, worst)
 
 
+def stop_now_ticks(order: Order, terms: Terms, book: Book) -> int:
+    """Where an order that waits would wake as things stand, if these were its terms."""
+    trails = active_trails(order, book)
+    if trails is None:
+        return first_stop_ticks(terms, book.last_ticks)
+    return _behind(terms, trails.best_ticks(order.order_id))
+
+
 class Watch:
     """The orders that one command wakes, oldest first, one at a time.
 
@@ -123,7 +131,10 @@ class Watch:
                 self._look()
             if not self.due:
                 return None
-            order = book.armed[heappop(self.due)]
+            order = book.armed.get(heappop(self.due))
+            if order is None:
+                # What filled since has ended the pair that it was of.
+                continue
             if self._is_crossed(order):
                 return order
             # The price has come back since: it waits on.

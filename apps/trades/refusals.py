@@ -96,12 +96,23 @@ REFUSALS: Final = {
         Invalid, "invalid_order",
         "The parts of this order do not go together. Check its type and its terms.",
     ),
+    "invalid_pair": Refusal(
+        Refused, "invalid_pair",
+        "The two orders of a pair are on either side of the last price: to sell, the limit above"
+        " it and the stop below; to buy, the other way round. Choose such prices.",
+        "price",
+    ),
     "invalid_price": Refusal(
         Invalid, "invalid_amount", "The price is not possible. Give one of more than zero.", "price"
     ),
     "invalid_quantity": Refusal(
         Invalid, "invalid_amount", "The quantity is not possible. Give one of more than zero.",
         "quantity",
+    ),
+    "linked_order": Refusal(
+        Refused, "linked_order",
+        "This order is linked with another. Its prices can be changed, its amount is the"
+        " other's as well: cancel them, and place new ones.",
     ),
     "malformed": Refusal(
         Unavailable, "malformed",

@@ -151,7 +151,7 @@ _WORDS = (
     ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
     + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
-    + ("as", "mine", "shows", "of", "decrement")
+    + ("or", "as", "mine", "shows", "of", "decrement")
 )
 
 
@@ -205,6 +205,13 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
     cancels = re.fullmatch(r"(\S+) cancels the order @ (\d+)", line)
     if cancels:
         return _cancel(venue, cancels[1], int(cancels[2]))
+    pair = re.fullmatch(
+        r"(\S+) (buys|sells) (\d+) @ (\d+) or stop (\d+)(?: limit (\d+))?(?: as (\S+))?", line
+    )
+    if pair:
+        side, lots = SIDES[pair[2]], int(pair[3])
+        stop = (int(pair[5]), int(pair[6] or 0))
+        return venue.pair(pair[1], side, lots, int(pair[4]), *stop, client_order_id=pair[7] or "")
     match = re.fullmatch(
         r"(?P<name>\S+) (?P<side>buys|sells) (?:for (?P<quote>\d+) quote|(?P<lots>\d+))"
         r"(?: @ (?P<price>\d+))?(?: (?P<word>stop|take|trail) (?P<at>\d+)(?P<bps> bps)?)?"

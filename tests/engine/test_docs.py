@@ -27,7 +27,7 @@ def test_a_scenario_of_the_page_is_true(number: int) -> None:
 
 
 def test_the_page_names_every_reason_and_no_other() -> None:
-    single = "user|kill|replaced|ioc|fok|gtd|band|budget"
+    single = "user|kill|replaced|pair|ioc|fok|gtd|band|budget"
     told = set(re.findall(rf"`([a-z]+(?:_[a-z]+)+|{single})`", TEXT))
 
     reasons = _strings_of_the_code()

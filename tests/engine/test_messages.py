@@ -58,6 +58,7 @@ COMMANDS = {
     16: "SetVenue command_id valid_until_ns state",
     17: "Malformed command_id valid_until_ns raw",
     18: "Quarantined command_id valid_until_ns raw error",
+    19: "PlacePair command_id valid_until_ns account_id client_order_id terms stop_terms",
     20: "Amend command_id valid_until_ns account_id order_id client_order_id quantity_lots"
     " price_ticks stop_ticks",
     21: "Replace command_id valid_until_ns account_id client_order_id terms replaced_id"
@@ -85,9 +86,9 @@ EVENTS = {
     8: "HoldReleased hold_id account_id asset_id amount_minor",
     9: "Transferred legs reference",
     10: "Accepted order_id account_id client_order_id terms hold_asset_id hold_minor"
-    " maker_fee_ppm taker_fee_ppm",
+    " maker_fee_ppm taker_fee_ppm pair_order_id parent_order_id",
     11: "Rested order_id account_id market_id side price_ticks quantity_lots",
-    12: "Triggered order_id account_id market_id",
+    12: "Triggered order_id account_id market_id hold_minor",
     13: "Trade trade_id market_id taker_side price_ticks quantity_lots base_minor quote_minor"
     " maker_order_id maker_account_id maker_fee_minor maker_hold_used_minor maker_remaining_lots"
     " taker_order_id taker_account_id taker_fee_minor taker_hold_used_minor taker_remaining_lots",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from apps.engine.engine import Engine
 from apps.engine.messages import (
     BUY,
@@ -26,6 +28,7 @@ from apps.engine.messages import (
     ListInstrument,
     OpenAccount,
     Place,
+    PlacePair,
     Rejected,
     SetReference,
     Terms,
@@ -144,6 +147,36 @@ class Venue:
         kind = STOP_LIMIT if price else STOP
         terms = Terms(MARKET_ID, side, kind, GTC, lots, price_ticks=price, stop_ticks=stop)
         return self.place(name, terms)
+
+    def pair(
+        self,
+        name: str,
+        side: int,
+        lots: int,
+        price: int,
+        stop: int,
+        stop_price: int = 0,
+        *,
+        client_order_id: str = "",
+        **more: Any,
+    ) -> list[AnyEvent]:
+        """A limit order and a stop of which one fills."""
+        kind = STOP_LIMIT if stop_price else STOP
+        shared = {"time_in_force": GTC, **more}
+        force = shared.pop("time_in_force")
+        terms = Terms(MARKET_ID, side, LIMIT, force, lots, price_ticks=price, post_only=True)
+        stop_terms = Terms(
+            MARKET_ID, side, kind, force, lots, price_ticks=stop_price, stop_ticks=stop
+        )
+        account_id = self.account(name)
+        self.clients += 1
+        return self.do(
+            PlacePair,
+            account_id,
+            client_order_id or f"c{self.clients}",
+            msgspec.structs.replace(terms, **shared),
+            msgspec.structs.replace(stop_terms, **shared),
+        )
 
     def cancel(self, name: str, order_id: int) -> list[AnyEvent]:
         return self.do(Cancel, self.account(name), order_id)

@@ -26,6 +26,7 @@ from apps.engine import (
     escrow,
     halts,
     matching,
+    pairs,
     rates,
     remainder,
     risk,
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.needs_source
 BLOCK_MODULES = (allotting, block_entry, block_snapshot, blocks, escrow)
 MODULES = (
     *BLOCK_MODULES,
-    *(amend, auction, halts, balances, book, control, entry, matching),
+    *(amend, auction, halts, balances, book, control, entry, matching, pairs),
     *(rates, remainder, risk, snapshot, state, sweeping, timers, trails, triggers),
 )
 # Where functions are found by what they are for.
@@ -442,13 +443,13 @@ BUGS = {
     ),
     "of two orders that meet only the maker loses": (
         matching,
-        "shrink(taker, lots, lots, SELF_TRADE, events)",
-        "shrink(taker, 0, 0, SELF_TRADE, events)",
+        "self._decrease(taker, lots, events)",
+        "self._decrease(taker, 0, events)",
     ),
     "an order that is decremented holds what it held": (
         remainder,
-        "needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots)",
-        "needed_minor = needed_hold_minor(order, order.price_ticks, order.left_lots + lots)",
+        "needed_minor = needed_hold_minor(order, order.price_ticks, left_lots)",
+        "needed_minor = needed_hold_minor(order, order.price_ticks, left_lots + lots)",
     ),
     "a limit state that no trade ends": (
         halts,
