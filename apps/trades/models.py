@@ -61,6 +61,12 @@ class Order(models.Model):
     take_profit_ticks = models.BigIntegerField(null=True)
     stop_loss_ticks = models.BigIntegerField(null=True)
     stop_loss_limit_ticks = models.BigIntegerField(null=True)
+    pair_order_id = models.BigIntegerField(
+        null=True, help_text="The other of two orders of which one fills."
+    )
+    parent_order_id = models.BigIntegerField(
+        null=True, help_text="The purchase that this order protects."
+    )
     entered_quantity_lots = models.BigIntegerField(
         null=True, help_text="What was asked for at first, where the order was amended."
     )

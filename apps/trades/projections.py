@@ -17,7 +17,7 @@ import msgspec
 from django.db import connection
 
 from apps.core import bulk
-from apps.engine.messages import Special
+from apps.engine.messages import Accepted, Special
 from apps.matching.journal import Batch
 from apps.matching.projections import PREPARED_MAX, EngineView, Write
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side
@@ -30,6 +30,7 @@ _ORDER_COLUMNS: Final = (
     "filled_quote_minor", "fee_minor", "held_minor", "triggered", "seq", "last_seq", "created_at",
     "updated_at", "client_order_id", "expires_at", "status", "reason", "display_lots",
     "trail_ticks", "trail_bps", "take_profit_ticks", "stop_loss_ticks", "stop_loss_limit_ticks",
+    "pair_order_id", "parent_order_id",
 )  # fmt: skip
 # Up to the length of the client order id; that itself and the columns after it are as long as
 # they are.
@@ -42,6 +43,7 @@ _FILL_ROW: Final = struct.Struct("!h" + "iq" * 4 + "iiihi?" + "iq" * 6)
 _MOMENT: Final = struct.Struct("!iq")
 _NUMBER: Final = struct.Struct("!iq")
 _SHORT_NUMBER: Final = struct.Struct("!ii")
+_NO_LINKS: Final = bulk.NULL * 2
 _NOTHING_SPECIAL: Final = bulk.NULL * len(Special.__struct_fields__)
 _account_id: Final = attrgetter("account_id")
 
@@ -168,7 +170,9 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
             8, micros(change.updated_ns), len(client_order_id),
         )  # fmt: skip
         ending = _ending(terms.expires_at_ns, change.status, change.reason, terms.special)
-        rows[change.account_id].append(fixed + client_order_id + ending)
+        linked = order.pair_order_id or order.parent_order_id
+        links = _links(order) if linked else _NO_LINKS
+        rows[change.account_id].append(fixed + client_order_id + ending + links)
     return bulk.grouped(rows)
 
 
@@ -180,6 +184,11 @@ def _ending(expires_at_ns: int, status: str, reason: str, special: Special | Non
         expires + bulk.packed_text(status) + bulk.packed_text(reason)
         + (_NOTHING_SPECIAL if special is None else _special(special))
     )  # fmt: skip
+
+
+def _links(order: Accepted) -> bytes:
+    found = (order.pair_order_id, order.parent_order_id)
+    return b"".join(_NUMBER.pack(8, each) if each else bulk.NULL for each in found)
 
 
 def _special(special: Special) -> bytes:
