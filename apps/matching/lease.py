@@ -276,19 +276,28 @@ class Lease:
                 self._pg.consume_input()
 
     def _result(self) -> Any:
+        """Return the statement's result once it is committed, or what kept it from that.
+
+        The server says how many rows there are before it commits. A commit that fails follows as
+        another result, so there must be none: only the end of the answer is the commit.
+        """
         give_up_at = time.monotonic() + COMMIT_SECONDS_MAX
+        first = self._next_result(give_up_at)
+        if first is None:
+            raise psycopg.OperationalError("The database gave no result.")
+        while (further := self._next_result(give_up_at)) is not None:
+            if first.status == pq.ExecStatus.COMMAND_OK:
+                first = further
+        return first
+
+    def _next_result(self, give_up_at: float) -> Any:
         while self._pg.is_busy():
             left_seconds = give_up_at - time.monotonic()
             if left_seconds <= 0:
                 raise LeaseLost("The database does not answer.")
             select.select([self._pg.socket], [], [], left_seconds)
             self._pg.consume_input()
-        first = self._pg.get_result()
-        if first is None:
-            raise psycopg.OperationalError("The database gave no result.")
-        while self._pg.get_result() is not None:
-            continue
-        return first
+        return self._pg.get_result()
 
 
 class Keeper:

@@ -84,6 +84,28 @@ def test_r3_a_row_that_does_not_follow_is_refused(
     assert rows() == [(1, 1, 4)]
 
 
+COMMIT_FAILS = """
+CREATE FUNCTION no_commit() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'No space left on device'; END $$;
+CREATE CONSTRAINT TRIGGER no_commit AFTER INSERT ON matching_journal
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_commit();
+"""
+
+
+def test_r1_a_row_that_is_inserted_and_not_committed_is_no_row(
+    connect: Callable[[], Connection],
+) -> None:
+    held = taken(connect())
+    with connection.cursor() as cursor:
+        cursor.execute(COMMIT_FAILS)
+
+    with pytest.raises(LeaseLost, match="No space left on device"):
+        held.write(empty_row(held, 1, 1))
+
+    assert held.last_seq == 0
+    assert rows() == []
+
+
 def test_r3_a_second_engine_stands_by(connect: Callable[[], Connection]) -> None:
     held = taken(connect())
 
@@ -99,7 +121,7 @@ def test_r3_a_free_lock_is_taken_at_once(connect: Callable[[], Connection]) -> N
     second = connect()
     first.close()
 
-    give_up_at = time.monotonic() + 5
+    give_up_at = time.monotonic() + 30
     held = None
     while held is None and time.monotonic() < give_up_at:
         held = lease.try_take(second, shard=0)
