@@ -14,6 +14,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 
 from apps.accounts.models import Letter, SignIn, User
+from apps.matching import failpoints
 
 logger = logging.getLogger(__name__)
 
@@ -57,23 +58,36 @@ def tell_of_locked_password(*, user: User, now: datetime) -> None:
 
 def send_letters(*, now: datetime) -> int:
     """Send what waits and return how many. One that cannot be sent is tried again next time."""
-    sent = 0
     Letter.objects.filter(written_at__lt=now - GIVEN_UP_AFTER).delete()
+    # Those that failed least go first, so that a bad address keeps nobody waiting.
+    waiting = Letter.objects.order_by("tries", "id").values_list("id", flat=True)
+    return sum(_send(letter_id) for letter_id in list(waiting[:LETTERS_PER_ROUND]))
+
+
+def _send(letter_id: int) -> bool:
+    """Send one letter, and forget it in a transaction of its own.
+
+    A process that dies after the mail server took it leaves it there, and it is sent again: no
+    two things outside of each other end at one moment. That is one letter, and not a round of them.
+    """
     with transaction.atomic():
         waiting = Letter.objects.select_for_update(skip_locked=True, of=("self",))
-        # Those that failed least go first, so that a bad address keeps nobody waiting.
-        for letter in waiting.select_related("person").order_by("tries", "id")[:LETTERS_PER_ROUND]:
-            try:
-                send_mail(f"SUM+1: {letter.subject}", letter.text, None, [letter.person.email])
-            except OSError as failure:
-                # Everything that SMTP and its sockets raise; the address is not for the log.
-                logger.warning("Letter %s was not sent: %s", letter.pk, type(failure).__name__)
-                letter.tries += 1
-                letter.save(update_fields=["tries"])
-            else:
-                letter.delete()
-                sent += 1
-    return sent
+        letter = waiting.select_related("person").filter(id=letter_id).first()
+        if letter is None:
+            # Another process is at it, or was.
+            return False
+        failpoints.reach(failpoints.LETTER_READ)
+        try:
+            send_mail(f"SUM+1: {letter.subject}", letter.text, None, [letter.person.email])
+        except OSError as failure:
+            # Everything that SMTP and its sockets raise; the address is not for the log.
+            logger.warning("Letter %s was not sent: %s", letter.pk, type(failure).__name__)
+            letter.tries += 1
+            letter.save(update_fields=["tries"])
+            return False
+        failpoints.reach(failpoints.LETTER_SENT)
+        letter.delete()
+    return True
 
 
 def _write(person: User, subject: str, text: str, now: datetime) -> None:

@@ -19,6 +19,8 @@ COMMITTED_NOT_ACKED: Final = "committed-not-acked"
 ACKED_NOT_PROJECTED: Final = "acked-not-projected"
 MID_PROJECTION: Final = "mid-projection"
 MID_SNAPSHOT: Final = "mid-snapshot"
+LETTER_READ: Final = "letter-read"
+LETTER_SENT: Final = "letter-sent"
 
 
 def reach(name: str) -> None:

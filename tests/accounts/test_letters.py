@@ -12,6 +12,7 @@ from django.core import mail
 from apps.accounts import letters
 from apps.accounts.models import Letter
 from apps.core import clock
+from apps.matching import failpoints
 from tests.factories import person
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +62,25 @@ def test_old_news_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert mail.outbox == []
     assert not Letter.objects.exists()
+
+
+def test_a_process_that_dies_between_mail_server_and_table_sends_one_letter_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ada", "bob", "cyd"):
+        reader = person(f"{name}@example.com")
+        letters.tell_of_locked_password(user=reader, now=clock.now())
+
+    def die_with_the_second(place: str) -> None:
+        if place == failpoints.LETTER_SENT and len(mail.outbox) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(failpoints, "reach", die_with_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            letters.send_letters(now=clock.now())
+    assert letters.send_letters(now=clock.now()) == 2
+
+    assert [message.to[0] for message in mail.outbox] == [
+        "ada@example.com", "bob@example.com", "bob@example.com", "cyd@example.com",
+    ]  # fmt: skip
