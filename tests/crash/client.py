@@ -1,8 +1,8 @@
 """A client that trusts nobody: what it sends and what it is told goes to disk before it goes on.
 
-``python -m tests.crash.client NUMBER LOG STOP_FILE [PAUSE]`` sends orders, transfers and
-withdrawals of one account until the stop file is there. A command without an answer is sent again,
-under the same id, until it has one. Each line of the log is synced: its ``sent`` before the command
+``python -m tests.crash.client NUMBER LOG STOP_FILE [PAUSE]`` sends what one account wants (see
+``wishes``) until the stop file is there. A command without an answer is sent again, under the same
+id, until it has one. Each line of the log is synced: its ``sent`` before the command
 leaves, its ``told`` after the answer.
 """
 
@@ -13,22 +13,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django
 import msgspec
 
-if TYPE_CHECKING:
-    from apps.engine.messages import AnyCommand
-
 PAUSE_SECONDS = 0.004
 RETRY_SECONDS = 0.05
-# Out of the way of the accounts that people open.
-FIRST_ACCOUNT_ID = 900_001
-TRANSFER_EVERY = 8
-WITHDRAWAL_EVERY = 30
 
 
 class Log:
@@ -47,40 +39,19 @@ def digest(events: Any) -> str:
     return hashlib.sha256(msgspec.msgpack.encode(events)).hexdigest()
 
 
-def commands(number: int) -> Iterator[AnyCommand]:
-    """What one client wants: mostly orders; clients take turns at either side, so most meet."""
-    from apps.engine.messages import Hold, Leg, Release, Settle, Transfer
-    from apps.matching.gateway import new_command_id, valid_until_ns
-    from tests.matching.commands import place
-
-    account_id = FIRST_ACCOUNT_ID + number
-    count = 0
-    while True:
-        count += 1
-        name = f"c{number}-{count}"
-        yield place(account_id, name, side=1 + (count + number) % 2, lots=1 + count % 7)
-        if count % TRANSFER_EVERY == 0:
-            legs = (Leg(account_id, 1, -count), Leg(FIRST_ACCOUNT_ID, 1, count))
-            yield Transfer(new_command_id(), valid_until_ns(5), legs, name)
-        if count % WITHDRAWAL_EVERY == 0:
-            hold_id = number * 10**9 + count
-            yield Hold(new_command_id(), valid_until_ns(5), account_id, 1, 7, hold_id)
-            end = Settle if count % (2 * WITHDRAWAL_EVERY) else Release
-            yield end(new_command_id(), valid_until_ns(5), hold_id)
-
-
 def main(number: int, log_path: Path, stop_file: Path, pause_seconds: float) -> None:
     django.setup()
     from apps.core.errors import Unavailable
     from apps.matching.gateway import get_gateway, valid_until_ns
+    from tests.crash.wishes import LATE, commands
 
     gateway = get_gateway()
     log = Log(log_path)
     for command in commands(number):
         if stop_file.exists():
             return
-        name = command.command_id.hex()
-        log.write({"sent": name, "kind": type(command).__name__})
+        name, kind = command.command_id.hex(), type(command).__name__
+        log.write({"sent": name, "kind": kind})
         while True:
             # Sent again with a later end, but as the same intent.
             again = msgspec.structs.replace(command, valid_until_ns=valid_until_ns(5))
@@ -94,12 +65,14 @@ def main(number: int, log_path: Path, stop_file: Path, pause_seconds: float) -> 
             if reply.rejected is not None and reply.rejected.reason == "expired_command":
                 continue
             break
+        refused = "" if reply.rejected is None else reply.rejected.reason
         log.write(
             {
                 "told": name,
                 "seq": reply.seq,
                 "digest": digest(reply.events),
-                "refused": "" if reply.rejected is None else reply.rejected.reason,
+                "refused": refused,
+                "late": refused in LATE.get(kind, ()),
                 "again": reply.duplicate,
                 "asked_at": asked_at,
                 "at": time.time(),

@@ -24,7 +24,7 @@ DAMAGES: Final = {
 def refused(world: World) -> list[str]:
     """Damage the newest row in each way; return what did not notice it, in words."""
     wrong: list[str] = []
-    for name in ("matching-a", "matching-b", "projector", "live", "web"):
+    for name in ("matching-a", "matching-b", "projector", "live", "web", "worker", "beat"):
         world.kept[name].end()
     with psycopg.connect(world.postgres.url(), autocommit=True) as connection:
         connection.execute("DELETE FROM matching_snapshot")

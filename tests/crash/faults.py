@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import psutil
 import psycopg
 
 from apps.matching import failpoints
+from apps.matching.tasks import FAILED_EXIT_CODE as REFUSED
 from tests.crash.load import Load
 from tests.crash.world import World
 
-# Longer than the lease lasts, so that somebody else writes by the time it wakes up.
+# Longer than the lease lasts, so that somebody else writes by the time it wakes up; and so long
+# that everything in between has run out too.
 FROZEN_SECONDS: Final = 3.0
+FROZEN_LONG_SECONDS: Final = 30.0
 FIRES_SECONDS_MAX: Final = 30.0
+# How long a full disk is looked at before there is room again.
+FULL_SECONDS: Final = 2.0
+# Behind the head of a file of PostgreSQL's log: no record that comes finds room.
+LOG_BYTES_MAX: Final = 16_384
 
 # One writer's commits take as long as anybody waits: the row is there, and nobody has it yet.
 STALL: Final = """
@@ -27,6 +36,24 @@ CREATE CONSTRAINT TRIGGER crash_stall AFTER INSERT ON matching_journal
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crash_stall();
 """
 NO_STALL: Final = "DROP TRIGGER crash_stall ON matching_journal"
+# What PostgreSQL says where a table cannot grow: at the insert, or, after it has told how many
+# rows there are, at the commit.
+AT_INSERT: Final = {"kind": "TRIGGER crash_full BEFORE INSERT", "when": ""}
+AT_COMMIT: Final = {
+    "kind": "CONSTRAINT TRIGGER crash_full AFTER INSERT",
+    "when": "DEFERRABLE INITIALLY DEFERRED",
+}
+FULL: Final = """
+CREATE OR REPLACE FUNCTION crash_full() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE SQLSTATE '53100' USING MESSAGE =
+'could not extend file: No space left on device'; END $$;
+CREATE {kind} ON matching_journal {when} FOR EACH ROW EXECUTE FUNCTION crash_full();
+CREATE TRIGGER crash_full BEFORE INSERT ON matching_snapshot
+FOR EACH ROW EXECUTE FUNCTION crash_full();
+"""
+ROOM: Final = """
+DROP TRIGGER crash_full ON matching_journal; DROP TRIGGER crash_full ON matching_snapshot;
+"""
 STALLED: Final = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
 
@@ -42,6 +69,16 @@ def kill_projector(world: World, load: Load) -> float:
 
 def kill_web(world: World, load: Load) -> float:
     world.kept["web"].process.kill()
+    return time.time()
+
+
+def kill_background_worker(world: World, load: Load) -> float:
+    world.kept["worker"].process.kill()
+    return time.time()
+
+
+def kill_beat(world: World, load: Load) -> float:
+    world.kept["beat"].process.kill()
     return time.time()
 
 
@@ -70,18 +107,38 @@ def kill_everything(world: World, load: Load) -> float:
     return killed_at
 
 
-def freeze_writer(world: World, load: Load) -> float:
+def freeze_writer(seconds: float) -> Callable[[World, Load], float]:
     """The writer sleeps, somebody else leads, it wakes up: its write is refused and it ends."""
-    zombie = world.writer().process
-    zombie.send_signal(signal.SIGSTOP)
-    frozen_at = time.time()
-    time.sleep(FROZEN_SECONDS)
-    load.make_progress(3)
-    assert world.writer().pid != zombie.pid
-    zombie.send_signal(signal.SIGCONT)
-    code = zombie.wait(20)
-    assert code == 70, f"the writer that woke up ended with {code}, not because it was refused"
-    return frozen_at
+
+    def freeze(world: World, load: Load) -> float:
+        zombie = world.writer().process
+        zombie.send_signal(signal.SIGSTOP)
+        frozen_at = time.time()
+        time.sleep(seconds)
+        load.make_progress(3)
+        assert world.writer().pid != zombie.pid
+        zombie.send_signal(signal.SIGCONT)
+        code = zombie.wait(20)
+        assert code == REFUSED, f"the writer that woke up ended with {code}: it was not refused"
+        return frozen_at
+
+    return freeze
+
+
+def freeze_server(name: str, seconds: float) -> Callable[[World, Load], float]:
+    """A server that neither answers nor ends; what it was sent before, it does when it wakes."""
+
+    def freeze(world: World, load: Load) -> float:
+        server = psutil.Process({"PostgreSQL": world.postgres, "Valkey": world.valkey}[name].pid)
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        time.sleep(seconds)
+        for process in family:
+            process.resume()
+        return time.time()
+
+    return freeze
 
 
 def two_writers(world: World, load: Load) -> float:
@@ -117,6 +174,53 @@ def inserted_not_committed(world: World, load: Load) -> float:
     return killed_at
 
 
+def no_room_for_rows(place: dict[str, str]) -> Callable[[World, Load], float]:
+    """Journal and snapshots find the disk full: whoever leads ends, and nothing is acknowledged."""
+
+    def fill(world: World, load: Load) -> float:
+        with psycopg.connect(world.postgres.url(), autocommit=True) as connection:
+            writer = world.writer()
+            ended = len(writer.exits)
+            connection.execute(FULL.format(**place).encode())
+            try:
+                _wait_until(lambda: len(writer.exits) > ended, "the writer goes on unjournaled")
+                before = _journaled_seq(connection)
+                assert writer.exits[-1] == REFUSED, f"the writer ended with {writer.exits[-1]}"
+                assert world.run("tests.crash.snapshot").returncode, "a snapshot found room"
+                time.sleep(FULL_SECONDS)
+                assert _journaled_seq(connection) == before, "something was journaled"
+            finally:
+                connection.execute(ROOM)
+        return time.time()
+
+    return fill
+
+
+def no_room_for_log(world: World, load: Load) -> float:
+    """PostgreSQL cannot write its own log for the writer's commit: it falls, and comes back."""
+    fallen = _falls(world)
+    with psycopg.connect(world.postgres.url()) as connection:
+        found = connection.execute("SELECT backend_pid FROM matching_lease").fetchone()
+    assert found is not None
+    # As the user that owns the server's process, who may do so without any privilege.
+    limit = ["prlimit", "--pid", str(found[0]), f"--fsize={LOG_BYTES_MAX}:"]
+    owner: dict[str, Any] = world.postgres.drop()
+    subprocess.run(limit, check=True, cwd="/", **owner)
+    _wait_until(lambda: _falls(world) > fallen, "PostgreSQL writes beyond the end of its room")
+    return time.time()
+
+
+def _falls(world: World) -> int:
+    """How often PostgreSQL had to begin anew. The process that fails may find no room to say so."""
+    said = world.postgres.log_path.read_text(errors="replace")
+    return said.count("all server processes terminated; reinitializing")
+
+
+def _journaled_seq(connection: psycopg.Connection[tuple[object, ...]]) -> object:
+    found = connection.execute("SELECT max(last_seq) FROM matching_journal").fetchone()
+    return found and found[0]
+
+
 def failpoint(name: str) -> Callable[[World, Load], float]:
     def die_there(world: World, load: Load) -> float:
         asked = Path(world.environment["FAILPOINTS"]) / name
@@ -140,17 +244,23 @@ def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
 
 
 KILLS: Final = {
-    # How often of 200, and what is waited for: an answer from the engine, or one through the API.
-    "matching worker": (50, kill_writer, "client-"),
-    "projector": (40, kill_projector, "projector"),
-    "web": (40, kill_web, "http-"),
-    "PostgreSQL": (30, kill_postgres, "client-"),
-    "Valkey": (30, kill_valkey, "client-"),
+    # How often of 200, and what is waited for: an answer from the engine, one through the API, or
+    # background work that is done.
+    "matching worker": (45, kill_writer, "client-"),
+    "projector": (35, kill_projector, "projector"),
+    "web": (35, kill_web, "http-"),
+    "PostgreSQL": (25, kill_postgres, "client-"),
+    "Valkey": (25, kill_valkey, "client-"),
+    "Celery worker": (15, kill_background_worker, "duty-"),
+    "Celery beat": (10, kill_beat, "duty-"),
     "everything at once": (10, kill_everything, "http-"),
 }
 
 FAULTS: Final = {
-    "writer frozen and woken": (freeze_writer, "client-"),
+    "writer frozen for 3 s": (freeze_writer(FROZEN_SECONDS), "client-"),
+    "writer frozen for 30 s": (freeze_writer(FROZEN_LONG_SECONDS), "client-"),
+    "PostgreSQL frozen for 10 s": (freeze_server("PostgreSQL", 10.0), "client-"),
+    "Valkey frozen for 5 s": (freeze_server("Valkey", 5.0), "client-"),
     "two writers": (two_writers, "client-"),
     "inserted, not committed": (inserted_not_committed, "client-"),
     "before the insert": (failpoint(failpoints.BEFORE_INSERT), "client-"),
@@ -159,6 +269,11 @@ FAULTS: Final = {
     "acknowledged, not projected": (failpoint(failpoints.ACKED_NOT_PROJECTED), "projector"),
     "mid-projection": (failpoint(failpoints.MID_PROJECTION), "projector"),
     "mid-snapshot": (failpoint(failpoints.MID_SNAPSHOT), "client-"),
+    "letter read, not sent": (failpoint(failpoints.LETTER_READ), "duty-"),
+    "letter sent, not forgotten": (failpoint(failpoints.LETTER_SENT), "duty-"),
+    "no room at the insert": (no_room_for_rows(AT_INSERT), "client-"),
+    "no room at the commit": (no_room_for_rows(AT_COMMIT), "client-"),
+    "no room for PostgreSQL's log": (no_room_for_log, "client-"),
 }
 
 

@@ -6,6 +6,7 @@ other. An order without a final answer is sent again, unchanged, until it has on
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import sys
@@ -18,6 +19,7 @@ import django
 from tests.crash.client import RETRY_SECONDS, Log
 
 TIMEOUT_SECONDS = 5.0
+SWEEP_EVERY = 40
 FINAL = range(200, 500)
 # These say that nothing has been decided, or only that one has to sign in anew.
 NOT_FINAL = (401, 408, 409, 429)
@@ -36,15 +38,22 @@ class Api:
         self._connection: http.client.HTTPConnection | None = None
         self._access = ""
 
-    def ask(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """POST and return status and answer; raise ``OSError`` or ``HTTPException`` without one."""
+    def sweep(self) -> None:
+        """Take back what waits. Whether that comes through is not of importance."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.ask("/orders?market=BTC-USDT", {}, method="DELETE")
+
+    def ask(
+        self, path: str, body: dict[str, Any], *, method: str = "POST"
+    ) -> tuple[int, dict[str, Any]]:
+        """Return status and answer; raise ``OSError`` or ``HTTPException`` without one."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection(
                 "127.0.0.1", self._port, timeout=TIMEOUT_SECONDS
             )
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._access}"}
         try:
-            self._connection.request("POST", f"/api/v1{path}", json.dumps(body), headers)
+            self._connection.request(method, f"/api/v1{path}", json.dumps(body), headers)
             answer = self._connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException):
@@ -77,15 +86,7 @@ def main(number: int, log_path: Path, stop_file: Path, pause_seconds: float, por
     count = 0
     while not stop_file.exists():
         count += 1
-        order = {
-            "market": "BTC-USDT",
-            "side": "buy" if (count + number) % 2 else "sell",
-            "type": "limit",
-            "quantity": f"0.0001{count % 9}",
-            "price": "60000.00",
-            "time_in_force": "ioc",
-            "client_order_id": f"h{number}-{count}",
-        }
+        order = _order(number, count)
         name = f"web:{order['client_order_id']}"
         log.write({"sent": name})
         asked_at, status, answer = _until_answered(api, order, name, log)
@@ -98,7 +99,30 @@ def main(number: int, log_path: Path, stop_file: Path, pause_seconds: float, por
                 "at": time.time(),
             }
         )
+        if count % SWEEP_EVERY == 0:
+            api.sweep()
         time.sleep(pause_seconds)
+
+
+def _order(number: int, count: int) -> dict[str, Any]:
+    """Mostly something that trades at once; every fifth waits, so that the account has orders."""
+    order = {
+        "market": "BTC-USDT",
+        "side": "buy" if (count + number) % 2 else "sell",
+        "type": "limit",
+        "quantity": f"0.0001{count % 9}",
+        "price": "60000.00",
+        "time_in_force": "ioc",
+        "client_order_id": f"h{number}-{count}",
+    }
+    if count % 10 == 0:
+        far = {"side": "buy", "price": "59000.00", "time_in_force": "gtc"}
+        return {**order, **far, "quantity": "0.0004", "display_quantity": "0.0001"}
+    if count % 10 == 5:
+        del order["price"]
+        waits = {"side": "sell", "type": "take_profit", "stop_price": "61000.00"}
+        return {**order, **waits, "time_in_force": "gtc"}
+    return order
 
 
 def _until_answered(

@@ -20,7 +20,7 @@ from tests.crash.client import digest
 
 def main(paths: list[Path]) -> dict[str, Any]:
     django.setup()
-    from apps.engine.messages import Accepted, Duplicate, Rejected
+    from apps.engine.messages import Accepted, Duplicate, HoldReleased, HoldSettled, Rejected
     from apps.matching import journal, servers
 
     sent, told = _logs(paths)
@@ -28,6 +28,7 @@ def main(paths: list[Path]) -> dict[str, Any]:
     outcomes: dict[int, str] = {}
     strangers: list[str] = []
     orders: dict[str, str] = {}
+    ends: Counter[int] = Counter()
     last_seq, last_hash = 0, journal.GENESIS_HASH
     with closing(servers.postgres(name="crash-oracle")) as connection:
         for row in journal.tail(connection.cursor(), shard=0):
@@ -48,6 +49,8 @@ def main(paths: list[Path]) -> dict[str, Any]:
                     executed[name] += 1
                 outcomes[entry.seq] = digest(entry.events)
                 for event in entry.events:
+                    if isinstance(event, HoldSettled | HoldReleased):
+                        ends[event.hold_id] += 1
                     if isinstance(event, Accepted) and name.startswith("web:"):
                         orders[name] = str(event.order_id)
     accepted = {name: line for name, line in told.items() if not line["refused"]}
@@ -60,18 +63,36 @@ def main(paths: list[Path]) -> dict[str, Any]:
         "doubled": [name for name, times in executed.items() if times > 1],
         "changed": [name for name, line in told.items() if _is_other(line, outcomes, orders)],
         "strangers": strangers,
-        "refused": Counter(line["refused"] for line in told.values() if line["refused"]),
+        "ended_twice": [hold_id for hold_id, times in ends.items() if times > 1],
+        "late": sum(bool(line.get("late")) for line in told.values()),
+        "refused": Counter(
+            line["refused"] for line in told.values() if line["refused"] and not line.get("late")
+        ),
     }
 
 
 def _name(command: Any, sent: set[str]) -> str:
-    """Under which name a client knows the command; nothing for what none of them sends."""
-    from apps.engine.messages import Hold, Place, Release, Settle, Transfer
+    """Under which name a client knows the command; nothing for what none of them sends.
+
+    Limits, deposits and instruments come from the opening and the house, cancels from both.
+    """
+    from apps.engine.messages import (
+        AddLegs,
+        Amend,
+        Hold,
+        OpenBlock,
+        Place,
+        Release,
+        Settle,
+        SubmitBlock,
+        Transfer,
+    )
 
     name: str = command.command_id.hex()
     if isinstance(command, Place) and name not in sent:
         return f"web:{command.client_order_id}"
-    return name if isinstance(command, Place | Transfer | Hold | Settle | Release) else ""
+    only_clients = (AddLegs, Amend, Hold, OpenBlock, Place, Release, Settle, SubmitBlock, Transfer)
+    return name if name in sent or isinstance(command, only_clients) else ""
 
 
 def _is_other(line: dict[str, Any], outcomes: dict[int, str], orders: dict[str, str]) -> bool:

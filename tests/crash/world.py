@@ -104,6 +104,12 @@ class World:
         self.valkey.stop()
         self.postgres.stop()
 
+    def keep_background(self) -> None:
+        """Celery's other worker and its clock; the letters that it sends are in its log."""
+        self.keep("worker", *_celery("worker", "-Q", "default,risk", "-n", "worker@%h", "-c", "4"))
+        schedule = str(self.folder / "beat-schedule")
+        self.keep("beat", "-m", "celery", "-A", "config", "beat", "--schedule", schedule)
+
     def keep(self, name: str, *arguments: str) -> None:
         """Start a process and see to it that there always is one."""
         command = [sys.executable, *arguments]
@@ -151,18 +157,12 @@ class World:
 
 
 def _worker(letter: str) -> tuple[str, ...]:
-    return (
-        *(
-            "-m",
-            "celery",
-            "-A",
-            "config",
-            "worker",
-            "-Q",
-            "matching",
-            "-n",
-            f"matching-{letter}@%h",
-        ),
-        *("-P", "threads", "-c", "2", "--without-gossip", "--without-mingle"),
+    return _celery(
+        "worker", *("-Q", "matching", "-n", f"matching-{letter}@%h", "-c", "2"),
         *("--prefetch-multiplier", "1", "--loglevel", "INFO"),
-    )
+    )  # fmt: skip
+
+
+def _celery(*arguments: str) -> tuple[str, ...]:
+    plain = ("-P", "threads", "--without-gossip", "--without-mingle")
+    return ("-m", "celery", "-A", "config", *arguments, *plain)
