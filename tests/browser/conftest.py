@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,6 +50,14 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+def soon(ask: Callable[[], Any]) -> Any:
+    """What is asked for, as soon as there is something."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not (found := ask()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 class Visitor:

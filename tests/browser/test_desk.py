@@ -142,6 +142,7 @@ def test_a_large_order_is_asked_about_once_more(visit: Visit) -> None:
     page.locator("[data-submit]").click()
     expect(page.locator("[data-open-rows] tr")).to_have_count(1)
     page.get_by_role("button", name="Cancel all").click()
+    expect(page.locator("[data-open-rows] tr")).to_have_count(0)
 
 
 def test_a_fill_sounds_only_where_that_is_switched_on(visit: Visit) -> None:

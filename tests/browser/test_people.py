@@ -7,7 +7,7 @@ import uuid
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, soon
 
 PASSWORD = "three-plain-words-here"
 
@@ -102,10 +102,14 @@ def test_older_orders_come_as_one_scrolls(visit: Visit) -> None:
       }));
       const body = JSON.stringify({ orders });
       const placed = await fetch("/api/v1/orders/batch", { method: "POST", headers, body });
-      await fetch("/api/v1/orders?market=DOGE-USDT", { method: "DELETE", headers });
-      return placed.status;
+      const path = "/api/v1/orders?market=DOGE-USDT";
+      const cancelled = await fetch(path, { method: "DELETE", headers });
+      return [placed.status, (await cancelled.json()).seq];
     }"""
-    assert page.evaluate(place) == 200
+    status, seq = page.evaluate(place)
+    assert status == 200
+    # The page shows what is in the tables, which may be a moment behind.
+    assert soon(lambda: page.request.get(f"/api/v1/orders?limit=1&min_seq={seq}").ok)
 
     page.goto("/orders?market=DOGE-USDT")
     rows = page.locator(".order-table tbody tr:not(.more-row)")

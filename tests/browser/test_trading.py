@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, PHONE, Visit, Visitor
+from tests.browser.conftest import PHONE, Visit, Visitor, soon
 
 
 def _number(text: str) -> Decimal:
@@ -53,8 +51,13 @@ def _open_rows(page: Page, price: str) -> Locator:
 
 
 def _api(page: Page, path: str) -> Any:
-    script = "async path => (await fetch(path)).json()"
-    return page.evaluate(script, f"/api/v1{path}")
+    """Asked beside the page; again where the tables are not as new yet as was asked for."""
+
+    def ask() -> Any:
+        answer = page.request.get(f"/api/v1{path}")
+        return answer.json() if answer.ok else None
+
+    return soon(ask)
 
 
 def _own(page: Page, path: str) -> Any:
@@ -81,14 +84,6 @@ def _quantity_in_book(page: Page, price: str) -> Decimal | None:
     }"""
     found = page.evaluate(script, price)
     return None if found is None else Decimal(found)
-
-
-def _soon(ask: Callable[[], Any]) -> Any:
-    """What is asked for, as soon as there is something."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not (found := ask()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def _cancel_everything(visitor: Visitor) -> None:
@@ -134,13 +129,13 @@ def test_a_limit_order_shows_everywhere_at_once_and_cancel_takes_it_away(visit: 
     expect(page.locator("#toasts")).to_contain_text("Buy order for 0.00321 BTC is in the book.")
     expect(_open_rows(page, price)).to_have_count(1)
     expect(_open_rows(second.page, price)).to_have_count(1)
-    assert _soon(lambda: _quantity_in_book(stranger.page, price)) == Decimal("0.00321")
+    assert soon(lambda: _quantity_in_book(stranger.page, price)) == Decimal("0.00321")
 
     _open_rows(second.page, price).get_by_role("button", name="Cancel").click()
 
     expect(_open_rows(second.page, price)).to_have_count(0)
     expect(_open_rows(page, price)).to_have_count(0)
-    assert _soon(lambda: _quantity_in_book(stranger.page, price) is None)
+    assert soon(lambda: _quantity_in_book(stranger.page, price) is None)
     page.get_by_role("tab", name="History").click()
     expect(page.locator("[data-history-rows] tr").first).to_contain_text("Cancelled, by you")
 

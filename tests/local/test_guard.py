@@ -64,7 +64,7 @@ def _start(mode: str) -> tuple[subprocess.Popen[str], tuple[int, int]]:
 
 def _family(pid: int) -> list[psutil.Process]:
     """The process and its child, which the shell may not have started yet."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     process = psutil.Process(pid)
     while not process.children() and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -252,7 +252,7 @@ def _wait_until_noted(folder: Path, pid: int) -> None:
 
 def _ends(pid: int) -> bool:
     """Return whether it is gone or goes now: a signal takes a moment to do its work."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while _runs(pid):
         if time.monotonic() > deadline:
             return False

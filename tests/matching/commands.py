@@ -78,7 +78,7 @@ def set_up(gateway: Gateway) -> list[Reply]:
     return until_available(lambda: gateway.submit_many(commands))
 
 
-def until_available(call: Callable[[], _T], seconds: float = 10.0) -> _T:
+def until_available(call: Callable[[], _T], seconds: float = 30.0) -> _T:
     """Call until the engine answers: hosts need a moment to lead."""
     give_up_at = time.monotonic() + seconds
     while True:

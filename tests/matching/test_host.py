@@ -278,7 +278,7 @@ def test_r4_time_passes_where_nobody_sends(
 ) -> None:
     start_host()
     set_up(stream_gateway)
-    terms = Terms(1, BUY, LIMIT, GTD, 10, price_ticks=6_000_000, expires_at_ns=valid_until_ns(0.3))
+    terms = Terms(1, BUY, LIMIT, GTD, 10, price_ticks=6_000_000, expires_at_ns=valid_until_ns(1.0))
     order = Place(new_command_id(), valid_until_ns(5), ALICE, "a-1", terms)
     stream_gateway.submit(order)
 
@@ -303,8 +303,9 @@ def test_a_standby_takes_over_from_a_writer_that_is_stopped(
     time.sleep(0.3)
     assert second.error is None
 
+    order = place(ALICE, "a-1")
     first.stop()
-    reply = stream_gateway.submit(place(ALICE, "a-1"))
+    reply = until_available(lambda: stream_gateway.submit(order))
 
     assert reply.seq == 8
     assert [row.epoch for row in rows()] == [1, 2]

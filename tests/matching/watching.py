@@ -33,7 +33,7 @@ def in_stream(client: redis.Redis, generation: int = 0) -> int:
     return int(client.xlen(wire.stream_key(0, generation)))
 
 
-def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(check: Callable[[], bool], seconds: float = 30.0) -> None:
     give_up_at = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < give_up_at

@@ -105,6 +105,9 @@ async def test_a_client_that_does_not_read_gets_no_more_than_is_allowed_to_wait(
     client, application = Client(reads=False), Application([b"x"] * 500)
 
     task = asyncio.create_task(_answer(application, client))
+    while application.yielded < PARTS_WAITING_MAX:
+        await asyncio.sleep(0.01)
+    # Time enough for one that would not wait.
     await asyncio.sleep(0.1)
     waiting = application.yielded
     client.reads.set()
@@ -122,7 +125,8 @@ async def test_a_client_that_leaves_does_not_keep_the_thread(
     client, application = Client(reads=False), Application([b"x"] * 500)
 
     task = asyncio.create_task(_answer(application, client))
-    await asyncio.sleep(0.1)
+    while application.yielded < PARTS_WAITING_MAX:
+        await asyncio.sleep(0.01)
     task.cancel()
 
     assert await asyncio.to_thread(application.closed.wait, 5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,15 +17,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Guarded:
-    """Counts what a watch does."""
+    """Counts what a watch does. Each ``keep`` waits at the gate, which is open at first."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.begun = 0
         self.fails = False
-        self.slowly = 0.0
+        self.gate = threading.Event()
+        self.gate.set()
 
     def keep(self) -> None:
-        time.sleep(self.slowly)
+        self.begun += 1
+        assert self.gate.wait(30)
         self.told.append("keep")
         if self.fails:
             raise Unavailable("engine_unavailable", "Not now.", retry_after_seconds=1)
@@ -62,7 +65,7 @@ async def watch(socket: Peer, seconds: float) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1_000):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -107,11 +110,12 @@ async def test_a_watch_that_was_taken_back_does_nothing_at_the_end(
 async def test_the_end_comes_after_a_call_that_was_still_under_way(
     socket: Peer, guarded: Guarded
 ) -> None:
-    guarded.slowly = 0.3
+    guarded.gate.clear()
     await watch(socket, 0.01)
-    await asyncio.sleep(0.15)
+    await until(lambda: guarded.begun == 1)
 
     await socket.disconnect()
+    guarded.gate.set()
     await until(lambda: len(guarded.told) == 2)
 
     assert guarded.told == ["keep", "end"]
@@ -120,12 +124,13 @@ async def test_the_end_comes_after_a_call_that_was_still_under_way(
 async def test_what_is_taken_back_stays_so_after_a_call_that_was_still_under_way(
     socket: Peer, guarded: Guarded
 ) -> None:
-    guarded.slowly = 0.3
+    guarded.gate.clear()
     await watch(socket, 0.01)
-    await asyncio.sleep(0.15)
+    await until(lambda: guarded.begun == 1)
 
     # Its ``keep`` is the one that takes back: here it is counted as any.
     await watch(socket, 0)
+    guarded.gate.set()
     await until(lambda: len(guarded.told) == 2)
     await socket.disconnect()
     await asyncio.sleep(0.05)
