@@ -1,6 +1,8 @@
 """Changing an open order: less of it keeps its place, anything else makes it arrive anew.
 
-All checks come first, as for a new order, its own hold counted as available; then it changes.
+All checks come first; then it changes. What arrives anew is checked and counted as a new order is,
+its own hold counted as available. Less of an order is part of a cancel: no state of the account or
+the market forbids it, and nobody does it too often.
 """
 
 from __future__ import annotations
@@ -27,15 +29,20 @@ def amend(state: State, command: Amend, events: list[AnyEvent]) -> str:
     book = state.books[order.instrument.market_id]
     book.fix_band(state.second)
     terms = _amended_terms(order.terms, command)
-    reason = _refusal(state, order, book, terms, command)
-    if reason:
-        return reason
     less_lots = order.terms.quantity_lots - terms.quantity_lots
     if not _changes_price(order, terms) and less_lots >= 0:
+        reason = _shape_refusal(state, order, book, terms, command) or risk.size_refusal(
+            order.account, terms, book, shrinks=True
+        )
+        if reason:
+            return reason
         # What is hidden goes first.
         shown_lots = max(0, less_lots - order.hidden_lots)
         shrink(order, less_lots, shown_lots, USER, events, state.matcher.other_of(order))
         return ""
+    reason = _arrival_refusal(state, order, book, terms, command)
+    if reason:
+        return reason
     remaining_lots = order.left_lots - less_lots
     price_ticks = _worst_ticks(order, book, terms)
     hold_minor = needed_hold_minor(order, price_ticks, remaining_lots)
@@ -78,33 +85,31 @@ def _changes_price(order: Order, terms: Terms) -> bool:
     return terms.price_ticks != before.price_ticks or terms.stop_ticks != before.stop_ticks
 
 
-def _refusal(state: State, order: Order, book: Book, terms: Terms, command: Amend) -> str:
+def _arrival_refusal(state: State, order: Order, book: Book, terms: Terms, command: Amend) -> str:
     account = order.account
+    if account.count_orders(state.second, 1):
+        return "rate_limit"
     reason = risk.state_refusal(
         account.state, state.venue_state, book.instrument.state, order.side
-    ) or _shape_refusal(order, book, terms, command)
+    ) or _shape_refusal(state, order, book, terms, command)
     if reason:
         return reason
-    if order.order_id in state.matcher.ties and terms.quantity_lots != order.terms.quantity_lots:
-        return "linked_order"
-    filled_lots = order.terms.quantity_lots - order.left_lots
-    if terms.quantity_lots <= filled_lots:
-        return "amend_below_filled"
-    if _changes_price(order, terms) or terms.quantity_lots > order.terms.quantity_lots:
-        if order.place == ARMED:
-            # A stop that trails already has no price of its own to be checked.
-            trails = active_trails(order, book) is not None
-            reason = "" if trails else risk.stop_price_refusal(terms, book)
-        else:
-            reason = risk.limit_price_refusal(terms, book)
-        reason = reason or _pair_refusal(state, order, book, terms)
-        if reason:
-            return reason
-    return risk.size_refusal(account, terms, book) or _position_refusal(state, order, book, terms)
+    if order.place == ARMED:
+        # A stop that trails already has no price of its own to be checked.
+        trails = active_trails(order, book) is not None
+        reason = "" if trails else risk.stop_price_refusal(terms, book)
+    else:
+        reason = risk.limit_price_refusal(terms, book)
+    return (
+        reason
+        or _pair_refusal(state, order, book, terms)
+        or risk.size_refusal(account, terms, book)
+        or _position_refusal(state, order, book, terms)
+    )
 
 
-def _shape_refusal(order: Order, book: Book, terms: Terms, command: Amend) -> str:
-    """A price where the order has one, a stop price while it waits for it."""
+def _shape_refusal(state: State, order: Order, book: Book, terms: Terms, command: Amend) -> str:
+    """A price where the order has one, a stop price while it waits for it; more than has filled."""
     if command.price_ticks and not order.terms.price_ticks:
         return "invalid_order"
     waits_for_stop = order.place == ARMED and active_trails(order, book) is None
@@ -114,7 +119,12 @@ def _shape_refusal(order: Order, book: Book, terms: Terms, command: Amend) -> st
         return "invalid_price"
     if not 1 <= terms.quantity_lots <= AMOUNT_MAX:
         return "invalid_quantity"
-    return "" if risk.special_is_known(terms) else "invalid_order"
+    if not risk.special_is_known(terms):
+        return "invalid_order"
+    if order.order_id in state.matcher.ties and terms.quantity_lots != order.terms.quantity_lots:
+        return "linked_order"
+    filled_lots = order.terms.quantity_lots - order.left_lots
+    return "amend_below_filled" if terms.quantity_lots <= filled_lots else ""
 
 
 def _pair_refusal(state: State, order: Order, book: Book, terms: Terms) -> str:

@@ -116,6 +116,18 @@ class Account:
         self.placed_orders_max = limits.orders_per_second or AMOUNT_MAX
         self.repeated_orders_max = limits.repeated_orders_per_second or AMOUNT_MAX
 
+    def count_orders(self, second: int, orders: int) -> bool:
+        """Counts what comes besides new orders among them; answers whether there were too many.
+
+        Of what is repeated it says nothing.
+        """
+        if self.throttle_second != second:
+            self.throttle_second = second
+            self.placed_orders = self.repeated_orders = 0
+            self.last_terms = NO_TERMS
+        self.placed_orders += orders
+        return self.placed_orders > self.placed_orders_max
+
     def balance(self, asset_id: int) -> Balance:
         found = self.balances.get(asset_id)
         if found is None:

@@ -209,30 +209,38 @@ def stop_price_refusal(terms: Terms, book: Book) -> str:
     return ""
 
 
-def size_refusal(account: Account, terms: Terms, book: Book) -> str:
-    """Quantity and notional against the limits of the market and of the account."""
+def size_refusal(account: Account, terms: Terms, book: Book, *, shrinks: bool = False) -> str:
+    """Quantity and notional against the limits of the market and of the account.
+
+    What becomes less is held to the least alone: the most may have been lowered since.
+    """
     instrument = book.instrument
+    small = account.limits.below_minimums
     lots = terms.quantity_lots
     notional = terms.quote_minor
     if not notional:
-        if lots > book.lots_max:
+        if lots > book.lots_max and not shrinks:
             return "max_quantity"
         # Each part of an iceberg is as large as an order has to be.
         smallest = (terms.special.display_lots if terms.special is not None else 0) or lots
-        if smallest < instrument.min_quantity_lots and not account.limits.below_minimums:
+        if smallest < instrument.min_quantity_lots and not small:
             return "min_quantity"
         price = terms.price_ticks or wake_ticks(terms, book)
         notional = price * lots * instrument.tick_lot_minor
-    if notional > book.notional_max_minor:
+    reason = "" if shrinks else _value_refusal(account.limits, notional, book)
+    if not reason and notional < instrument.min_notional_minor and not small:
+        return "min_notional"
+    return reason
+
+
+def _value_refusal(limits: Limits, notional_minor: int, book: Book) -> str:
+    if notional_minor > book.notional_max_minor:
         return "max_notional"
-    limits = account.limits
     if (
-        0 < limits.max_order_notional_minor < notional
-        and limits.notional_asset_id == instrument.quote_asset_id
+        0 < limits.max_order_notional_minor < notional_minor
+        and limits.notional_asset_id == book.instrument.quote_asset_id
     ):
         return "max_order_notional"
-    if notional < instrument.min_notional_minor and not account.limits.below_minimums:
-        return "min_notional"
     return ""
 
 

@@ -9,16 +9,24 @@ import pytest
 from apps.engine.messages import (
     BLOCKED,
     CANCEL_ONLY,
+    CANCELLED,
+    HALTED,
+    NORMAL,
+    OPEN,
+    REDUCE_ONLY,
+    Accepted,
     Amend,
     Amended,
     AnyEvent,
     Cancel,
+    Closed,
     Duplicate,
     Limits,
     Place,
     Rejected,
     Rested,
     SetAccount,
+    SetInstrument,
     SetVenue,
     Trade,
     Triggered,
@@ -236,29 +244,87 @@ def test_a_refused_amendment_changes_nothing(changes: tuple[int, int, int], why:
     venue.sell("ben", 5, 105)
     number = order_id(venue.buy("anna", 5, 99, post_only=True))
     before = venue.engine.snapshot()
+    counted = venue.engine.accounts[venue.ids["anna"]].placed_orders
 
     refused = amend(venue, "anna", number, *changes)
 
     assert reason(refused) == why
     venue.engine.seq -= 1
+    venue.engine.accounts[venue.ids["anna"]].placed_orders = counted
     assert venue.engine.snapshot() == before
 
 
-def test_who_may_not_place_orders_may_not_amend_them() -> None:
+@pytest.mark.parametrize(
+    ("state", "venue_state", "why"),
+    [
+        (BLOCKED, OPEN, "account_blocked"),
+        (REDUCE_ONLY, OPEN, "reduce_only"),
+        (NORMAL, CANCEL_ONLY, "cancel_only"),
+        (NORMAL, HALTED, "venue_halted"),
+    ],
+)
+def test_who_may_not_place_orders_may_make_them_smaller_and_nothing_else(
+    state: int, venue_state: int, why: str
+) -> None:
     venue = Venue()
     number = order_id(venue.buy("anna", 5, 99))
+    venue.buy("ben", 1, 99)
+    venue.do(SetAccount, venue.ids["anna"], state, 1, Limits(0, 0, 0))
+    venue.do(SetVenue, venue_state)
+
+    more = amend(venue, "anna", number, 6)
+    moved = amend(venue, "anna", number, 4, 98)
+    less = amend(venue, "anna", number, 3)
+
+    assert (reason(more), reason(moved)) == (why, why)
+    assert only(less, Amended).remaining_lots == 3
+    assert venue.queue(BUY) == [(99, "anna", 3, 0), (99, "ben", 1, 0)]
+
+
+def test_an_order_of_somebody_else_cannot_be_amended() -> None:
+    venue = Venue()
+    number = order_id(venue.buy("anna", 5, 99))
+    venue.buy("ben", 1, 90)
 
     foreign = amend(venue, "ben", number, 1)
     unknown = amend(venue, "anna", 99, 1)
-    venue.do(SetAccount, venue.ids["anna"], BLOCKED, 1, Limits(0, 0, 0))
-    blocked = amend(venue, "anna", number, 1)
-    venue.do(SetAccount, venue.ids["anna"], 1, 1, Limits(0, 0, 0))
-    venue.do(SetVenue, CANCEL_ONLY)
-    closed = amend(venue, "anna", number, 1)
 
     assert foreign == [Rejected("order_not_found", venue.ids["ben"])]
     assert unknown == [Rejected("order_not_found", venue.ids["anna"])]
-    assert (reason(blocked), reason(closed)) == ("account_blocked", "cancel_only")
+
+
+def test_less_of_an_order_is_held_to_no_maximum_that_came_later() -> None:
+    venue = Venue(market())
+    number = order_id(venue.buy("anna", 50, 99))
+    venue.do(SetInstrument, market(max_quantity_lots=10, max_notional_minor=990))
+    venue.do(SetAccount, venue.ids["anna"], NORMAL, 1, Limits(max_order_notional_minor=990))
+
+    less = amend(venue, "anna", number, 40)
+    moved = amend(venue, "anna", number, 0, 98)
+
+    assert only(less, Amended).remaining_lots == 40
+    assert reason(moved) == "max_quantity"
+
+
+def test_what_arrives_anew_counts_among_the_orders_of_a_second() -> None:
+    venue = Venue()
+    venue.account("anna", Limits(0, 3, 2))
+    number = order_id(venue.buy("anna", 5, 90))
+
+    moved = [amend(venue, "anna", number, 0, 90 + step) for step in (1, 2, 3)]
+    more = amend(venue.again(), "anna", number, 6)
+    less = [amend(venue, "anna", number, lots) for lots in (4, 3, 2)]
+    new = venue.buy("anna", 1, 80)
+    cancelled = venue.cancel("anna", number)
+    venue.wait(1)
+    next_second = [amend(venue, "anna", number, 0, 91), venue.buy("anna", 5, 90)]
+
+    assert [len(answer) for answer in moved] == [2, 2, 1]
+    assert reason(moved[2]) == reason(more) == reason(new) == "rate_limit"
+    assert [only(answer, Amended).remaining_lots for answer in less] == [4, 3, 2]
+    assert only(cancelled, Closed).status == CANCELLED
+    assert reason(next_second[0]) == "order_not_found"
+    assert isinstance(next_second[1][0], Accepted)
 
 
 def test_the_same_order_sent_again_is_known_by_what_it_asked_for_first() -> None:

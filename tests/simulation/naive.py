@@ -223,20 +223,22 @@ class NaiveEngine(NaiveTriggers):
         meets = opposite and (t.price_ticks >= opposite if buys else t.price_ticks <= opposite)
         check(not (t.post_only and meets), "post_only_would_take")
 
-    def check_size(self, account: NaiveAccount, m: NaiveMarket, t: Terms, around: int) -> None:
+    def check_size(
+        self, account: NaiveAccount, m: NaiveMarket, t: Terms, around: int, *, most: bool = True
+    ) -> None:
         i = m.instrument
         small = account.limits.below_minimums
         notional = t.quote_minor
         if not notional:
-            most = i.max_quantity_lots or AMOUNT_MAX
             lots = t.quantity_lots
-            check(lots <= most and lots * i.lot_minor <= AMOUNT_MAX, "max_quantity")
+            few = lots <= (i.max_quantity_lots or AMOUNT_MAX) and lots * i.lot_minor <= AMOUNT_MAX
+            check(not most or few, "max_quantity")
             part = t.special.display_lots if t.special else 0
             check(small or (part or lots) >= i.min_quantity_lots, "min_quantity")
             value = t.price_ticks or self.centre(m, t, around)
             notional = lots * value * i.tick_lot_minor
-        check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
-        own = account.limits.max_order_notional_minor
+        check(not most or notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
+        own = most and account.limits.max_order_notional_minor
         counts = own and account.limits.notional_asset_id == i.quote_asset_id
         check(not counts or notional <= own, "max_order_notional")
         check(small or notional >= i.min_notional_minor, "min_notional")

@@ -18,7 +18,14 @@ from apps.engine.messages import (
 )
 from tests.simulation.naive_auction import NaiveAuctions
 from tests.simulation.naive_triggers import check_special
-from tests.simulation.naive_world import NaiveMarket, NaiveOrder, check, fee_of
+from tests.simulation.naive_world import (
+    SECOND,
+    NaiveAccount,
+    NaiveMarket,
+    NaiveOrder,
+    check,
+    fee_of,
+)
 
 
 class NaiveVenue(NaiveAuctions):
@@ -36,25 +43,39 @@ class NaiveVenue(NaiveAuctions):
             stop_ticks=c.stop_ticks or order.terms.stop_ticks,
         )
         account = self.accounts[c.account_id]
-        self.check_states(account, m, t)
+        more = t.quantity_lots - order.terms.quantity_lots
+        prices = (t.price_ticks, t.stop_ticks)
+        in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
+        if not in_place:
+            self.check_another(account)
+            self.check_states(account, m, t)
         check(order.terms.price_ticks or not c.price_ticks, "invalid_order")
         check((order.waiting and not order.best) or not c.stop_ticks, "invalid_order")
         check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
         check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
         check_special(t)
-        more = t.quantity_lots - order.terms.quantity_lots
         check(order.left + more > 0, "amend_below_filled")
-        prices = (t.price_ticks, t.stop_ticks)
-        in_place = prices == (order.terms.price_ticks, order.terms.stop_ticks) and more <= 0
-        if not in_place and order.waiting and not order.best:
+        if in_place:
+            self.check_size(account, m, t, 0, most=False)
+            self.change(order, m, t, in_place)
+            return
+        if order.waiting and not order.best:
             self.check_waiting_price(m, t)
-        elif not in_place and not order.waiting:
+        elif not order.waiting:
             self.check_limit(m, t, self.reference(t.market_id))
         self.check_size(account, m, t, 0)
         if more > 0 and order.buys and m.instrument.max_position_lots:
             lots = self.position(c.account_id, m) + more
             check(lots <= m.instrument.max_position_lots, "max_position")
         self.change(order, m, t, in_place)
+
+    def check_another(self, account: NaiveAccount) -> None:
+        """An order that arrives anew counts, but is not a new one that would repeat another."""
+        second = self.now // SECOND
+        before = [p for p in account.placed if p[0] == second]
+        account.placed = [(second, None), *before]
+        most = account.limits.orders_per_second
+        check(not most or len(account.placed) <= most, "rate_limit")
 
     def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
         left = order.left + t.quantity_lots - order.terms.quantity_lots

@@ -99,7 +99,7 @@ class NaiveAccount:
     group: int
     limits: Limits
     state: int = NORMAL
-    placed: list[tuple[int, Terms]] = field(default_factory=list)
+    placed: list[tuple[int, Terms | None]] = field(default_factory=list)
     cancel_after: tuple[int, int] | None = None  # when, and which command said so
 
 

@@ -278,8 +278,20 @@ BUGS = {
     ),
     "an amendment forgets what has filled": (
         amend,
-        "if terms.quantity_lots <= filled_lots:",
-        "if terms.quantity_lots < filled_lots:",
+        'return "amend_below_filled" if terms.quantity_lots <= filled_lots else ""',
+        'return "amend_below_filled" if terms.quantity_lots < filled_lots else ""',
+    ),
+    "who amends is not counted among who orders": (
+        amend,
+        "if account.count_orders(state.second, 1):",
+        "if account.count_orders(state.second, 0):",
+    ),
+    "a closed market keeps orders from becoming smaller": (
+        amend,
+        "        reason = _shape_refusal(order, book, terms, command) or risk.size_refusal(",
+        "        reason = risk.state_refusal(\n"
+        "            order.account.state, state.venue_state, book.instrument.state, order.side\n"
+        "        ) or risk.size_refusal(",
     ),
     "a smaller order holds as much as before": (
         remainder,
