@@ -14,7 +14,7 @@ from apps.core.admin import NarrowedAdmin
 from apps.core.money import format_minor
 from apps.trades.models import Fill, Movement, Order
 from apps.trades.presentation import fill_json, order_json
-from apps.trades.risk_admin import RestrictionAdmin  # noqa: F401  # Admins are looked for here.
+from apps.trades.risk.admin import RestrictionAdmin  # noqa: F401  # Admins are looked for here.
 
 RECENT: Final = timedelta(hours=1)
 VALUE_SCALE: Final = 8

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from apps.trades import api, position_api, risk_api
+from apps.trades import api, position_api
+from apps.trades.risk import api as risk_api
 
 urlpatterns = [
     path("orders", api.OrdersView.as_view(), name="orders"),

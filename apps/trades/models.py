@@ -11,7 +11,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from apps.trades.risk_models import (  # noqa: F401  # Django looks for models here.
+from apps.trades.risk.models import (  # noqa: F401  # Django looks for models here.
     Restriction,
     RiskLimits,
     RiskMark,

@@ -36,8 +36,8 @@ from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded
 from apps.trades.models import Fill, Order
 from apps.trades.presentation import cancelled_json, fill_json, order_json, switch_json
 from apps.trades.queries import ORDER_RELATED, fills_page, open_orders
-from apps.trades.risk_presentation import standing_json
-from apps.trades.risk_queries import standing_as_decided, standing_of
+from apps.trades.risk.presentation import standing_json
+from apps.trades.risk.queries import standing_as_decided, standing_of
 from apps.trades.terms import asked_of
 from apps.wallets.models import Balance, TradingAccount
 from apps.wallets.presentation import balance_json

@@ -16,7 +16,7 @@ from django.db import connection
 
 from apps.markets.models import Instrument
 from apps.trades.positions import FIGURE_MAX_MINOR, VALUE_ASSET_ID
-from apps.trades.risk_marks import Mark, known_marks
+from apps.trades.risk.marks import Mark, known_marks
 
 ACCOUNTS_SHOWN: Final = 25
 ORDERS_SHOWN: Final = 25

@@ -7,7 +7,8 @@ import logging
 from celery import shared_task
 
 from apps.core import clock
-from apps.trades import drift, risk_watch
+from apps.trades import drift
+from apps.trades.risk import watch
 
 logger = logging.getLogger(__name__)
 
@@ -24,4 +25,4 @@ def check_positions() -> None:
 @shared_task(name="trades.watch_risk", ignore_result=True)
 def watch_risk() -> None:
     """Look once at all accounts with open risk, and stop whoever has lost more than he may."""
-    risk_watch.look_once(now=clock.now())
+    watch.look_once(now=clock.now())

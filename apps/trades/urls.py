@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from apps.trades import risk_views, views
+from apps.trades import position_views, views
+from apps.trades.risk import views as risk_views
 
 app_name = "trades"
 urlpatterns = [
@@ -17,5 +18,5 @@ urlpatterns = [
     path("orders/cancel-all", views.cancel_everything, name="cancel-all"),
     path("orders/<str:order_id>/cancel", views.cancel, name="cancel"),
     path("account/limits", risk_views.limits, name="limits"),
-    path("positions/<str:asset>", risk_views.lots, name="lots"),
+    path("positions/<str:asset>", position_views.lots, name="lots"),
 ]

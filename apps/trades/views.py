@@ -41,8 +41,8 @@ from apps.trades.models import OPEN_STATUSES
 from apps.trades.position_queries import positions_of, value_asset
 from apps.trades.presentation import fill_json, order_json, position_json
 from apps.trades.queries import fills_page, open_orders, orders_page
-from apps.trades.risk_presentation import standing_json
-from apps.trades.risk_queries import standing_of
+from apps.trades.risk.presentation import standing_json
+from apps.trades.risk.queries import standing_of
 from apps.trades.rules import ORDER_TYPES
 from apps.wallets.queries import main_account
 

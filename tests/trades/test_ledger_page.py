@@ -24,13 +24,13 @@ from apps.engine.messages import (
 )
 from apps.markets.models import Asset
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
-from apps.trades import risk_marks, risk_watch
 from apps.trades.actions import cancel_all
 from apps.trades.models import Position
 from apps.trades.position_queries import lots_of
-from apps.trades.risk_actions import set_own_limits
-from apps.trades.risk_queries import losses_of, standing_of
-from apps.trades.risk_rules import LimitSet
+from apps.trades.risk import marks, watch
+from apps.trades.risk.actions import set_own_limits
+from apps.trades.risk.queries import losses_of, standing_of
+from apps.trades.risk.rules import LimitSet
 from apps.wallets.models import Balance, LedgerEntry
 from apps.wallets.presentation import entry_json
 from tests.factories import Trader, fund, house, listed, trader
@@ -50,7 +50,7 @@ class Story:
         self.people: dict[str, Trader] = {}
         self.book: dict[str, Any] = {}
         monkeypatch.setattr(
-            risk_marks, "stored_books", lambda symbols: dict.fromkeys(symbols, self.book)
+            marks, "stored_books", lambda symbols: dict.fromkeys(symbols, self.book)
         )
 
     def who(self, name: str) -> Trader:
@@ -130,7 +130,7 @@ class Story:
 
     def mark(self, price: str) -> None:
         self.book["data"] = {"bids": [[price, "1"]], "asks": [[price, "1"]]}
-        assert risk_watch.look_once(now=clock.now()) > 0
+        assert watch.look_once(now=clock.now()) > 0
 
     def losses(self, name: str, equity: str, loss: str, percent: str) -> None:
         who = self.who(name)

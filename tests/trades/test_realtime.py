@@ -19,7 +19,7 @@ from apps.trades import realtime
 from apps.trades.actions import cancel_all
 from apps.trades.models import Order
 from apps.trades.projections import TradesProjection
-from apps.trades.risk_actions import restrict_account
+from apps.trades.risk.actions import restrict_account
 from tests.factories import Trader, fund, listed, staff, trader
 
 Commits = Callable[..., AbstractContextManager[list[Any]]]

@@ -14,17 +14,17 @@ from apps.engine.messages import BUY, GTC, LIMIT, OpenBlock, SubmitBlock, Terms
 from apps.markets.queries import instrument_by_symbol
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.matching.queries import projected_seq
-from apps.trades import risk_actions, risk_events, risk_marks, risk_watch
 from apps.trades.models import Order
-from apps.trades.risk_actions import (
+from apps.trades.risk import actions, events, marks, watch
+from apps.trades.risk.actions import (
     lift_restriction,
     restrict_account,
     set_house_limits,
     set_own_limits,
 )
-from apps.trades.risk_models import Restriction, RiskState
-from apps.trades.risk_queries import limits_of, losses_of, standing_of
-from apps.trades.risk_rules import LimitSet
+from apps.trades.risk.models import Restriction, RiskState
+from apps.trades.risk.queries import limits_of, losses_of, standing_of
+from apps.trades.risk.rules import LimitSet
 from apps.trades.surveillance import overview
 from tests.factories import Trader, house, listed, staff, trader
 
@@ -54,7 +54,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> Any:
         levels = [] if price is None else [[price, "1"]]
         book = {"data": {"bids": levels, "asks": levels}}
         monkeypatch.setattr(
-            risk_marks, "stored_books",
+            marks, "stored_books",
             lambda symbols: {each: book if price else None for each in symbols},
         )  # fmt: skip
 
@@ -101,9 +101,9 @@ def test_a_wider_limit_of_ones_own_waits_a_day(ada: Trader) -> None:
     assert found.later_at == NOON + DAY
     assert refusal_of(ada) == "max_order_value"
 
-    risk_watch.look_once(now=NOON + DAY - timedelta(seconds=1))
+    watch.look_once(now=NOON + DAY - timedelta(seconds=1))
     assert refusal_of(ada) == "max_order_value"
-    risk_watch.look_once(now=NOON + DAY)
+    watch.look_once(now=NOON + DAY)
 
     assert refusal_of(ada) == ""
     after = limits_of(viewer=ada.user)
@@ -158,13 +158,13 @@ def test_the_engine_is_told_later_where_it_is_away(
             raise Unavailable("engine_unavailable", "Away.")
 
     with monkeypatch.context() as away:
-        away.setattr(risk_actions, "get_gateway", Away)
+        away.setattr(actions, "get_gateway", Away)
         own(ada, max_order_value_minor=40 * USDT)
         applied = standing_of(viewer=ada.user).applied
     assert not applied
     assert refusal_of(ada, quantity="0.002") == ""
 
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     assert standing_of(viewer=ada.user).applied
     assert refusal_of(ada) == "max_order_value"
@@ -181,12 +181,12 @@ def test_an_engine_that_is_away_is_asked_once_in_a_pass(
             raise Unavailable("engine_unavailable", "Away.")
 
     others = [ada, trader(USDT="10"), trader(USDT="10")]
-    monkeypatch.setattr(risk_actions, "get_gateway", Away)
+    monkeypatch.setattr(actions, "get_gateway", Away)
     for each in others:
         own(each, max_open_orders=5)
     tries.clear()
 
-    looked_at = risk_watch.look_once(now=NOON)
+    looked_at = watch.look_once(now=NOON)
 
     assert (len(tries), looked_at) == (1, 2)
 
@@ -198,12 +198,12 @@ def test_a_restriction_that_another_pass_has_lifted_stops_nobody_elses(
         raise Conflict("already_lifted", "Another pass was faster.")
 
     own(ada, max_daily_loss_minor=100 * USDT)
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     mark("40000")
-    risk_watch.look_once(now=NOON)
-    monkeypatch.setattr(risk_watch, "lift_restriction", faster)
+    watch.look_once(now=NOON)
+    monkeypatch.setattr(watch, "lift_restriction", faster)
 
-    assert risk_watch.look_once(now=NOON + DAY) == 2
+    assert watch.look_once(now=NOON + DAY) == 2
 
 
 def test_a_change_of_limits_lifts_no_restriction(ada: Trader) -> None:
@@ -224,15 +224,15 @@ def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
     own(ada, max_daily_loss_minor=100 * USDT)
     resting_buy = ada.buy("0.001", "40000")
     resting_sell = ada.sell("0.001", "60000")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     # 0.1 BTC at 49,000.01 has lost 99.999, at 49,000 it has lost 100.
     mark("49000.01")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     assert refusal_of(ada) == ""
     mark("49000")
 
     for second in range(3):
-        risk_watch.look_once(now=NOON + timedelta(seconds=second))
+        watch.look_once(now=NOON + timedelta(seconds=second))
 
     (restriction,) = Restriction.objects.all()
     assert (restriction.cause, restriction.measured, restriction.limit) == (
@@ -245,7 +245,7 @@ def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
     assert (status[resting_buy.id], status[resting_sell.id]) == ("cancelled", "open")
     assert Order.objects.get(id=resting_buy.id).reason == "reduce_only"
 
-    risk_watch.look_once(now=datetime(2026, 11, 22, tzinfo=UTC))
+    watch.look_once(now=datetime(2026, 11, 22, tzinfo=UTC))
 
     assert standing_of(viewer=ada.user).state == 1
     assert refusal_of(ada) == ""
@@ -253,15 +253,15 @@ def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
 
 def test_a_drawdown_is_measured_from_the_highest_value(ada: Trader, mark: Any) -> None:
     own(ada, max_drawdown_bps=500)
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     mark("60000")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     # From 10,995 it may fall by 549.75: to 54,502.50 a BTC.
     mark("54502.51")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     assert not Restriction.objects.exists()
     mark("54502.5")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     restriction = Restriction.objects.get()
     assert (restriction.cause, restriction.measured, restriction.own_limit) == (
@@ -269,8 +269,8 @@ def test_a_drawdown_is_measured_from_the_highest_value(ada: Trader, mark: Any) -
     )  # fmt: skip
     assert restriction.until == NOON + DAY
 
-    risk_watch.look_once(now=NOON + DAY)
-    risk_watch.look_once(now=NOON + DAY)
+    watch.look_once(now=NOON + DAY)
+    watch.look_once(now=NOON + DAY)
 
     # What was lost until then counts no more.
     assert Restriction.objects.filter(lifted_at=None).count() == 0
@@ -282,19 +282,19 @@ def test_a_drawdown_past_the_houses_limit_is_lifted_by_staff_alone(ada: Trader, 
     set_house_limits(
         actor=boss, account=ada.account, wanted=LimitSet(max_drawdown_bps=500), now=NOON
     )
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     mark("40000")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     restriction = Restriction.objects.get()
 
-    risk_watch.look_once(now=NOON + 30 * DAY)
+    watch.look_once(now=NOON + 30 * DAY)
     assert refusal_of(ada) == "reduce_only"
     with pytest.raises(NotAllowed):
         lift_restriction(actor=ada.user, restriction=restriction, reason="Please.", now=NOON)
     with pytest.raises(Invalid):
         lift_restriction(actor=boss, restriction=restriction, reason=" ", now=NOON)
     lift_restriction(actor=boss, restriction=restriction, reason="We spoke.", now=NOON)
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     lifted = Restriction.objects.get()
     assert (lifted.lifted_by_id, lifted.lift_reason) == (boss.pk, "We spoke.")
@@ -305,7 +305,7 @@ def test_a_drawdown_past_the_houses_limit_is_lifted_by_staff_alone(ada: Trader, 
 
 def test_old_prices_judge_nobody(ada: Trader, mark: Any) -> None:
     own(ada, max_daily_loss_minor=100 * USDT)
-    risk_watch.look_once(now=clock.now())
+    watch.look_once(now=clock.now())
     before = projected_seq()
     later = clock.now() + timedelta(seconds=11)
     bob = trader(USDT="10000", BTC="1")
@@ -315,34 +315,34 @@ def test_old_prices_judge_nobody(ada: Trader, mark: Any) -> None:
 
     # The books' publisher is silent, and the trade at 46,000 is eleven seconds old.
     mark(None)
-    risk_watch.look_once(now=later)
+    watch.look_once(now=later)
 
     assert not Restriction.objects.exists()
     assert losses_of(viewer=ada.user, now=later).judged is False
     mark("46000")
-    risk_watch.look_once(now=later)
+    watch.look_once(now=later)
     assert Restriction.objects.count() == 1
 
 
 def test_a_trade_is_a_mark_for_ten_seconds(ada: Trader, mark: Any) -> None:
     mark(None)
 
-    found = risk_marks.look_at_marks(now=clock.now())
+    found = marks.look_at_marks(now=clock.now())
 
     assert [(each.price_ticks, each.fresh) for each in found] == [(5_000_000, True)]
 
 
 def test_paying_in_and_out_is_no_profit_and_no_loss(ada: Trader, mark: Any) -> None:
     own(ada, max_daily_loss_minor=100 * USDT, max_drawdown_bps=100)
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     from tests.factories import fund
 
     fund(ada.account, "USDT", "90000")
     fund(ada.account, "BTC", "0.5")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     mark("49900")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     found = losses_of(viewer=ada.user, now=NOON)
     assert found.day_loss_minor == 60 * USDT
@@ -355,12 +355,12 @@ def test_coins_from_before_the_first_price_make_no_profit_and_no_drawdown(mark: 
     listed()
     early, buyer = trader(USDT="10000", BTC="1"), trader(USDT="10000")
     # There are offers already, and nobody has traded.
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     before = losses_of(viewer=early.user, now=NOON)
 
     early.sell("0.01", "50000")
     buyer.buy("0.01", "50000")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     after = losses_of(viewer=early.user, now=NOON)
     assert (before.equity_minor, before.day_result_minor) == (10_000 * USDT, 0)
@@ -373,13 +373,13 @@ def test_apps_above_hear_of_a_breach_once(
     ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[int] = []
-    monkeypatch.setattr(risk_events, "_hearers", [lambda each: heard.append(each.account_id)])
+    monkeypatch.setattr(events, "_hearers", [lambda each: heard.append(each.account_id)])
     own(ada, max_daily_loss_minor=100 * USDT)
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     mark("40000")
 
     for _ in range(3):
-        risk_watch.look_once(now=NOON)
+        watch.look_once(now=NOON)
 
     assert heard == [ada.account.id]
 
@@ -388,32 +388,32 @@ def test_who_has_nothing_at_risk_is_not_looked_at(ada: Trader, mark: Any) -> Non
     trader(USDT="1000")
 
     # Ada, and the one who sold to her.
-    assert risk_watch.look_once(now=clock.now()) == 2
+    assert watch.look_once(now=clock.now()) == 2
     assert RiskState.objects.count() == 2
 
 
 def test_a_pass_costs_the_same_for_one_account_and_for_many(
     ada: Trader, mark: Any, django_assert_num_queries: Any
 ) -> None:
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     for _ in range(5):
         trader(BTC="1")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     with django_assert_num_queries(9):
-        risk_watch.look_once(now=NOON)
+        watch.look_once(now=NOON)
 
 
 def test_what_a_block_has_in_escrow_is_still_its_owners(ada: Trader, mark: Any) -> None:
     own(ada, max_drawdown_bps=300)
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     market = instrument_by_symbol("BTC-USDT")
     terms = Terms(market.id, BUY, LIMIT, GTC, 10_000, price_ticks=4_800_000)
     ada.buy("0.001", "45000")
     submit_opened(ada, terms)
     mark("48000")
 
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     losses = losses_of(viewer=ada.user, account=ada.account, now=NOON)
 
     # Two hundred of ten thousand less the fee, of which nearly five thousand are in escrow.
@@ -437,10 +437,10 @@ def test_one_who_holds_more_than_a_number_can_say_keeps_nobody_unwatched(
 ) -> None:
     own(ada, max_daily_loss_minor=500 * USDT)
     trader(BTC="30000000000")
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
     mark("40000")
 
-    risk_watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
 
     assert Restriction.objects.get().account_id == ada.account.id
     assert overview(now=NOON).exposures[0].holdings_minor == 2**60

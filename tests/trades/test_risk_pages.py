@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from apps.core import clock
-from apps.trades.risk_actions import restrict_account, set_house_limits
-from apps.trades.risk_queries import limits_of
-from apps.trades.risk_rules import LimitSet
+from apps.trades.risk.actions import restrict_account, set_house_limits
+from apps.trades.risk.queries import limits_of
+from apps.trades.risk.rules import LimitSet
 from tests.factories import Trader, house, listed, staff, trader
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.trades.risk_rules import (
+from apps.trades.risk.rules import (
     Breach,
     Figures,
     LimitSet,

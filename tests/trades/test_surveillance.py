@@ -14,9 +14,9 @@ from apps.markets.models import Instrument
 from apps.matching.queries import projected_seq
 from apps.trades import drift
 from apps.trades.models import Order
-from apps.trades.risk_marks import look_at_marks
-from apps.trades.risk_models import Restriction, RiskMark
-from apps.trades.risk_queries import limits_as_set
+from apps.trades.risk.marks import look_at_marks
+from apps.trades.risk.models import Restriction, RiskMark
+from apps.trades.risk.queries import limits_as_set
 from apps.trades.surveillance import Exposure, overview
 from apps.trades.tasks import check_positions
 from tests.factories import Trader, house, listed, person, staff, trader

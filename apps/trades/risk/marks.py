@@ -20,8 +20,8 @@ from apps.markets.models import Instrument
 from apps.markets.queries import recent_instruments
 from apps.markets.rules import parse_price
 from apps.trades.positions import VALUE_ASSET_ID
-from apps.trades.risk_models import RiskMark
-from apps.trades.risk_rules import middle_ticks
+from apps.trades.risk.models import RiskMark
+from apps.trades.risk.rules import middle_ticks
 
 STALE_AFTER: Final = timedelta(seconds=10)
 # A mark that has not changed is written again only so often.

@@ -26,8 +26,8 @@ from apps.engine.messages import (
 from apps.engine.messages import Limits as EngineLimits
 from apps.matching.gateway import derived_command_id, get_gateway, valid_until_ns
 from apps.trades.positions import VALUE_ASSET_ID
-from apps.trades.risk_models import Restriction, RiskLimits, RiskState
-from apps.trades.risk_rules import (
+from apps.trades.risk.models import Restriction, RiskLimits, RiskState
+from apps.trades.risk.rules import (
     DRAWDOWN,
     LIMIT_NAMES,
     OUTSIDE_NAMES,

@@ -7,10 +7,10 @@ from typing import Final
 from apps.core.clock import iso
 from apps.core.money import format_minor
 from apps.engine.messages import BLOCKED, NORMAL, REDUCE_ONLY
-from apps.trades.risk_entry import PERCENT_SCALE, VALUE_SCALE
-from apps.trades.risk_models import Restriction
-from apps.trades.risk_queries import LimitsOf, Losses, Standing
-from apps.trades.risk_rules import LimitSet
+from apps.trades.risk.entry import PERCENT_SCALE, VALUE_SCALE
+from apps.trades.risk.models import Restriction
+from apps.trades.risk.queries import LimitsOf, Losses, Standing
+from apps.trades.risk.rules import LimitSet
 
 VALUE_DECIMALS: Final = 2
 STATE_WORDS: Final = {NORMAL: "normal", REDUCE_ONLY: "reduce_only", BLOCKED: "blocked"}

@@ -8,17 +8,17 @@ from datetime import date, datetime
 from apps.accounts.models import User
 from apps.engine.messages import NORMAL
 from apps.trades.queries import owned_account
-from apps.trades.risk_actions import house_limits, limit_sets, limits_in
-from apps.trades.risk_marks import known_marks
-from apps.trades.risk_models import Restriction, RiskLimits, RiskState
-from apps.trades.risk_rules import (
+from apps.trades.risk.actions import house_limits, limit_sets, limits_in
+from apps.trades.risk.marks import known_marks
+from apps.trades.risk.models import Restriction, RiskLimits, RiskState
+from apps.trades.risk.rules import (
     LimitSet,
     advance,
     day_loss_minor,
     drawdown_bps,
     narrower,
 )
-from apps.trades.risk_watch import watched
+from apps.trades.risk.watch import watched
 from apps.wallets.models import TradingAccount
 
 PAST_RESTRICTIONS = 20

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from apps.core.errors import DomainError, Invalid
 from apps.core.money import parse_positive
-from apps.trades.risk_models import DRAWDOWN_BPS_MAX, OPEN_ORDERS_MAX, PER_SECOND_MAX
-from apps.trades.risk_rules import OUTSIDE_NAMES, LimitSet
+from apps.trades.risk.models import DRAWDOWN_BPS_MAX, OPEN_ORDERS_MAX, PER_SECOND_MAX
+from apps.trades.risk.rules import OUTSIDE_NAMES, LimitSet
 
 VALUE_SCALE: Final = 8
 PERCENT_SCALE: Final = 2

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from apps.trades.risk_models import Restriction
+    from apps.trades.risk.models import Restriction
 
 logger = logging.getLogger(__name__)
 

@@ -20,18 +20,18 @@ from django.db.models import F
 
 from apps.core.errors import DomainError, Unavailable
 from apps.engine.messages import BUY
-from apps.trades import risk_events
 from apps.trades.positions import FIGURE_MAX_MINOR, VALUE_ASSET_ID
-from apps.trades.risk_actions import (
+from apps.trades.risk import events
+from apps.trades.risk.actions import (
     apply_account,
     lift_restriction,
     loosen_in_time,
     restrict_for_breach,
     take_watch,
 )
-from apps.trades.risk_marks import Mark, look_at_marks
-from apps.trades.risk_models import Restriction, RiskLimits, RiskState
-from apps.trades.risk_rules import (
+from apps.trades.risk.marks import Mark, look_at_marks
+from apps.trades.risk.models import Restriction, RiskLimits, RiskState
+from apps.trades.risk.rules import (
     Breach,
     Figures,
     LimitSet,
@@ -232,7 +232,7 @@ def _stop(restriction: Restriction, now: datetime) -> None:
     )  # fmt: skip
     account_id = restriction.account_id
     _try(partial(apply_account, account_id=account_id, now=now), account_id)
-    risk_events.restricted(restriction)
+    events.restricted(restriction)
 
 
 def _remember(changed: Sequence[tuple[int, Memory]]) -> None:

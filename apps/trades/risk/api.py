@@ -13,11 +13,11 @@ from apps.core import clock
 from apps.core.endpoint import Endpoint
 from apps.core.fields import StrictAmount, StrictField, StrictSerializer
 from apps.core.openapi import documented
-from apps.trades.risk_actions import set_own_limits
-from apps.trades.risk_entry import limits_asked
-from apps.trades.risk_models import OPEN_ORDERS_MAX, PER_SECOND_MAX
-from apps.trades.risk_presentation import limits_of_json, losses_json, standing_json
-from apps.trades.risk_queries import limits_of, losses_of, standing_of
+from apps.trades.risk.actions import set_own_limits
+from apps.trades.risk.entry import limits_asked
+from apps.trades.risk.models import OPEN_ORDERS_MAX, PER_SECOND_MAX
+from apps.trades.risk.presentation import limits_of_json, losses_json, standing_json
+from apps.trades.risk.queries import limits_of, losses_of, standing_of
 from apps.wallets.api import AccountQuery
 from apps.wallets.models import TradingAccount
 from apps.wallets.welcome import account_of

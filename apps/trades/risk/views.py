@@ -1,4 +1,4 @@
-"""The page of an account's limits, and the page of the lots of one position."""
+"""The page of an account's limits."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import DomainError, Invalid
+from apps.core.errors import DomainError
 from apps.core.web import describe
-from apps.trades.position_queries import lots_of, value_asset
-from apps.trades.presentation import lots_json
-from apps.trades.risk_actions import set_own_limits
-from apps.trades.risk_entry import limits_typed, texts_of
-from apps.trades.risk_presentation import (
+from apps.trades.risk.actions import set_own_limits
+from apps.trades.risk.entry import limits_typed, texts_of
+from apps.trades.risk.presentation import (
     limits_of_json,
     losses_json,
     restriction_json,
     standing_json,
 )
-from apps.trades.risk_queries import limits_of, losses_of, past_restrictions, standing_of
+from apps.trades.risk.queries import limits_of, losses_of, past_restrictions, standing_of
 from apps.wallets.models import TradingAccount
 from apps.wallets.queries import main_account
 
-LOTS_SHOWN: Final = 200
 # Name, label, unit, and what it does.
 FIELDS: Final = (
     ("max_daily_loss", "Loss of a day", "USDT",
@@ -66,32 +63,6 @@ def limits(request: HttpRequest) -> HttpResponse:
         words = f"What is narrower holds now; the rest from {later:%d %B, %H:%M} UTC on."
     messages.success(request, words)
     return redirect("trades:limits")
-
-
-@require_safe
-@login_required
-def lots(request: HttpRequest, asset: str) -> HttpResponse:
-    """The open lots of one position, now or as of a moment."""
-    viewer = cast(User, request.user)
-    typed, problem, as_of = request.GET.get("as_of", ""), "", None
-    try:
-        # A browser's field has no zone; times are UTC everywhere here.
-        as_of = clock.parse_iso(f"{typed}Z") if typed else None
-        found = lots_of(viewer=viewer, asset=asset, as_of=as_of)
-    except Invalid as error:
-        problem = error.message
-        found = lots_of(viewer=viewer, asset=asset)
-    described = lots_json(found, value_asset(), LOTS_SHOWN)
-    context = {
-        "lots": described,
-        # A template would take the name for the dictionary's own method.
-        "items": described["items"],
-        "asset": found.asset,
-        "as_of": typed,
-        "problem": problem,
-        "shown": LOTS_SHOWN,
-    }
-    return render(request, "trades/lots.html", context, status=400 if problem else 200)
 
 
 def _page(account: TradingAccount, typed: dict[str, str], errors: dict[str, str]) -> dict[str, Any]:

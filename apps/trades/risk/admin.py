@@ -26,17 +26,17 @@ from apps.markets.actions import kill_market
 from apps.markets.models import Instrument
 from apps.matching.actions import set_venue
 from apps.trades import drift
-from apps.trades.risk_actions import (
+from apps.trades.risk.actions import (
     REASON_LENGTH_MAX,
     lift_restriction,
     restrict_account,
     set_house_limits,
 )
-from apps.trades.risk_entry import limits_typed, texts_of
-from apps.trades.risk_models import Restriction
-from apps.trades.risk_presentation import limits_of_json, losses_json, standing_json
-from apps.trades.risk_queries import limits_as_set, losses_as_measured, standing_as_decided
-from apps.trades.risk_rules import OUTSIDE_NAMES
+from apps.trades.risk.entry import limits_typed, texts_of
+from apps.trades.risk.models import Restriction
+from apps.trades.risk.presentation import limits_of_json, losses_json, standing_json
+from apps.trades.risk.queries import limits_as_set, losses_as_measured, standing_as_decided
+from apps.trades.risk.rules import OUTSIDE_NAMES
 from apps.trades.surveillance import open_orders_of, overview
 from apps.wallets.models import TradingAccount
 
