@@ -2,7 +2,7 @@
 
 One script decides and sends in one step: is there a writer, is there room, are the projections
 near enough. So a command either was not sent, for a stated reason, or it is in the stream. What
-staff say to the venue as a whole needs a writer and nothing more.
+takes risk out of the venue, or of an account, needs a writer and nothing more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.engine.idempotency import REMEMBERED_MAX
-from apps.engine.messages import AnyCommand, Kill, Place, Rejected, SetVenue
+from apps.engine.messages import AnyCommand, CancelAll, Kill, Place, Rejected, SetAccount, SetVenue
 from apps.matching import journal, servers, wire
 from apps.matching.gateway import (
     COMMANDS_PER_ENTRY_MAX,
@@ -36,7 +36,7 @@ from apps.matching.gateway import (
 from apps.matching.replies import ReplyListener
 
 # What restricts trading goes in also where the inbox is full or the records are behind.
-_URGENT: Final = (SetVenue, Kill)
+_RESTRICTING: Final = (SetVenue, Kill, SetAccount)
 INBOX_ENTRIES_MAX: Final = 100_000
 PROJECTOR_LAG_MS_MAX: Final = 120_000
 # Half of the ids that the engine remembers: older ones are looked up in the projections.
@@ -135,7 +135,7 @@ class StreamGateway:
         except redis.RedisError as error:
             raise unavailable("The exchange cannot be reached. Nothing was sent.") from error
         try:
-            verdict = _send(link, envelopes, urgent=any(isinstance(c, _URGENT) for c in commands))
+            verdict = _send(link, envelopes, urgent=any(_is_urgent(each) for each in commands))
         except redis.ResponseError as error:
             # The script stopped before its first write: Valkey is loading, or is out of memory.
             raise unavailable(f"The exchange cannot take requests ({error}).") from error
@@ -170,6 +170,13 @@ class StreamGateway:
             return reply_of(entry, batch.entries[seq - batch.first_seq])
         with connection.cursor() as cursor:
             return reply_of(entry, journal.entry_at(cursor, seq, shard=settings.MATCHING_SHARD))
+
+
+def _is_urgent(command: AnyCommand) -> bool:
+    """Whether it takes risk away from somebody who is not asked. One's own cancels wait."""
+    if isinstance(command, CancelAll):
+        return command.reduce_only
+    return isinstance(command, _RESTRICTING)
 
 
 def _refused(command: AnyCommand, seq: int, at_ns: int, reason: str) -> Reply:

@@ -12,12 +12,19 @@ import redis
 
 from apps.core.errors import Unavailable
 from apps.engine.messages import (
+    BLOCKED,
     HALTED,
+    KILL_ACCOUNT,
+    REDUCE_ONLY,
     Accepted,
+    AccountSet,
     CancelAll,
     Closed,
+    Kill,
     Leg,
+    Limits,
     Rested,
+    SetAccount,
     SetVenue,
     Transfer,
     VenueSet,
@@ -77,6 +84,39 @@ def test_the_venue_is_halted_however_full_the_inbox_and_however_late_the_records
     (ended,) = killed.events
     assert isinstance(ended, Closed)
     assert (ended.order_id, ended.reason) == (accepted.order_id, "kill")
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_an_account_past_its_limit_is_stopped_however_full_the_inbox(
+    start_host: StartHost,
+    stream_gateway: StreamGateway,
+    valkey: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    blocked: bool,
+) -> None:
+    start_host()
+    set_up(stream_gateway)
+    accepted = stream_gateway.submit(place(ALICE, "a-1")).events[0]
+    assert isinstance(accepted, Accepted)
+    monkeypatch.setattr(stream, "INBOX_ENTRIES_MAX", 0)
+    monkeypatch.setattr(stream, "PROJECTOR_LAG_COMMANDS_MAX", -1)
+
+    state = BLOCKED if blocked else REDUCE_ONLY
+    told = stream_gateway.submit(
+        SetAccount(new_command_id(), valid_until_ns(10), ALICE, state, 1, Limits())
+    )
+    with pytest.raises(Unavailable):
+        stream_gateway.submit(CancelAll(new_command_id(), valid_until_ns(10), ALICE))
+    head = new_command_id(), valid_until_ns(10)
+    swept = stream_gateway.submit(
+        Kill(*head, KILL_ACCOUNT, ALICE) if blocked else CancelAll(*head, ALICE, 0, 0, True)
+    )
+
+    assert told.events == (AccountSet(ALICE, state, 1, Limits()),)
+    ended = [event for event in swept.events if isinstance(event, Closed)]
+    assert [(each.order_id, each.reason) for each in ended] == [
+        (accepted.order_id, "kill" if blocked else "reduce_only")
+    ]
 
 
 @pytest.mark.parametrize(
