@@ -202,14 +202,9 @@ def _leg_refusal(block: Block, account: Account, lots: int, book: Book) -> str:
     if lots > book.lots_max:
         return "max_quantity"
     notional_minor = lots * block.worst_ticks * instrument.tick_lot_minor
-    if notional_minor > book.notional_max_minor:
-        return "max_notional"
-    limits = account.limits
-    if (
-        0 < limits.max_order_notional_minor < notional_minor
-        and limits.notional_asset_id == instrument.quote_asset_id
-    ):
-        return "max_order_notional"
+    reason = risk.value_refusal(account.limits, notional_minor, book)
+    if reason:
+        return reason
     if len(account.open_orders) + len(account.legs) >= account.open_orders_max:
         return "max_open_orders"
     most = instrument.max_position_lots

@@ -219,7 +219,8 @@ class Book:
     they are used, ``loosen_band`` when what they rest on has changed. ``purses`` are the balances
     of base and quote of each account that has been here. ``plain_lots_max`` is the largest quantity
     of an order to which nothing can object: zero while venue or market take no orders, or where
-    positions are limited. ``notional_min_minor`` is at least one.
+    positions are limited. ``notional_min_minor`` is at least one. ``by_assets`` are the markets of
+    the venue by base and quote.
     """
 
     __slots__ = (
@@ -227,6 +228,7 @@ class Book:
         "asks",
         "band_second",
         "bids",
+        "by_assets",
         "falling",
         "fee_ppm_max",
         "hit_side",
@@ -261,6 +263,7 @@ class Book:
         self.traded_inside = False
         self.set_instrument(instrument, venue_state)
         self.purses: dict[int, tuple[Balance, Balance]] = {}
+        self.by_assets: dict[tuple[int, int], Book] = {}
         self.bids = Side(1)
         self.asks = Side(-1)
         self.armed: dict[int, Order] = {}
@@ -281,6 +284,24 @@ class Book:
             account.balance(instrument.quote_asset_id),
         )
         return purse
+
+    def worth_minor(self, quote_minor: int, asset_id: int) -> int:
+        """What so much of the quote is worth in an asset at their last price, rounded up.
+
+        More than there can be of anything where they have none.
+        """
+        quote_id = self.instrument.quote_asset_id
+        if quote_id == asset_id:
+            return quote_minor
+        bought = self.by_assets.get((quote_id, asset_id))
+        if bought is not None and bought.reference.anchor_ticks:
+            lot_value = bought.reference.anchor_ticks * bought.instrument.tick_lot_minor
+            return -(-quote_minor * lot_value // bought.instrument.lot_minor)
+        paid = self.by_assets.get((asset_id, quote_id))
+        if paid is not None and paid.reference.anchor_ticks:
+            lot_value = paid.reference.anchor_ticks * paid.instrument.tick_lot_minor
+            return -(-quote_minor * paid.instrument.lot_minor // lot_value)
+        return AMOUNT_MAX + 1
 
     def fix_band(self, second: int) -> None:
         self.band_second = second

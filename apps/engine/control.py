@@ -184,7 +184,7 @@ def _list_instrument(state: State, command: ListInstrument, events: list[AnyEven
     reason = risk.instrument_refusal(instrument)
     if reason:
         return reason
-    state.books[instrument.market_id] = Book(instrument, state.venue_state)
+    state.add_book(Book(instrument, state.venue_state))
     state.matcher.collect_fees_in(instrument.quote_asset_id)
     events.append(InstrumentListed(instrument))
     return ""

@@ -120,8 +120,8 @@ class Limits(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``below_minimums`` lifts a market's minimum quantity and notional: for the house accounts
     that repeat another venue's book, where what is left of an order may be one lot.
-    ``max_order_notional_minor`` is what one order may be worth in markets that are quoted in
-    ``notional_asset_id``; in others it says nothing.
+    ``max_order_notional_minor`` is what one order may be worth in ``notional_asset_id``, whatever
+    its market is quoted in; it counts at the last price between the two assets.
     """
 
     max_open_orders: int = 200

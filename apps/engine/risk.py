@@ -227,19 +227,18 @@ def size_refusal(account: Account, terms: Terms, book: Book, *, shrinks: bool = 
             return "min_quantity"
         price = terms.price_ticks or wake_ticks(terms, book)
         notional = price * lots * instrument.tick_lot_minor
-    reason = "" if shrinks else _value_refusal(account.limits, notional, book)
+    reason = "" if shrinks else value_refusal(account.limits, notional, book)
     if not reason and notional < instrument.min_notional_minor and not small:
         return "min_notional"
     return reason
 
 
-def _value_refusal(limits: Limits, notional_minor: int, book: Book) -> str:
+def value_refusal(limits: Limits, notional_minor: int, book: Book) -> str:
+    """The most that an order may be worth, in this market and for this account in any market."""
     if notional_minor > book.notional_max_minor:
         return "max_notional"
-    if (
-        0 < limits.max_order_notional_minor < notional_minor
-        and limits.notional_asset_id == book.instrument.quote_asset_id
-    ):
+    most, asset_id = limits.max_order_notional_minor, limits.notional_asset_id
+    if most and asset_id and book.worth_minor(notional_minor, asset_id) > most:
         return "max_order_notional"
     return ""
 

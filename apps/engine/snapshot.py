@@ -167,7 +167,7 @@ def load(state: State, data: bytes) -> None:
     for account in found.accounts:
         _load_account(state, account)
     for book in found.books:
-        state.books[book.instrument.market_id] = _loaded_book(book, found.venue_state)
+        state.add_book(_loaded_book(book, found.venue_state))
         state.matcher.collect_fees_in(book.instrument.quote_asset_id)
         if book.phase is not None and book.phase[1]:
             _, until_ns, seq, _ = book.phase

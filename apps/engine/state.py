@@ -53,6 +53,7 @@ class State:
         "allotting",
         "blocks",
         "books",
+        "books_by_assets",
         "by_command_id",
         "due_ns",
         "followed",
@@ -81,6 +82,7 @@ class State:
         self.venue_state = OPEN
         self.next_order_id = 1
         self.books: dict[int, Book] = {}
+        self.books_by_assets: dict[tuple[int, int], Book] = {}
         self.ledger = Ledger()
         self.accounts: dict[int, Account] = self.ledger.accounts
         self.matcher = Matcher(self.ledger)
@@ -96,6 +98,16 @@ class State:
         self.timers: list[Timer] = []
         self.timers_room = TIMERS_ROOM_MIN
         self.due_ns = 0
+
+    def add_book(self, book: Book) -> None:
+        """A market that there is from now on. Of several with the same assets the first counts."""
+        instrument = book.instrument
+        self.books[instrument.market_id] = book
+        assets = instrument.base_asset_id, instrument.quote_asset_id
+        known = self.books_by_assets.get(assets)
+        if known is None or instrument.market_id < known.instrument.market_id:
+            self.books_by_assets[assets] = book
+        book.by_assets = self.books_by_assets
 
     def set_venue(self, venue_state: int) -> None:
         self.venue_state = venue_state

@@ -31,11 +31,15 @@ from apps.engine.messages import (
     AccountSet,
     CancelAll,
     Closed,
+    Deposit,
     Hold,
     Limits,
+    ListInstrument,
     Place,
+    Rejected,
     SetAccount,
     SetInstrument,
+    SetReference,
     SetVenue,
     Terms,
 )
@@ -401,7 +405,43 @@ def test_an_account_may_have_a_greatest_value_of_its_orders() -> None:
     assert reason(venue.stop("anna", BUY, 11, 100)) == "max_order_notional"
     assert reason(venue.again().buy("anna", 11, 100)) == "max_order_notional"
     assert reason(venue.buy("anna", 4_000, 100)) == "max_notional"
-    assert isinstance(venue.buy("elsewhere", 11, 100)[0], Accepted)
+    assert reason(venue.buy("elsewhere", 1, 1)) == "max_order_notional"
+
+
+def test_the_greatest_value_of_an_order_counts_in_any_market() -> None:
+    """In euros, of orders that are paid in dollars, in coins and in something without a price."""
+    euro, coin, paper = 7, 8, 9
+    venue = Venue(market(tick_lot_minor=1_000))
+    venue.do(ListInstrument, market(market_id=2, base_asset_id=coin, quote_asset_id=euro,
+                                    lot_minor=10, tick_lot_minor=3))  # fmt: skip
+    venue.do(ListInstrument, market(market_id=3, base_asset_id=euro, quote_asset_id=QUOTE,
+                                    lot_minor=100, tick_lot_minor=7))  # fmt: skip
+    venue.do(ListInstrument, market(market_id=4, base_asset_id=BASE, quote_asset_id=coin))
+    venue.do(ListInstrument, market(market_id=5, base_asset_id=BASE, quote_asset_id=paper))
+    venue.account("anna", Limits(0, 0, 0, False, 3_000, euro))
+    venue.do(Deposit, venue.ids["anna"], coin, 10**6)
+
+    def answer(market_id: int, price: int) -> str:
+        terms = Terms(**{**GOOD, "market_id": market_id, "side": SELL, "quantity_lots": 1,
+                         "price_ticks": price})  # fmt: skip
+        first = venue.place("anna", terms)[0]
+        return first.reason if isinstance(first, Rejected) else ""
+
+    # Before there are prices nobody can say what anything is worth.
+    unknown = [answer(number, 1) for number in (1, 4, 5)]
+    venue.do(SetReference, 2, 50)
+    venue.do(SetReference, 3, 11)
+    # A lot of ten coins is worth 150 euros, so 3,000 euros are 200 coins.
+    coins = [answer(4, price) for price in (200, 201)]
+    # A hundred euros cost 77 dollars: 3,000 euros are 2,310 dollars.
+    dollars = [answer(1, price) for price in (2, 3)]
+    after_restart = [venue.again() and answer(4, price) for price in (200, 201)]
+
+    assert unknown == ["max_order_notional"] * 3
+    assert coins == ["", "max_order_notional"]
+    assert dollars == ["", "max_order_notional"]
+    assert after_restart == coins
+    assert answer(5, 1) == "max_order_notional"
 
 
 def test_a_budget_counts_as_the_value_of_its_order() -> None:

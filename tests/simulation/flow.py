@@ -187,7 +187,8 @@ class Flow(BlockFlow):
         found = self.instruments[market_id] = Instrument(
             market_id,
             10 + market_id,
-            QUOTE,
+            # Not every market is against the same asset.
+            11 if market_id == 3 else QUOTE,
             draw.choice((1, 7, 1_000)),
             draw.choice((1, 3, 10)),
             draw.choice((1, 1, 2)),
@@ -212,7 +213,7 @@ class Flow(BlockFlow):
             draw.choice((0, 0, 0, 2, 10)),
             draw.choice((False, False, True)),
             draw.choice((0, 0, 0, self.lots * draw.choice(list(self.mid.values())) * 3)),
-            draw.choice((QUOTE, QUOTE, 0)),
+            draw.choice((QUOTE, 11, 0)),
         )
 
     # ------------------------------------------------------------ what comes next

@@ -239,8 +239,8 @@ class NaiveEngine(NaiveTriggers):
             notional = lots * value * i.tick_lot_minor
         check(not most or notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
         own = most and account.limits.max_order_notional_minor
-        counts = own and account.limits.notional_asset_id == i.quote_asset_id
-        check(not counts or notional <= own, "max_order_notional")
+        asset = account.limits.notional_asset_id
+        check(not (own and asset) or self.worth(i, notional, asset) <= own, "max_order_notional")
         check(small or notional >= i.min_notional_minor, "min_notional")
 
     def position(self, account_id: int, m: NaiveMarket) -> int:

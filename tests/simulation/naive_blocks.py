@@ -231,8 +231,9 @@ class NaiveBlocks(NaiveSlices):
         notional = lots * block.worst * i.tick_lot_minor
         check(notional <= (i.max_notional_minor or AMOUNT_MAX), "max_notional")
         limits = self.accounts[account_id].limits
-        if limits.max_order_notional_minor and limits.notional_asset_id == i.quote_asset_id:
-            check(notional <= limits.max_order_notional_minor, "max_order_notional")
+        if limits.max_order_notional_minor and limits.notional_asset_id:
+            worth = self.worth(i, notional, limits.notional_asset_id)
+            check(worth <= limits.max_order_notional_minor, "max_order_notional")
         mine = [o for o in self.orders if o.account_id == account_id]
         most = limits.max_open_orders or AMOUNT_MAX
         check(len(mine) + len(self.legs_of(account_id)) < most, "max_open_orders")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import msgspec
 
@@ -139,6 +140,10 @@ class NaiveMarket:
     limit_side: int = 0
     hit: int = 0  # the side of an order that has just come to the band
     traded_inside: bool = False
+
+
+def assets_of(i: Instrument) -> tuple[int, int]:
+    return i.base_asset_id, i.quote_asset_id
 
 
 class NaiveWorld:
@@ -324,6 +329,19 @@ class NaiveWorld:
             check(same, "invalid_instrument")
         market.instrument = c.instrument
         self.events.append(InstrumentSet(c.instrument))
+
+    def worth(self, i: Instrument, quote: int, asset: int) -> Fraction | int:
+        """Exactly what so much of a market's quote is worth in an asset, or more than anything."""
+        if i.quote_asset_id == asset:
+            return quote
+        for wanted, inverted in (((i.quote_asset_id, asset), 1), ((asset, i.quote_asset_id), -1)):
+            markets = [m for _, m in sorted(self.markets.items())]
+            known = [m for m in markets if assets_of(m.instrument) == wanted]
+            if known and known[0].fallback:
+                j = known[0].instrument
+                price = Fraction(known[0].fallback * j.tick_lot_minor, j.lot_minor)
+                return quote * price**inverted
+        return AMOUNT_MAX + 1
 
     def do_SetReference(self, c: SetReference) -> None:
         market = self.markets.get(c.market_id)

@@ -257,13 +257,18 @@ BUGS = {
     ),
     "greatest value of an order refused itself": (
         risk,
-        "0 < limits.max_order_notional_minor < notional",
-        "0 < limits.max_order_notional_minor <= notional",
+        "book.worth_minor(notional_minor, asset_id) > most",
+        "book.worth_minor(notional_minor, asset_id) >= most",
     ),
-    "an account's bound counted in any quote": (
-        risk,
-        "and limits.notional_asset_id == instrument.quote_asset_id",
-        "and limits.notional_asset_id >= 0",
+    "an account's bound counted as if it were in the quote": (
+        book,
+        "        if quote_id == asset_id:\n",
+        "        if quote_id:\n",
+    ),
+    "what is worth more than a bound by less than a unit is within it": (
+        book,
+        "return -(-quote_minor * paid.instrument.lot_minor // lot_value)",
+        "return quote_minor * paid.instrument.lot_minor // lot_value",
     ),
     "a change of limits lifts a block": (
         control,

@@ -307,11 +307,11 @@ def test_old_prices_judge_nobody(ada: Trader, mark: Any) -> None:
     own(ada, max_daily_loss_minor=100 * USDT)
     watch.look_once(now=clock.now())
     before = projected_seq()
-    later = clock.now() + timedelta(seconds=11)
     bob = trader(USDT="10000", BTC="1")
     bob.buy("0.001", "46000")
     trader(BTC="1").sell("0.001", "46000")
     assert projected_seq() > before
+    later = clock.now() + timedelta(seconds=11)
 
     # The books' publisher is silent, and the trade at 46,000 is eleven seconds old.
     mark(None)
