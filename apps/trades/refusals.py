@@ -53,7 +53,8 @@ REFUSALS: Final = {
         "quantity",
     ),
     "account_blocked": Refusal(
-        Refused, "account_blocked", "Your account is blocked for trading. Ask support why."
+        Refused, "account_blocked", "Your account is blocked for trading."
+        " The page of your limits says why, and until when."
     ),
     "amount_out_of_range": Refusal(
         Invalid, "notional",
@@ -133,7 +134,8 @@ REFUSALS: Final = {
     "max_order_notional": Refusal(
         Refused, "max_order_value",
         "An order of yours in {about.market} may be worth less: your limits say how much."
-        " Order less, or see your limits.",
+        " Order less, or see your limits. What is paid in something that has no price yet cannot"
+        " be valued, so a limit refuses it.",
         "quantity",
     ),
     "max_open_orders": Refusal(

@@ -10,7 +10,7 @@ from django.test import Client
 
 from apps.core import clock
 from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Unavailable
-from apps.engine.messages import BUY, GTC, LIMIT, OpenBlock, SubmitBlock, Terms
+from apps.engine.messages import BLOCKED, BUY, GTC, LIMIT, OpenBlock, SubmitBlock, Terms
 from apps.markets.queries import instrument_by_symbol
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.matching.queries import projected_seq
@@ -23,8 +23,9 @@ from apps.trades.risk.actions import (
     set_own_limits,
 )
 from apps.trades.risk.models import Restriction, RiskState
+from apps.trades.risk.presentation import words_of
 from apps.trades.risk.queries import limits_of, losses_of, standing_of
-from apps.trades.risk.rules import LimitSet
+from apps.trades.risk.rules import KILL, ONLY_SELL, LimitSet
 from apps.trades.surveillance import overview
 from tests.factories import Trader, house, listed, staff, trader
 
@@ -251,6 +252,89 @@ def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
     assert refusal_of(ada) == ""
 
 
+def test_a_breach_kills_where_that_was_chosen(ada: Trader, mark: Any) -> None:
+    """As the house's limit, or as one's own; nothing stays open, and the day ends it."""
+    own(ada, max_daily_loss_minor=100 * USDT, breach_action=KILL)
+    resting_sell = ada.sell("0.01", "60000")
+    watch.look_once(now=NOON)
+    mark("49000")
+    watch.look_once(now=NOON)
+
+    restriction = Restriction.objects.get()
+    assert (restriction.state, restriction.cause, restriction.own_limit) == (
+        BLOCKED, "daily_loss", True,
+    )  # fmt: skip
+    assert refusal_of(ada, side="sell", price="61000") == "account_blocked"
+    ended = Order.objects.get(id=resting_sell.id)
+    assert (ended.status, ended.reason) == ("cancelled", "kill")
+    assert "You can trade again when the day" in words_of(restriction)
+
+    watch.look_once(now=datetime(2026, 11, 22, tzinfo=UTC))
+
+    assert refusal_of(ada) == ""
+
+
+def test_what_a_breach_does_is_loosened_after_a_day_and_never_past_the_house(ada: Trader) -> None:
+    boss = staff()
+    own(ada, breach_action=KILL)
+
+    own(ada, breach_action=ONLY_SELL)
+    found = limits_of(viewer=ada.user)
+    assert (found.own.breach_action, found.later_at) == (KILL, NOON + DAY)
+    assert (found.house.breach_action, found.effective.breach_action) == (ONLY_SELL, KILL)
+
+    set_house_limits(actor=boss, account=ada.account, wanted=LimitSet(breach_action=KILL), now=NOON)
+    with pytest.raises(Invalid) as refused:
+        own(ada, breach_action=ONLY_SELL)
+    assert refused.value.data["field"] == "on_breach"
+
+
+def test_the_houses_limit_goes_further_than_ones_own(ada: Trader, mark: Any) -> None:
+    """Who may only sell for a day by his own limit is stopped for good by the house's."""
+    boss = staff()
+    house_has = LimitSet(max_drawdown_bps=1_000, breach_action=KILL)
+    set_house_limits(actor=boss, account=ada.account, wanted=house_has, now=NOON)
+    own(ada, max_drawdown_bps=100)
+    watch.look_once(now=NOON)
+    mark("45000")
+    watch.look_once(now=NOON)
+    assert refusal_of(ada) == "reduce_only"
+
+    mark("30000")
+    watch.look_once(now=NOON)
+    watch.look_once(now=NOON)
+
+    first, second = Restriction.objects.order_by("id")
+    assert (first.own_limit, first.lifted_at, first.lifted_by) == (True, NOON, None)
+    assert (second.own_limit, second.state, second.until) == (False, BLOCKED, None)
+    assert refusal_of(ada, side="sell", price="31000") == "account_blocked"
+    watch.look_once(now=NOON + 2 * DAY)
+    assert Restriction.objects.filter(lifted_at=None).get() == second
+
+
+def test_what_was_lost_since_midnight_counts_when_the_day_before_is_lifted_late(
+    ada: Trader, mark: Any
+) -> None:
+    own(ada, max_daily_loss_minor=100 * USDT)
+    watch.look_once(now=NOON)
+    mark("49000")
+    watch.look_once(now=NOON)
+    midnight = datetime(2026, 11, 22, tzinfo=UTC)
+
+    # So many days end at midnight that this one has to wait.
+    with pytest.MonkeyPatch.context() as crowded:
+        crowded.setattr(watch, "DUE_PER_PASS", 0)
+        watch.look_once(now=midnight)
+    mark("48000.5")
+    watch.look_once(now=midnight + timedelta(seconds=2))
+    assert refusal_of(ada) == ""
+    mark("48000")
+    watch.look_once(now=midnight + timedelta(seconds=3))
+
+    again = Restriction.objects.get(lifted_at=None)
+    assert (again.measured, again.since) == (100 * USDT, midnight + timedelta(seconds=3))
+
+
 def test_a_drawdown_is_measured_from_the_highest_value(ada: Trader, mark: Any) -> None:
     own(ada, max_drawdown_bps=500)
     watch.look_once(now=NOON)
@@ -470,7 +554,8 @@ def test_staff_block_an_account_and_all_its_orders_are_gone(ada: Trader) -> None
 
 def test_limits_through_the_api(ada: Trader, client: Client) -> None:
     client.force_login(ada.user)
-    asked = {"max_daily_loss": "100", "max_drawdown_percent": "12.5", "max_open_orders": 7}
+    asked = {"max_daily_loss": "100", "max_drawdown_percent": "12.5", "max_open_orders": 7,
+             "on_breach": "kill"}  # fmt: skip
 
     put = client.put("/api/v1/risk/limits", asked, content_type="application/json")
     found = client.get("/api/v1/risk/limits").json()
@@ -479,8 +564,10 @@ def test_limits_through_the_api(ada: Trader, client: Client) -> None:
     assert found["own"] == {
         "max_open_orders": 7, "orders_per_second": None, "repeated_orders_per_second": None,
         "max_order_value": None, "max_daily_loss": "100.00", "max_drawdown_percent": "12.50",
+        "on_breach": "kill",
     }  # fmt: skip
     assert found["effective"]["max_open_orders"] == 7
+    assert (found["house"]["on_breach"], found["effective"]["on_breach"]) == ("reduce_only", "kill")
     assert found["standing"] == {"state": "normal", "applied": True, "restrictions": []}
     assert found["losses"]["day_loss"] == "0.00"
 
@@ -495,7 +582,7 @@ def test_limits_through_the_api(ada: Trader, client: Client) -> None:
         ({"max_drawdown_percent": "100.01"}, "invalid_limit"),
         ({"max_drawdown_percent": "0.001"}, "precision"),
         ({"max_open_orders": 201}, "looser_than_house"),
-        ({"leverage": 3}, "unknown_field"),
+        ({"leverage": 3}, "unknown_field"), ({"on_breach": "sell"}, "invalid_choice"),
     ],
 )  # fmt: skip
 def test_what_is_no_limit_is_refused(

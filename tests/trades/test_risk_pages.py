@@ -52,6 +52,21 @@ def test_limits_are_set_on_a_page(ada: Trader, client: Client) -> None:
     assert "Nothing at risk" not in shown
 
 
+def test_what_a_breach_does_is_chosen_on_the_page(ada: Trader, client: Client) -> None:
+    client.post("/account/limits", {"max_daily_loss": "100", "on_breach": "kill"})
+    chosen = text(client.get("/account/limits"))
+
+    client.post("/account/limits", {"max_daily_loss": "100", "on_breach": ""})
+    loosened = text(client.get("/account/limits"))
+    wrong = client.post("/account/limits", {"on_breach": "sell everything"})
+
+    assert '<option value="kill" selected>' in chosen
+    assert '<option value="kill" selected>' in loosened
+    assert "From then on you can only sell." in loosened
+    assert wrong.status_code == 400
+    assert "Choose one of: reduce_only, kill." in text(wrong)
+
+
 def test_a_wider_limit_is_shown_with_its_time(ada: Trader, client: Client) -> None:
     client.post("/account/limits", {"max_daily_loss": "100"})
 

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.trades.risk.rules import (
+    KILL,
+    ONLY_SELL,
     Breach,
     Figures,
     LimitSet,
@@ -116,6 +118,38 @@ def test_a_limit_is_breached_when_it_is_reached() -> None:
     assert found(LimitSet(max_daily_loss_minor=90), LimitSet(max_daily_loss_minor=50)) == [
         Breach("daily_loss", 100, 90, own_limit=False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("house_does", "own_does", "house_kills", "own_kills"),
+    [
+        (None, None, False, False),
+        (ONLY_SELL, None, False, False),
+        (KILL, None, True, False),
+        (None, KILL, True, True),
+        (KILL, ONLY_SELL, True, False),
+    ],
+)
+def test_an_own_limit_does_what_its_owner_chose_and_the_houses_no_less(
+    house_does: int | None, own_does: int | None, house_kills: bool, own_kills: bool
+) -> None:
+    memory, figures = Memory(TODAY, 0, 0, 1_000), Figures(900, -100)
+    house = LimitSet(max_daily_loss_minor=90, breach_action=house_does)
+    own = LimitSet(max_drawdown_bps=500, breach_action=own_does)
+
+    found = breaches(memory, figures, house=house, own=own)
+
+    assert [(each.own_limit, each.kills) for each in found] == [
+        (False, house_kills), (True, own_kills),
+    ]  # fmt: skip
+
+
+def test_to_be_killed_is_narrower_than_to_sell_only() -> None:
+    kills, sells = LimitSet(breach_action=KILL), LimitSet(breach_action=ONLY_SELL)
+
+    assert narrower(kills, sells) == narrower(NONE, kills) == kills
+    assert looser_names(sells, kills) == looser_names(NONE, kills) == ["breach_action"]
+    assert wider_than_house(sells, kills) == ["breach_action"]
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,8 @@ def test_staff_set_what_the_house_allows(ada: Trader, admin: Client) -> None:
     page = f"/admin/trades/restriction/account/{ada.account.id}/"
 
     wrong = admin.post(page, {"act": "limits", "max_daily_loss": "much"})
-    admin.post(page, {"act": "limits", "max_daily_loss": "500", "max_open_orders": "20"})
+    admin.post(page, {"act": "limits", "max_daily_loss": "500", "max_open_orders": "20",
+                      "on_breach": "kill"})  # fmt: skip
 
     assert wrong.status_code == 200
     house = limits_as_set(ada.account.id).house

@@ -30,6 +30,7 @@ from apps.trades.risk.models import Restriction, RiskLimits, RiskState
 from apps.trades.risk.rules import (
     DRAWDOWN,
     LIMIT_NAMES,
+    ONLY_SELL,
     OUTSIDE_NAMES,
     Breach,
     LimitSet,
@@ -52,9 +53,12 @@ HOUSE_DEFAULTS: Final = LimitSet(
     max_open_orders=PERSON_LIMITS.max_open_orders,
     orders_per_second=PERSON_LIMITS.orders_per_second,
     repeated_orders_per_second=PERSON_LIMITS.repeated_orders_per_second,
+    breach_action=ONLY_SELL,
 )
-# These the engine always has; where staff name none, a person's account has the usual ones.
-ALWAYS_LIMITED: Final = ("max_open_orders", "orders_per_second", "repeated_orders_per_second")
+# Where staff name none of these, a person's account has the usual ones.
+ALWAYS_LIMITED: Final = (
+    "max_open_orders", "orders_per_second", "repeated_orders_per_second", "breach_action",
+)  # fmt: skip
 _Source = RiskLimits.Source
 
 
@@ -131,19 +135,26 @@ def restrict_account(
 def restrict_for_breach(*, account_id: int, breach: Breach, now: datetime) -> Restriction | None:
     """Write down that a limit was breached, once; the engine is told by ``tell_engine``.
 
-    Who has lost his day's limit may only sell until the day (UTC) is over. A drawdown past the
-    owner's own limit lasts a day, one past the house's until staff lift it.
+    Who has lost his day's limit may only sell, or nothing, until the day (UTC) is over. A drawdown
+    past the owner's own limit lasts a day, one past the house's until staff lift it. The house's
+    limit takes the place of the owner's, when that was not enough.
     """
     with transaction.atomic():
         state = _locked_state(account_id)
-        if _active(account_id).filter(cause=breach.cause).exists():
-            return None
+        before = _active(account_id).filter(cause=breach.cause).first()
+        if before is not None:
+            if breach.own_limit or not before.own_limit:
+                return None
+            before.lifted_at, before.lift_reason = now, "The account's own limit was reached, too."
+            before.save(update_fields=["lifted_at", "lift_reason"])
+        blocks = breach.kills or (before is not None and before.state == BLOCKED)
         until: datetime | None = now.replace(hour=0, minute=0, second=0, microsecond=0)
         until = until + timedelta(days=1) if until else None
         if breach.cause == DRAWDOWN:
             until = now + OWN_DRAWDOWN_PAUSE if breach.own_limit else None
         placed = Restriction.objects.create(
-            account_id=account_id, cause=breach.cause, state=Restriction.State.REDUCE_ONLY,
+            account_id=account_id, cause=breach.cause,
+            state=Restriction.State.BLOCKED if blocks else Restriction.State.REDUCE_ONLY,
             own_limit=breach.own_limit, measured=breach.measured, limit=breach.limit,
             since=now, until=until,
         )  # fmt: skip
@@ -156,6 +167,7 @@ def lift_restriction(
 ) -> None:
     """End a restriction. What was lost until now counts no more against the limit it was for.
 
+    What was lost since midnight counts, where the restriction is of the day before.
     An actor of None is the watch, when the time of the restriction is over.
     """
     if actor is not None:
@@ -170,7 +182,8 @@ def lift_restriction(
         if not lifted.update(lifted_at=now, lifted_by=actor, lift_reason=reason):
             raise Conflict("already_lifted", "This restriction has been lifted already.")
         if restriction.cause == Restriction.Cause.DAILY_LOSS:
-            state.day = None
+            if restriction.since.date() == now.date():
+                state.day = None
         elif restriction.cause == Restriction.Cause.DRAWDOWN:
             state.peak_profit_minor = None
         _want(state, _strictest(account_id))

@@ -11,10 +11,10 @@ from rest_framework.response import Response
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.endpoint import Endpoint
-from apps.core.fields import StrictAmount, StrictField, StrictSerializer
+from apps.core.fields import StrictAmount, StrictChoice, StrictField, StrictSerializer
 from apps.core.openapi import documented
 from apps.trades.risk.actions import set_own_limits
-from apps.trades.risk.entry import limits_asked
+from apps.trades.risk.entry import ACTION_OF, limits_asked
 from apps.trades.risk.models import OPEN_ORDERS_MAX, PER_SECOND_MAX
 from apps.trades.risk.presentation import limits_of_json, losses_json, standing_json
 from apps.trades.risk.queries import limits_of, losses_of, standing_of
@@ -26,26 +26,32 @@ _ACCOUNT: Final = "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10"
 _NONE: Final = {
     "max_open_orders": None, "orders_per_second": None, "repeated_orders_per_second": None,
     "max_order_value": None, "max_daily_loss": None, "max_drawdown_percent": None,
+    "on_breach": None,
 }  # fmt: skip
 _HOUSE: Final = {
     **_NONE, "max_open_orders": 200, "orders_per_second": 100, "repeated_orders_per_second": 10,
+    "on_breach": "reduce_only",
 }  # fmt: skip
-_OWN: Final = {**_NONE, "max_order_value": "500.00", "max_daily_loss": "100.00"}
+_OWN: Final = {
+    **_NONE, "max_order_value": "500.00", "max_daily_loss": "100.00", "on_breach": "kill",
+}  # fmt: skip
 _EXAMPLE: Final = {
     "account": _ACCOUNT,
     "house": _HOUSE,
     "own": _OWN,
     "later": {**_OWN, "max_daily_loss": "200.00", "in_force_at": "2026-11-22T12:00:00Z"},
-    "effective": {**_HOUSE, "max_order_value": "500.00", "max_daily_loss": "100.00"},
+    "effective": {
+        **_HOUSE, "max_order_value": "500.00", "max_daily_loss": "100.00", "on_breach": "kill",
+    },
     "standing": {
-        "state": "reduce_only", "applied": True,
+        "state": "blocked", "applied": True,
         "restrictions": [
             {
-                "id": "17", "state": "reduce_only", "cause": "daily_loss", "own_limit": True,
+                "id": "17", "state": "blocked", "cause": "daily_loss", "own_limit": True,
                 "measured": "104.20", "limit": "100.00", "since": "2026-11-21T12:00:00.5Z",
                 "until": "2026-11-22T00:00:00Z", "lifted_at": None,
                 "words": "You lost 104.20 USDT today, and your own limit is 100.00 USDT."
-                " You can buy again when the day (UTC) is over.",
+                " You can trade again when the day (UTC) is over.",
             }
         ],
     },
@@ -54,6 +60,10 @@ _EXAMPLE: Final = {
         "drawdown_percent": "1.04", "judged": True,
     },
 }  # fmt: skip
+_ON_BREACH: Final = (
+    "What a breach of the loss or the fall does: `reduce_only` leaves sales alone, `kill` cancels "
+    "everything and blocks the account."
+)
 
 
 class StrictCount(StrictField):
@@ -85,6 +95,7 @@ class OwnLimitsInput(StrictSerializer):
     max_drawdown_percent = StrictAmount(
         required=False, allow_null=True, help_text="Below the highest value, at most 100."
     )
+    on_breach = StrictChoice(list(ACTION_OF), required=False, allow_null=True, help_text=_ON_BREACH)
 
 
 class LimitsOutput(serializers.Serializer[dict[str, object]]):
@@ -94,12 +105,14 @@ class LimitsOutput(serializers.Serializer[dict[str, object]]):
         allow_null=True, help_text="How often in a second the same order may follow itself."
     )
     max_order_value = serializers.CharField(
-        allow_null=True, help_text="Of one order, in markets against USDT."
+        allow_null=True,
+        help_text="Of one order in any market, in USDT at the last price of what it is paid in.",
     )
     max_daily_loss = serializers.CharField(
         allow_null=True, help_text="Realised and unrealised, fees included, from 0:00 UTC."
     )
     max_drawdown_percent = serializers.CharField(allow_null=True)
+    on_breach = serializers.ChoiceField(list(ACTION_OF), allow_null=True, help_text=_ON_BREACH)
 
 
 class LaterLimitsOutput(LimitsOutput):
@@ -152,9 +165,10 @@ class RiskLimitsView(Endpoint):
     @documented(
         summary="What your account may risk, and where it stands",
         description=(
-            "`effective` holds. Whoever loses more than `max_daily_loss` since 0:00 UTC, or falls "
-            "further below his highest value than `max_drawdown_percent`, may only sell from then "
-            "on, and his open purchases are cancelled: `standing` says why and until when."
+            "`effective` holds. Whoever loses `max_daily_loss` since 0:00 UTC, or falls below his "
+            "highest value by `max_drawdown_percent`, may only sell from then on, and his open "
+            "purchases are cancelled; or, with `on_breach` `kill`, all his orders are cancelled "
+            "and he trades no more. `standing` says why and until when."
         ),
         tag="risk", query=AccountQuery, answer=RiskOutput, example=_EXAMPLE,
         refusals={404: "unknown_account"}, operation_id="risk_limits",
@@ -167,7 +181,9 @@ class RiskLimitsView(Endpoint):
     @documented(
         summary="Set limits of your own",
         description=(
-            "They can only be narrower than the house's. Narrower ones hold at once; wider ones, "
+            "They can only be narrower than the house's, as `kill` is than `reduce_only`; "
+            "`on_breach` of yours counts also when it is the house's limit that is breached. "
+            "Narrower ones hold at once; wider ones, "
             "and those left out, 24 hours later. Sent again, it changes nothing."
         ),
         tag="risk", query=AccountQuery, answer=RiskOutput, example=_EXAMPLE, body=OwnLimitsInput,

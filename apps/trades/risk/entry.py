@@ -11,10 +11,11 @@ from typing import Any, Final
 from apps.core.errors import DomainError, Invalid
 from apps.core.money import parse_positive
 from apps.trades.risk.models import DRAWDOWN_BPS_MAX, OPEN_ORDERS_MAX, PER_SECOND_MAX
-from apps.trades.risk.rules import OUTSIDE_NAMES, LimitSet
+from apps.trades.risk.rules import KILL, ONLY_SELL, OUTSIDE_NAMES, LimitSet
 
 VALUE_SCALE: Final = 8
 PERCENT_SCALE: Final = 2
+ACTION_OF: Final = {"reduce_only": ONLY_SELL, "kill": KILL}
 _COUNTS: Final = {
     "max_open_orders": OPEN_ORDERS_MAX,
     "orders_per_second": PER_SECOND_MAX,
@@ -31,6 +32,7 @@ def limits_asked(asked: Mapping[str, Any]) -> LimitSet:
         max_order_value_minor=_units(asked, "max_order_value", VALUE_SCALE),
         max_daily_loss_minor=_units(asked, "max_daily_loss", VALUE_SCALE),
         max_drawdown_bps=_units(asked, "max_drawdown_percent", PERCENT_SCALE, DRAWDOWN_BPS_MAX),
+        breach_action=_action(asked.get("on_breach")),
     )
 
 
@@ -44,6 +46,15 @@ def limits_typed(form: Mapping[str, str]) -> LimitSet:
 def texts_of(form: Mapping[str, str]) -> dict[str, str]:
     """Return what stands in the form's fields, to be shown again."""
     return {name: form.get(name, "")[:40] for name in OUTSIDE_NAMES.values()}
+
+
+def _action(word: str | None) -> int | None:
+    if not word:
+        return None
+    if word not in ACTION_OF:
+        known = ", ".join(ACTION_OF)
+        raise Invalid("invalid_choice", f"Choose one of: {known}.", field="on_breach")
+    return ACTION_OF[word]
 
 
 def _units(asked: Mapping[str, Any], name: str, scale: int, high: int | None = None) -> int | None:

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.engine.messages import BLOCKED, REDUCE_ONLY
+from apps.trades.risk.rules import KILL, ONLY_SELL
 
 PER_SECOND_MAX = 10_000
 OPEN_ORDERS_MAX = 100_000
@@ -40,6 +41,9 @@ class RiskLimits(models.Model):
     max_order_value_minor = models.BigIntegerField(null=True, blank=True)
     max_daily_loss_minor = models.BigIntegerField(null=True, blank=True)
     max_drawdown_bps = models.PositiveIntegerField(null=True, blank=True)
+    breach_action = models.PositiveSmallIntegerField(
+        choices=[(KILL, "kill"), (ONLY_SELL, "reduce only")], null=True, blank=True
+    )
     in_force_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     changed_by = models.ForeignKey(
@@ -66,6 +70,10 @@ class RiskLimits(models.Model):
                 & (Q(max_daily_loss_minor=None) | Q(max_daily_loss_minor__gt=0))
                 & (Q(max_drawdown_bps=None) | Q(max_drawdown_bps__range=(1, DRAWDOWN_BPS_MAX))),
                 name="risk_limits_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(breach_action=None) | Q(breach_action__in=(KILL, ONLY_SELL)),
+                name="risk_limits_breach_action_known",
             ),
             models.CheckConstraint(
                 condition=Q(source="own_later", in_force_at__isnull=False)

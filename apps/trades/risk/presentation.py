@@ -7,12 +7,13 @@ from typing import Final
 from apps.core.clock import iso
 from apps.core.money import format_minor
 from apps.engine.messages import BLOCKED, NORMAL, REDUCE_ONLY
-from apps.trades.risk.entry import PERCENT_SCALE, VALUE_SCALE
+from apps.trades.risk.entry import ACTION_OF, PERCENT_SCALE, VALUE_SCALE
 from apps.trades.risk.models import Restriction
 from apps.trades.risk.queries import LimitsOf, Losses, Standing
 from apps.trades.risk.rules import LimitSet
 
 VALUE_DECIMALS: Final = 2
+ACTION_WORDS: Final[dict[int | None, str]] = {action: word for word, action in ACTION_OF.items()}
 STATE_WORDS: Final = {NORMAL: "normal", REDUCE_ONLY: "reduce_only", BLOCKED: "blocked"}
 
 
@@ -24,6 +25,7 @@ def limits_json(limits: LimitSet) -> dict[str, object]:
         "max_order_value": _value(limits.max_order_value_minor),
         "max_daily_loss": _value(limits.max_daily_loss_minor),
         "max_drawdown_percent": _percent(limits.max_drawdown_bps),
+        "on_breach": ACTION_WORDS.get(limits.breach_action),
     }
 
 
@@ -68,21 +70,24 @@ def words_of(restriction: Restriction) -> str:
     whose = "your own limit" if restriction.own_limit else "the limit of your account"
     measured = _measured(restriction, restriction.measured)
     limit = _measured(restriction, restriction.limit)
+    may = "buy"
+    if restriction.state == Restriction.State.BLOCKED:
+        may = "trade"
     match restriction.cause:
         case Restriction.Cause.DAILY_LOSS:
             return (
                 f"You lost {measured} USDT today, and {whose} is {limit} USDT."
-                " You can buy again when the day (UTC) is over."
+                f" You can {may} again when the day (UTC) is over."
             )
         case Restriction.Cause.DRAWDOWN if restriction.own_limit:
             return (
                 f"Your account fell {measured} % below its highest value, and {whose} is"
-                f" {limit} %. You can buy again a day after it did."
+                f" {limit} %. You can {may} again a day after it did."
             )
         case Restriction.Cause.DRAWDOWN:
             return (
                 f"Your account fell {measured} % below its highest value, and {whose} is"
-                f" {limit} %. Staff look at it with you before you can buy again."
+                f" {limit} %. Staff look at it with you before you can {may} again."
             )
         case _:
             return f"Staff have restricted your account: {restriction.reason}. Ask support."

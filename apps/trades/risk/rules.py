@@ -13,6 +13,9 @@ from typing import Final
 BPS: Final = 10_000
 DAILY_LOSS: Final = "daily_loss"
 DRAWDOWN: Final = "drawdown"
+# What a breach does to the account; as of every limit the smaller number is the narrower.
+KILL: Final = 1
+ONLY_SELL: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class LimitSet:
     max_order_value_minor: int | None = None
     max_daily_loss_minor: int | None = None
     max_drawdown_bps: int | None = None
+    breach_action: int | None = None
 
 
 LIMIT_NAMES: Final = tuple(field.name for field in fields(LimitSet))
@@ -34,6 +38,7 @@ OUTSIDE_NAMES: Final = {
     "max_order_value_minor": "max_order_value",
     "max_daily_loss_minor": "max_daily_loss",
     "max_drawdown_bps": "max_drawdown_percent",
+    "breach_action": "on_breach",
 }
 
 
@@ -99,6 +104,7 @@ class Breach:
     measured: int
     limit: int
     own_limit: bool
+    kills: bool = False
 
 
 def advance(memory: Memory | None, figures: Figures, today: date) -> Memory:
@@ -133,7 +139,10 @@ def drawdown_bps(memory: Memory, figures: Figures) -> int:
 def breaches(
     memory: Memory, figures: Figures, *, house: LimitSet, own: LimitSet
 ) -> Iterator[Breach]:
-    """Yield what is breached, a limit at most once; where both are, the house's counts."""
+    """Yield what is breached, a limit at most once; where both are, the house's counts.
+
+    The owner decides what his own limits do, and may have the house's do more, but not less.
+    """
     loss = day_loss_minor(memory, figures)
     fall = drawdown_bps(memory, figures)
     for cause, measured, name in (
@@ -143,7 +152,8 @@ def breaches(
         for limits, is_own in ((house, False), (own, True)):
             limit = getattr(limits, name)
             if limit is not None and measured >= limit:
-                yield Breach(cause, measured, limit, is_own)
+                kills = KILL in (own.breach_action, None if is_own else house.breach_action)
+                yield Breach(cause, measured, limit, is_own, kills)
                 break
 
 

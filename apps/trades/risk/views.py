@@ -33,12 +33,19 @@ FIELDS: Final = (
      " the day is over."),
     ("max_drawdown_percent", "Fall below the highest value", "%",
      "Past it you can only sell for 24 hours."),
-    ("max_order_value", "Value of one order", "USDT", "In markets against USDT."),
+    ("on_breach", "Past either of these", "", ""),
+    ("max_order_value", "Value of one order", "USDT",
+     "In any market, at the last price of what it is paid in."),
     ("max_open_orders", "Open orders", "", "At the same time."),
     ("orders_per_second", "Orders in a second", "", ""),
     ("repeated_orders_per_second", "The same order again", "in a second",
      "Catches a program that has run wild."),
 )  # fmt: skip
+# Of an own limit that is breached; the first is what happens where nothing was chosen.
+ACTIONS: Final = (
+    ("", "You can only sell"),
+    ("kill", "All orders are cancelled, and you cannot trade"),
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,6 +90,7 @@ def _page(account: TradingAccount, typed: dict[str, str], errors: dict[str, str]
                 "later": sets["later"] and sets["later"][name] != sets["own"][name],
                 "later_value": sets["later"] and sets["later"][name],
                 "error": errors.get(name, ""),
+                "choices": ACTIONS if name == "on_breach" else (),
             }
             for name, label, unit, hint in FIELDS
         ],

@@ -57,8 +57,8 @@ _FIGURES: Final = f"""
             {FIGURE_MAX_MINOR})::bigint,
         held.profit_minor, held.is_priced,
         state.day, state.day_profit_minor, state.peak_profit_minor, state.paid_in_minor,
-        house.max_daily_loss_minor, house.max_drawdown_bps,
-        own.max_daily_loss_minor, own.max_drawdown_bps
+        house.max_daily_loss_minor, house.max_drawdown_bps, house.breach_action,
+        own.max_daily_loss_minor, own.max_drawdown_bps, own.breach_action
     FROM (
         SELECT position.account_id,
             least(sum(coalesce(worth.minor, cost_minor)), {FIGURE_MAX_MINOR})::bigint
@@ -188,8 +188,14 @@ def _watched(row: Sequence[Any]) -> Watched:
         began or 0,
         peak,
         paid_in or 0,
-        LimitSet(max_daily_loss_minor=limits[0], max_drawdown_bps=limits[1]),
-        LimitSet(max_daily_loss_minor=limits[2], max_drawdown_bps=limits[3]),
+        _judged_by(*limits[:3]),
+        _judged_by(*limits[3:]),
+    )
+
+
+def _judged_by(loss_minor: int | None, drawdown_bps: int | None, action: int | None) -> LimitSet:
+    return LimitSet(
+        max_daily_loss_minor=loss_minor, max_drawdown_bps=drawdown_bps, breach_action=action
     )
 
 
@@ -213,22 +219,25 @@ def _judge(accounts: Iterable[Watched], now: datetime) -> list[Restriction]:
     placed = [
         restrict_for_breach(account_id=account_id, breach=breach, now=now)
         for account_id, breach in found
-        if (account_id, breach.cause) not in stopped
+        if (account_id, breach.cause, breach.own_limit) not in stopped
     ]
     return [restriction for restriction in placed if restriction is not None]
 
 
-def _stopped(account_ids: list[int]) -> set[tuple[int, str]]:
+def _stopped(account_ids: list[int]) -> set[tuple[int, str, bool]]:
+    """Return what is written down already; whom the house has stopped his own limit does not."""
     if not account_ids:
         return set()
     rows = Restriction.objects.filter(account_id__in=account_ids, lifted_at=None)
-    return set(rows.values_list("account_id", "cause"))
+    found = set(rows.values_list("account_id", "cause", "own_limit"))
+    return found | {(account_id, cause, True) for account_id, cause, _ in found}
 
 
 def _stop(restriction: Restriction, now: datetime) -> None:
     logger.warning(
-        "Account %s may only sell: %s of %s, limit %s.",
-        restriction.account_id, restriction.cause, restriction.measured, restriction.limit,
+        "Account %s is %s: %s of %s, limit %s.",
+        restriction.account_id, restriction.get_state_display(), restriction.cause,
+        restriction.measured, restriction.limit,
     )  # fmt: skip
     account_id = restriction.account_id
     _try(partial(apply_account, account_id=account_id, now=now), account_id)
