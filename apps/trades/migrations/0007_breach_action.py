@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0005_order_special_terms")]
+    dependencies = [("trades", "0006_linked_orders")]
 
     operations = [
         migrations.AddField(
