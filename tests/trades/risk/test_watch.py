@@ -1,4 +1,4 @@
-"""Limits hold, losses are stopped once, old prices judge nobody, staff lift what they may."""
+"""Losses are stopped once, old prices judge nobody, staff lift what they may."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from apps.core import clock
-from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Unavailable
+from apps.core.errors import Conflict, Invalid, NotAllowed
 from apps.engine.messages import BLOCKED, BUY, GTC, LIMIT, OpenBlock, SubmitBlock, Terms
 from apps.markets.queries import instrument_by_symbol
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.matching.queries import projected_seq
 from apps.trades.models import Order
-from apps.trades.risk import actions, events, marks, watch
+from apps.trades.risk import events, marks, watch
 from apps.trades.risk.actions import (
     lift_restriction,
     restrict_account,
     set_house_limits,
-    set_own_limits,
 )
 from apps.trades.risk.models import Restriction, RiskState
 from apps.trades.risk.presentation import words_of
@@ -28,195 +26,9 @@ from apps.trades.risk.queries import limits_of, losses_of, standing_of
 from apps.trades.risk.rules import KILL, ONLY_SELL, LimitSet
 from apps.trades.surveillance import overview
 from tests.factories import Trader, house, listed, staff, trader
+from tests.trades.risk.acting import DAY, NOON, USDT, own, refusal_of
 
 pytestmark = pytest.mark.django_db
-
-USDT = 100_000_000
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def ada() -> Trader:
-    """Ada has bought 0.1 BTC at 50,000; she has 10,000 USDT's worth in all, less the fee."""
-    house()
-    listed()
-    ada, bob = trader(USDT="10000"), trader(USDT="100000", BTC="1")
-    bob.sell("0.1", "50000")
-    ada.buy("0.1", "50000")
-    return ada
-
-
-@pytest.fixture
-def mark(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have a book, or none, with this one price."""
-
-    def have(price: str | None) -> None:
-        levels = [] if price is None else [[price, "1"]]
-        book = {"data": {"bids": levels, "asks": levels}}
-        monkeypatch.setattr(
-            marks, "stored_books",
-            lambda symbols: {each: book if price else None for each in symbols},
-        )  # fmt: skip
-
-    have("50000")
-    return have
-
-
-def own(ada: Trader, now: datetime = NOON, **limits: int) -> None:
-    set_own_limits(actor=ada.user, account=ada.account, wanted=LimitSet(**limits), now=now)
-
-
-def refusal_of(ada: Trader, **asked: Any) -> str:
-    terms = {"side": "buy", "quantity": "0.001", "price": "49000", **asked}
-    try:
-        ada.place(**terms)
-    except DomainError as error:
-        return error.code
-    return ""
-
-
-# ------------------------------------------------------------ limits
-
-
-def test_ones_own_limit_holds_at_once_in_the_engine(ada: Trader) -> None:
-    own(ada, max_order_value_minor=40 * USDT, max_open_orders=1)
-
-    assert refusal_of(ada) == "max_order_value"
-    assert refusal_of(ada, quantity="0.0008") == ""
-    assert refusal_of(ada, quantity="0.0008", price="48000") == "max_open_orders"
-    found = limits_of(viewer=ada.user)
-    assert found.effective.max_order_value_minor == 40 * USDT
-    assert (found.house.max_open_orders, found.effective.max_open_orders) == (200, 1)
-    assert found.effective.orders_per_second == 100
-
-
-def test_a_wider_limit_of_ones_own_waits_a_day(ada: Trader) -> None:
-    own(ada, max_order_value_minor=40 * USDT, max_open_orders=5)
-
-    own(ada, NOON, max_order_value_minor=60 * USDT, max_open_orders=3)
-    found = limits_of(viewer=ada.user)
-
-    assert found.own == LimitSet(max_order_value_minor=40 * USDT, max_open_orders=3)
-    assert found.later == LimitSet(max_order_value_minor=60 * USDT, max_open_orders=3)
-    assert found.later_at == NOON + DAY
-    assert refusal_of(ada) == "max_order_value"
-
-    watch.look_once(now=NOON + DAY - timedelta(seconds=1))
-    assert refusal_of(ada) == "max_order_value"
-    watch.look_once(now=NOON + DAY)
-
-    assert refusal_of(ada) == ""
-    after = limits_of(viewer=ada.user)
-    assert (after.own, after.later) == (found.later, None)
-
-
-def test_asking_again_neither_restarts_nor_shortens_the_day(ada: Trader) -> None:
-    own(ada, max_daily_loss_minor=100)
-    later = NOON + timedelta(hours=10)
-
-    own(ada, NOON, max_daily_loss_minor=200)
-    own(ada, later, max_daily_loss_minor=200)
-    same = limits_of(viewer=ada.user).later_at
-    own(ada, later, max_daily_loss_minor=150)
-    less = limits_of(viewer=ada.user).later_at
-    own(ada, later, max_daily_loss_minor=300)
-    more = limits_of(viewer=ada.user).later_at
-    own(ada, later, max_daily_loss_minor=100)
-
-    assert (same, less, more) == (NOON + DAY, NOON + DAY, later + DAY)
-    assert limits_of(viewer=ada.user).later is None
-
-
-def test_ones_own_limit_is_never_wider_than_the_houses(ada: Trader) -> None:
-    set_house_limits(
-        actor=staff(), account=ada.account, wanted=LimitSet(max_daily_loss_minor=50), now=NOON
-    )
-
-    with pytest.raises(Invalid) as refused:
-        own(ada, max_daily_loss_minor=51)
-
-    assert (refused.value.code, refused.value.data["field"]) == (
-        "looser_than_house", "max_daily_loss",
-    )  # fmt: skip
-    assert limits_of(viewer=ada.user).own == LimitSet()
-
-
-def test_limits_of_others_cannot_be_set(ada: Trader) -> None:
-    bob = trader()
-
-    with pytest.raises(NotFound):
-        set_own_limits(actor=bob.user, account=ada.account, wanted=LimitSet(), now=NOON)
-    with pytest.raises(NotAllowed):
-        set_house_limits(actor=bob.user, account=ada.account, wanted=LimitSet(), now=NOON)
-
-
-def test_the_engine_is_told_later_where_it_is_away(
-    ada: Trader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Away:
-        def submit(self, command: object) -> None:
-            raise Unavailable("engine_unavailable", "Away.")
-
-    with monkeypatch.context() as away:
-        away.setattr(actions, "get_gateway", Away)
-        own(ada, max_order_value_minor=40 * USDT)
-        applied = standing_of(viewer=ada.user).applied
-    assert not applied
-    assert refusal_of(ada, quantity="0.002") == ""
-
-    watch.look_once(now=NOON)
-
-    assert standing_of(viewer=ada.user).applied
-    assert refusal_of(ada) == "max_order_value"
-
-
-def test_an_engine_that_is_away_is_asked_once_in_a_pass(
-    ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tries: list[object] = []
-
-    class Away:
-        def submit(self, command: object) -> None:
-            tries.append(command)
-            raise Unavailable("engine_unavailable", "Away.")
-
-    others = [ada, trader(USDT="10"), trader(USDT="10")]
-    monkeypatch.setattr(actions, "get_gateway", Away)
-    for each in others:
-        own(each, max_open_orders=5)
-    tries.clear()
-
-    looked_at = watch.look_once(now=NOON)
-
-    assert (len(tries), looked_at) == (1, 2)
-
-
-def test_a_restriction_that_another_pass_has_lifted_stops_nobody_elses(
-    ada: Trader, mark: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def faster(**_: object) -> None:
-        raise Conflict("already_lifted", "Another pass was faster.")
-
-    own(ada, max_daily_loss_minor=100 * USDT)
-    watch.look_once(now=NOON)
-    mark("40000")
-    watch.look_once(now=NOON)
-    monkeypatch.setattr(watch, "lift_restriction", faster)
-
-    assert watch.look_once(now=NOON + DAY) == 2
-
-
-def test_a_change_of_limits_lifts_no_restriction(ada: Trader) -> None:
-    boss = staff()
-    restrict_account(actor=boss, account=ada.account, state=2, reason="A question.", now=NOON)
-
-    own(ada, max_open_orders=100)
-
-    assert refusal_of(ada) == "reduce_only"
-
-
-# ------------------------------------------------------------ losses
 
 
 def test_who_has_lost_his_days_limit_may_only_sell_until_the_day_is_over(
@@ -547,59 +359,3 @@ def test_staff_block_an_account_and_all_its_orders_are_gone(ada: Trader) -> None
         restrict_account(actor=boss, account=ada.account, state=2, reason="More.", now=NOON)
     lift_restriction(actor=boss, restriction=placed, reason="It was not.", now=NOON)
     assert refusal_of(ada) == ""
-
-
-# ------------------------------------------------------------ API
-
-
-def test_limits_through_the_api(ada: Trader, client: Client) -> None:
-    client.force_login(ada.user)
-    asked = {"max_daily_loss": "100", "max_drawdown_percent": "12.5", "max_open_orders": 7,
-             "on_breach": "kill"}  # fmt: skip
-
-    put = client.put("/api/v1/risk/limits", asked, content_type="application/json")
-    found = client.get("/api/v1/risk/limits").json()
-
-    assert put.status_code == 200, put.content
-    assert found["own"] == {
-        "max_open_orders": 7, "orders_per_second": None, "repeated_orders_per_second": None,
-        "max_order_value": None, "max_daily_loss": "100.00", "max_drawdown_percent": "12.50",
-        "on_breach": "kill",
-    }  # fmt: skip
-    assert found["effective"]["max_open_orders"] == 7
-    assert (found["house"]["on_breach"], found["effective"]["on_breach"]) == ("reduce_only", "kill")
-    assert found["standing"] == {"state": "normal", "applied": True, "restrictions": []}
-    assert found["losses"]["day_loss"] == "0.00"
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ({"max_open_orders": "7"}, "invalid_limit"), ({"max_open_orders": 0}, "invalid_limit"),
-        ({"max_open_orders": True}, "invalid_limit"), ({"max_open_orders": 1.0}, "invalid_limit"),
-        ({"max_daily_loss": "-1"}, "invalid_amount"), ({"max_daily_loss": "0"}, "invalid_amount"),
-        ({"max_daily_loss": 5}, "amount_must_be_string"),
-        ({"max_drawdown_percent": "100.01"}, "invalid_limit"),
-        ({"max_drawdown_percent": "0.001"}, "precision"),
-        ({"max_open_orders": 201}, "looser_than_house"),
-        ({"leverage": 3}, "unknown_field"), ({"on_breach": "sell"}, "invalid_choice"),
-    ],
-)  # fmt: skip
-def test_what_is_no_limit_is_refused(
-    ada: Trader, client: Client, body: dict[str, Any], code: str
-) -> None:
-    client.force_login(ada.user)
-
-    said = client.put("/api/v1/risk/limits", body, content_type="application/json")
-
-    assert said.status_code == 400
-    assert said.json()["code"] == code
-    assert limits_of(viewer=ada.user).own == LimitSet()
-
-
-def test_the_account_of_another_is_not_found(ada: Trader, client: Client) -> None:
-    client.force_login(trader().user)
-
-    said = client.get(f"/api/v1/risk/limits?account={ada.account.public_id}")
-
-    assert said.status_code == 404
