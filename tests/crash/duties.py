@@ -66,9 +66,9 @@ def _write_letter(person: User, name: str, log: Log) -> None:
 
 def _restrict_and_wait(person: User, stop_file: Path) -> None:
     from apps.core import clock
-    from apps.trades.risk_actions import OWN_DRAWDOWN_PAUSE, restrict_for_breach
-    from apps.trades.risk_models import Restriction
-    from apps.trades.risk_rules import DRAWDOWN, Breach
+    from apps.trades.risk.actions import OWN_DRAWDOWN_PAUSE, restrict_for_breach
+    from apps.trades.risk.models import Restriction
+    from apps.trades.risk.rules import DRAWDOWN, Breach
     from apps.wallets.models import TradingAccount
 
     account = TradingAccount.objects.get(owner=person)
@@ -86,7 +86,7 @@ def judge(log_path: Path, worker_log: Path) -> dict[str, Any]:
     from django.db.models import F
 
     from apps.accounts.models import Letter
-    from apps.trades.risk_models import Restriction, RiskState
+    from apps.trades.risk.models import Restriction, RiskState
 
     give_up_at = time.monotonic() + SETTLE_SECONDS
     untold = RiskState.objects.exclude(applied_version=F("wanted_version"))
