@@ -13,6 +13,7 @@ import msgspec
 
 from apps.engine import risk
 from apps.engine.book import ARMED, NOWHERE, Book, Order
+from apps.engine.brackets import exits_refusal
 from apps.engine.messages import AMOUNT_MAX, BUY, Amend, AnyEvent, Terms
 from apps.engine.pairs import pair_is_apart
 from apps.engine.remainder import needed_hold_minor, note_amended, shrink
@@ -103,6 +104,7 @@ def _arrival_refusal(state: State, order: Order, book: Book, terms: Terms, comma
     return (
         reason
         or _pair_refusal(state, order, book, terms)
+        or exits_refusal(terms, book)
         or risk.size_refusal(account, terms, book)
         or _position_refusal(state, order, book, terms)
     )
@@ -121,7 +123,8 @@ def _shape_refusal(state: State, order: Order, book: Book, terms: Terms, command
         return "invalid_quantity"
     if not risk.special_is_known(terms):
         return "invalid_order"
-    if order.order_id in state.matcher.ties and terms.quantity_lots != order.terms.quantity_lots:
+    linked = state.matcher.is_linked(order)
+    if linked and terms.quantity_lots != order.terms.quantity_lots:
         return "linked_order"
     filled_lots = order.terms.quantity_lots - order.left_lots
     return "amend_below_filled" if terms.quantity_lots <= filled_lots else ""

@@ -225,8 +225,8 @@ def _enter_leg(state: State, block: Block, account: Account, lots: int) -> LegEn
     reserve_minor = block.reserve_minor(lots, leads=not block.members)
     account.balance(block.spent_asset_id).available_minor -= reserve_minor
     block.money.available_minor += reserve_minor
-    order_id = state.next_order_id
-    state.next_order_id = order_id + 1
+    order_id = state.matcher.next_order_id
+    state.matcher.next_order_id = order_id + 1
     block.add(Member(order_id, account, account.trade_group, lots, reserve_minor))
     return LegEntered(order_id, account.account_id, lots, reserve_minor)
 
@@ -287,8 +287,8 @@ def _enter_order(
     state: State, block: Block, terms: Terms, worst_ticks: int, book: Book, events: list[AnyEvent]
 ) -> Order:
     hold_minor = block.order_hold_minor(terms.quantity_lots, worst_ticks)
-    order_id = state.next_order_id
-    state.next_order_id = order_id + 1
+    order_id = state.matcher.next_order_id
+    state.matcher.next_order_id = order_id + 1
     order = block.order = block.new_order(order_id, terms, worst_ticks, hold_minor)
     order.spends.hold(hold_minor)
     block.submitted_seq = state.seq

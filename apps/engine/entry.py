@@ -11,6 +11,7 @@ import msgspec
 
 from apps.engine.balances import Account
 from apps.engine.book import RESTING, Book, Order
+from apps.engine.brackets import exit_ids, has_exits
 from apps.engine.idempotency import STOP_SUFFIX, repeat_answer
 from apps.engine.messages import (
     BUY,
@@ -129,7 +130,7 @@ def replace(state: State, command: Replace, events: list[AnyEvent]) -> None:
         return _refuse(command, "order_not_found", events)
     if (order.terms.market_id, order.side) != (command.terms.market_id, command.terms.side):
         return _refuse(command, "replace_mismatch", events)
-    if order.order_id in state.matcher.ties:
+    if state.matcher.is_linked(order):
         return _refuse(command, "linked_order", events)
     order.spends.release(order.hold_minor)
     del account.open_orders[order.order_id]
@@ -162,6 +163,14 @@ def _client_id_answer(command: Place, account: Account) -> Duplicate | str:
     return Duplicate(remembered.seq, remembered.order_id) if same else "id_reused"
 
 
+def _exits_refusal(account: Account, client_order_id: str, terms: Terms) -> str:
+    """Whether the ids are free, and short enough, that what protects a purchase will have."""
+    ids = exit_ids(client_order_id, terms)
+    if ids and len(client_order_id) > LINKED_ID_MAX:
+        return "invalid_order"
+    return "id_reused" if any(each in account.client_ids for each in ids) else ""
+
+
 def _is_same_pair(earlier: AnyCommand, command: Place) -> bool:
     """The stop's id stands for the same command, but not for the same order."""
     return (
@@ -185,7 +194,7 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
 ) -> None:
     """All checks in their order, the first that refuses is told; then the hold, and in."""
     terms, second = command.terms, state.second
-    market_id = terms.market_id
+    market_id, client_order_id = terms.market_id, command.client_order_id
     book = state.books.get(market_id)
     if book is None:
         return _refuse(command, "unknown_market", events)
@@ -199,11 +208,12 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
         if isinstance(command, PlacePair):
             return _admit_pair(state, command, account, book, events)
         reason = _refusal(state, account, terms, book)
+        reason = reason or _exits_refusal(account, client_order_id, terms)
         if reason:
             return _refuse(command, reason, events)
         worst = worst_price_ticks(terms, book)
         fee_ppm = hold_fee_ppm(terms, instrument)
-    side, account_id, client_order_id = terms.side, account.account_id, command.client_order_id
+    side, account_id = terms.side, account.account_id
     purse = book.purses.get(account_id) or book.open_purse(account)
     if side == BUY:
         gains, spends = purse
@@ -223,8 +233,9 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
         state.matcher.close(replaced, book, CANCELLED, "replaced", events)
     spends.available_minor = left
     spends.held_minor += hold
-    order_id = state.next_order_id
-    state.next_order_id = order_id + 1
+    matcher = state.matcher
+    order_id = matcher.next_order_id
+    matcher.next_order_id = order_id + 1
     lots = terms.quantity_lots
     order = Order(
         order_id, account, client_order_id, terms, instrument,
@@ -238,15 +249,17 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
             instrument.maker_fee_ppm, instrument.taker_fee_ppm,
         )
     )  # fmt: skip
-    state.matcher.orders[order_id] = order
+    matcher.orders[order_id] = order
     if plain and not (opposite.keys and opposite.keys[-1] >= -key):
         order.place = RESTING
         level = own.levels.get(key) or own.open_level(key, worst)
         level.orders[order_id] = order
         events.append(Rested(order_id, account_id, market_id, side, worst, lots))
     else:
-        state.matcher.enter(order, book, own, opposite, second, events)
-        if terms.time_in_force == GTD and order_id in state.matcher.orders:
+        if has_exits(terms):
+            matcher.await_fills(order)
+        matcher.enter(order, book, own, opposite, second, events)
+        if terms.time_in_force == GTD and order_id in matcher.orders:
             state.add_timer(terms.expires_at_ns, state.seq, GOOD_TILL_DATE, order_id)
     return None
 
@@ -276,8 +289,9 @@ def _admit_pair(
         return _refuse(command, "insufficient_balance", events)
     limit.spends.hold(hold_minor)
     limit.hold_minor = hold_minor
-    limit.order_id, stop.order_id = state.next_order_id, state.next_order_id + 1
-    state.next_order_id += 2
+    matcher = state.matcher
+    limit.order_id, stop.order_id = matcher.next_order_id, matcher.next_order_id + 1
+    matcher.next_order_id += 2
     remembered = state.remember(command, limit.order_id)
     account.client_ids[limit.client_order_id] = remembered
     account.client_ids[stop_client_id] = msgspec.structs.replace(remembered, order_id=stop.order_id)
@@ -287,16 +301,18 @@ def _admit_pair(
         account.open_orders[order.order_id] = terms.market_id
         if terms.time_in_force == GTD:
             state.add_timer(terms.expires_at_ns, state.seq, GOOD_TILL_DATE, order.order_id)
-    state.matcher.pair_up(limit.order_id, stop.order_id)
+    matcher.pair_up(limit.order_id, stop.order_id)
     own, opposite = book.side(terms.side), book.opposite(terms.side)
-    state.matcher.enter(stop, book, own, opposite, state.second, events)
-    state.matcher.enter(limit, book, own, opposite, state.second, events)
+    matcher.enter(stop, book, own, opposite, state.second, events)
+    matcher.enter(limit, book, own, opposite, state.second, events)
     return None
 
 
 def _pair_refusal(state: State, account: Account, command: PlacePair, book: Book) -> str:
     terms, stop_terms = command.terms, command.stop_terms
-    if stop_terms.order_type not in PAIRED_STOPS or terms.special is not None:
+    if terms.special is not None or has_exits(stop_terms):
+        return "invalid_pair"
+    if stop_terms.order_type not in PAIRED_STOPS:
         return "invalid_pair"
     if _shared_terms(terms) != _shared_terms(stop_terms):
         return "invalid_pair"

@@ -41,6 +41,7 @@ EXTENSION_SECONDS: Final = 300
 
 def attend(state: State, events: list[AnyEvent]) -> None:
     """Looks at the markets in which the command at hand came to the band, or traded within it."""
+    state.matcher.end_unprotected(events)
     attention = state.matcher.attention
     for market_id in list(attention):
         book = state.books[market_id]

@@ -13,6 +13,7 @@ import msgspec
 from apps.engine.allotting import Member
 from apps.engine.balances import Balance, InvariantViolation, Ledger
 from apps.engine.book import ARMED, RESTING, Book, Level, Order, Side
+from apps.engine.brackets import Brackets, has_exits, note_rested
 from apps.engine.escrow import FULL, SHARED_LEGS_MAX, Block, share_copiers
 from apps.engine.messages import (
     BUY,
@@ -31,11 +32,9 @@ from apps.engine.messages import (
     AnyEvent,
     Closed,
     Prevented,
-    Rested,
     Trade,
     Triggered,
 )
-from apps.engine.pairs import Pairs
 from apps.engine.rates import PPM, buy_hold_minor, fee_minor, notional_within_minor
 from apps.engine.remainder import show_part, shrink
 from apps.engine.triggers import Watch, arm, bound_trailing, disarm
@@ -51,17 +50,13 @@ NO_CAP: Final = -1
 OWN_ORDER: Final = -1
 
 
-class Matcher(Pairs):
+class Matcher(Brackets):
     """Live orders of all markets, and what makes them trade and end.
 
-    ``aged`` are the live orders whose command is not remembered any more. ``blocks`` are by the id
-    of their order, while it lives. ``attention`` are the markets in which the command at hand may
-    change the phase.
+    ``blocks`` are by the id of their order, while it lives.
     """
 
     __slots__ = (
-        "aged",
-        "attention",
         "blocks",
         "fees",
         "next_trade_id",
@@ -70,10 +65,8 @@ class Matcher(Pairs):
     )
 
     def __init__(self, ledger: Ledger) -> None:
-        Pairs.__init__(self)
-        self.aged: dict[int, None] = {}
+        Brackets.__init__(self)
         self.blocks: dict[int, Block] = {}
-        self.attention: dict[int, None] = {}
         self.next_trade_id = 1
         self.fees: dict[int, Balance] = ledger.accounts[FEE_ACCOUNT_ID].balances
         # Sums over the trades of the command at work, for the reference price.
@@ -122,7 +115,7 @@ class Matcher(Pairs):
     def after_trades(self, book: Book, second: int, events: list[AnyEvent]) -> None:
         """What trades set off: tied orders follow, waiting ones wake, and the reference moves."""
         if self.filled:
-            self._follow_fills(book, events)
+            self.follow_fills(book, events)
         if book.armed:
             self._wake(book, events)
         book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
@@ -214,7 +207,7 @@ class Matcher(Pairs):
             )
         )  # fmt: skip
         if self.ties:
-            self._untie(order, book, events)
+            self.untie(order, book, events)
 
     def _forget(self, order: Order) -> None:
         del self.orders[order.order_id]
@@ -243,6 +236,8 @@ class Matcher(Pairs):
         if order.order_id in self.aged:
             del self.aged[order.order_id]
             del order.account.client_ids[order.client_order_id]
+            if has_exits(order.terms):
+                self.forget_exits(order.account, order.client_order_id, order.terms, is_live=False)
 
     def _execute(
         self, order: Order, book: Book, own: Side, opposite: Side, events: list[AnyEvent]
@@ -282,7 +277,7 @@ class Matcher(Pairs):
         self.change_role(order, order.instrument.maker_fee_ppm)
         show_part(order)
         own.rest(order)
-        _note_rested(order, events)
+        note_rested(order, events)
 
     def _refill(self, maker: Order, level: Level, events: list[AnyEvent]) -> None:
         """The shown part of an iceberg is gone: the next one goes behind its level."""
@@ -292,7 +287,7 @@ class Matcher(Pairs):
         level.room -= 1
         if not level.room:
             level.close_holes()
-        _note_rested(maker, events)
+        note_rested(maker, events)
 
     def change_role(self, order: Order, fee_ppm: int) -> None:
         """A taker comes to rest, or a maker leaves the book to take: it goes on where it was.
@@ -414,8 +409,8 @@ class Matcher(Pairs):
         self.traded_lots += lots
         self.traded_value += value
         if self.ties:
-            self._note_filled(maker, lots)
-            self._note_filled(taker, lots)
+            self.note_filled(maker, lots)
+            self.note_filled(taker, lots)
         trade_id = self.next_trade_id
         self.next_trade_id = trade_id + 1
         events.append(
@@ -479,7 +474,7 @@ class Matcher(Pairs):
 
     def _decrease(self, order: Order, lots: int, events: list[AnyEvent]) -> None:
         shrink(order, lots, lots, SELF_TRADE, events, self.other_of(order))
-        self._take_off_other(order, lots, events)
+        self.take_off_other(order, lots, events)
 
     def _fillable(self, taker: Order, book: Book, opposite: Side, limit_key: int) -> bool:
         """Whether the book would fill the whole order now, self-trade prevention included."""
@@ -525,23 +520,12 @@ class Matcher(Pairs):
         while order is not None:
             bound_trailing(order, book)
             disarm(order, book)
-            hold_minor = self._take_over(order, book, events)
-            events.append(
-                Triggered(
-                    order.order_id, order.account.account_id, order.terms.market_id, hold_minor
-                )
-            )
+            taken_over = self.take_over(order, book, events)
+            account_id, market_id = order.account.account_id, order.terms.market_id
+            events.append(Triggered(order.order_id, account_id, market_id, *taken_over))
             own, opposite = book.side(order.side), book.opposite(order.side)
             self._execute(order, book, own, opposite, events)
             if self.filled:
-                self._follow_fills(book, events)
+                for stop in self.follow_fills(book, events):
+                    watch.add(stop)
             order = watch.next_order()
-
-
-def _note_rested(order: Order, events: list[AnyEvent]) -> None:
-    events.append(
-        Rested(
-            order.order_id, order.account.account_id, order.instrument.market_id, order.side,
-            order.price_ticks, order.remaining_lots,
-        )
-    )  # fmt: skip

@@ -425,14 +425,15 @@ class Rested(Event, frozen=True, array_like=True, gc=False, tag=11):
 class Triggered(Event, frozen=True, array_like=True, gc=False, tag=12):
     """An order that waited for a price became active.
 
-    ``hold_minor`` is what it holds from now on, taken over from the other order of its pair, which
-    has ended; zero: its hold is unchanged.
+    ``hold_minor`` is what it holds from now on, taken over from ``pair_order_id``, the other order
+    of its pair, which has just ended. Zero: its hold is unchanged.
     """
 
     order_id: int
     account_id: int
     market_id: int
     hold_minor: int = 0
+    pair_order_id: int = 0
 
 
 class Trade(Event, frozen=True, array_like=True, gc=False, tag=13):

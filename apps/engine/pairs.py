@@ -17,26 +17,40 @@ PAIR: Final = "pair"
 
 
 class Ties:
-    """What an order is tied to, by order id: the other one of its pair."""
+    """What an order is tied to, by order id.
 
-    __slots__ = ("pair_id",)
+    The other order of its pair, and the purchase that it protects; zero where there is none. A
+    purchase has neither, but the orders that protect it, once they live.
+    """
 
-    def __init__(self, pair_id: int = 0) -> None:
+    __slots__ = ("entry_id", "exit_ids", "pair_id")
+
+    def __init__(self, pair_id: int = 0, entry_id: int = 0) -> None:
         self.pair_id = pair_id
+        self.entry_id = entry_id
+        self.exit_ids: list[int] = []
+
+    @property
+    def is_entry(self) -> bool:
+        return not (self.pair_id or self.entry_id)
 
 
 class Pairs:
     """Live orders, and the ties of the few that have any.
 
-    ``filled`` are the lots that tied orders have traded since it was last seen to.
+    ``filled`` are those that have traded, and the lots, since it was last seen to; ``unprotected``
+    are the purchases that are to end with the command at hand, and their markets. ``attention`` are
+    the markets that have to be looked at once it has matched.
     """
 
-    __slots__ = ("filled", "orders", "ties")
+    __slots__ = ("attention", "filled", "orders", "ties", "unprotected")
 
     def __init__(self) -> None:
         self.orders: dict[int, Order] = {}
         self.ties: dict[int, Ties] = {}
-        self.filled: dict[int, int] = {}
+        self.filled: dict[int, tuple[Order, int]] = {}
+        self.unprotected: dict[int, Book] = {}
+        self.attention: dict[int, None] = {}
 
     def close(
         self, order: Order, book: Book, status: int, reason: str, events: list[AnyEvent]
@@ -68,47 +82,71 @@ class Pairs:
         if hold_minor != limit.hold_minor:
             note_amended(limit, hold_minor, limit.price_ticks, 0, PAIR, events)
 
-    def _note_filled(self, order: Order, lots: int) -> None:
+    def is_linked(self, order: Order) -> bool:
+        """Whether its quantity is that of another order, too."""
+        ties = self.ties.get(order.order_id)
+        return ties is not None and not ties.is_entry
+
+    def note_filled(self, order: Order, lots: int) -> None:
         order_id = order.order_id
         if order_id in self.ties:
-            self.filled[order_id] = self.filled.get(order_id, 0) + lots
+            _, lots_before = self.filled.get(order_id, (order, 0))
+            self.filled[order_id] = (order, lots_before + lots)
 
-    def _follow_fills(self, book: Book, events: list[AnyEvent]) -> None:
+    def _follow_pairs(self, book: Book, events: list[AnyEvent]) -> None:
         """What has filled of one comes off the other; who has filled ends the other."""
         for order_id in sorted(self.filled):
-            lots = self.filled.pop(order_id)
-            order = self.orders.get(order_id)
-            if order is not None:
-                self._take_off_other(order, lots, events)
+            order, lots = self.filled.pop(order_id)
+            if order_id in self.orders:
+                self.take_off_other(order, lots, events)
             else:
-                self._end_other(self.ties.pop(order_id), book, events)
+                self._end_tied(self.ties.pop(order_id), book, events)
 
-    def _take_off_other(self, order: Order, lots: int, events: list[AnyEvent]) -> None:
+    def take_off_other(self, order: Order, lots: int, events: list[AnyEvent]) -> None:
         other = self.other_of(order)
         if other is not None:
             shrink(other, lots, lots, PAIR, events)
 
-    def _untie(self, order: Order, book: Book, events: list[AnyEvent]) -> None:
+    def untie(self, order: Order, book: Book, events: list[AnyEvent]) -> None:
         """A tied order has ended. What it filled just now is seen to first, in its own time."""
         if order.order_id in self.ties and order.order_id not in self.filled:
-            self._end_other(self.ties.pop(order.order_id), book, events)
+            self._end_tied(self.ties.pop(order.order_id), book, events)
 
-    def _end_other(self, ties: Ties, book: Book, events: list[AnyEvent]) -> None:
+    def _end_tied(self, ties: Ties, book: Book, events: list[AnyEvent]) -> None:
+        """An order has ended: so does the other of its pair, and soon what is left to buy."""
         other = self.orders.get(ties.pair_id)
         if other is not None:
             del self.ties[other.order_id]
             self.close(other, book, CANCELLED, PAIR, events)
+        entry = self.ties.get(ties.entry_id)
+        if entry is not None:
+            entry.exit_ids = []
+            # It may be in the middle of a match, or of an auction.
+            self.unprotected[ties.entry_id] = book
+            self.attention[book.instrument.market_id] = None
 
-    def _take_over(self, stop: Order, book: Book, events: list[AnyEvent]) -> int:
-        """A stop wakes: what it is tied to ends, and leaves it the hold, which is the answer."""
-        ties = self.ties.pop(stop.order_id, None)
-        if ties is None:
-            return 0
-        limit = self.orders[ties.pair_id]
-        hold_minor, limit.hold_minor = limit.hold_minor, 0
-        stop.hold_minor = hold_minor
-        self._end_other(ties, book, events)
-        return hold_minor
+    def end_unprotected(self, events: list[AnyEvent]) -> None:
+        """Purchases that have lost their protection in the command at hand end with it."""
+        for order_id, book in self.unprotected.items():
+            order = self.orders.get(order_id)
+            if order is not None:
+                self.close(order, book, CANCELLED, PAIR, events)
+        self.unprotected.clear()
+
+    def take_over(self, stop: Order, book: Book, events: list[AnyEvent]) -> tuple[int, int]:
+        """A stop wakes: what it is tied to ends. Answers (hold, from which order it is)."""
+        if not self.is_linked(stop):
+            return 0, 0
+        ties = self.ties.pop(stop.order_id)
+        limit = self.orders.get(ties.pair_id)
+        hold_minor = 0
+        if limit is not None:
+            hold_minor, limit.hold_minor = limit.hold_minor, 0
+            stop.hold_minor = hold_minor
+        self._end_tied(ties, book, events)
+        # At once, because what it still bids is what the stop might meet.
+        self.end_unprotected(events)
+        return hold_minor, ties.pair_id
 
 
 def pair_is_apart(limit_terms: Terms, stop_ticks: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 from apps.engine.balances import Account
 from apps.engine.book import Book, Order
+from apps.engine.brackets import exit_ids, exits_are_known, exits_refusal, has_exits
 from apps.engine.messages import (
     AMOUNT_MAX,
     BLOCKED,
@@ -98,6 +99,7 @@ def order_refusal(account: Account, terms: Terms, book: Book, venue_state: int, 
         state_refusal(account.state, venue_state, book.instrument.state, terms.side)
         or shape_refusal(terms, now_ns)
         or price_refusal(terms, book)
+        or exits_refusal(terms, book)
         or size_refusal(account, terms, book)
         or open_orders_refusal(account, terms)
     )
@@ -141,6 +143,8 @@ def special_is_known(terms: Terms) -> bool:
     special = terms.special
     if special is None:
         return terms.order_type != TRAILING_STOP
+    if has_exits(terms):
+        return exits_are_known(terms, special)
     if terms.order_type == LIMIT:
         part = special.display_lots
         in_range = 1 <= part < terms.quantity_lots <= part * ICEBERG_PARTS_MAX
@@ -244,8 +248,10 @@ def value_refusal(limits: Limits, notional_minor: int, book: Book) -> str:
 
 
 def open_orders_refusal(account: Account, terms: Terms) -> str:
-    full = len(account.open_orders) >= account.open_orders_max
-    return "max_open_orders" if full and may_stay(terms) else ""
+    """What is to protect a purchase counts from the start."""
+    orders = int(may_stay(terms)) + len(exit_ids("", terms))
+    full = len(account.open_orders) + orders > account.open_orders_max
+    return "max_open_orders" if full and orders else ""
 
 
 def state_refusal(account_state: int, venue_state: int, market_state: int, side: int) -> str:

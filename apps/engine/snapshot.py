@@ -13,7 +13,8 @@ import msgspec
 from apps.engine import block_snapshot
 from apps.engine.balances import Account, Balance, Reserve
 from apps.engine.book import RESTING, Book, Order, Side
-from apps.engine.idempotency import Remembered, ids_of
+from apps.engine.brackets import exit_ids, has_exits, reserve_exit_ids
+from apps.engine.idempotency import Remembered, ids_of, kept_id
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
@@ -42,7 +43,8 @@ T = TypeVar("T")
 class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``best_ticks``: what a trailing stop trails, zero while it is not active.
 
-    ``pair_order_id`` is the other order of its pair, zero where there is none any more.
+    ``pair_order_id`` is the other order of its pair, ``parent_order_id`` the purchase that it
+    protects, zero where it is tied to none, or not any more.
     """
 
     order_id: int
@@ -62,6 +64,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     best_ticks: int = 0
     hidden_lots: int = 0
     pair_order_id: int = 0
+    parent_order_id: int = 0
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -128,7 +131,7 @@ def dump(state: State) -> bytes:
             state.now_ns,
             state.rules_version,
             state.venue_state,
-            state.next_order_id,
+            state.matcher.next_order_id,
             state.matcher.next_trade_id,
             state.forgotten_seq,
             [_account(account, state.now_ns) for account in _by_id(state.ledger.accounts)],
@@ -161,7 +164,7 @@ def load(state: State, data: bytes) -> None:
     state.now_ns = found.now_ns
     state.rules_version = found.rules_version
     state.venue_state = found.venue_state
-    state.next_order_id = found.next_order_id
+    state.matcher.next_order_id = found.next_order_id
     state.matcher.next_trade_id = found.next_trade_id
     state.forgotten_seq = found.forgotten_seq
     for account in found.accounts:
@@ -252,6 +255,7 @@ def _order(order: Order, state: State) -> OrderState:
         0 if trails is None else trails.best_ticks(order.order_id),
         order.hidden_lots,
         0 if ties is None else ties.pair_id,
+        0 if ties is None else ties.entry_id,
     )
 
 
@@ -331,8 +335,7 @@ def _load_order(state: State, found: OrderState) -> None:
         hidden_lots=found.hidden_lots,
     )
     state.matcher.orders[order.order_id] = order
-    if found.pair_order_id:
-        state.matcher.ties[order.order_id] = Ties(found.pair_order_id)
+    _load_ties(state, order, found)
     account.open_orders[order.order_id] = terms.market_id
     if terms.time_in_force == GTD:
         state.add_timer(terms.expires_at_ns, found.entered_seq, GOOD_TILL_DATE, order.order_id)
@@ -343,6 +346,18 @@ def _load_order(state: State, found: OrderState) -> None:
         entry = Remembered(0, found.entered_seq, order.order_id, command)
         account.client_ids[order.client_order_id] = entry
         state.matcher.aged[order.order_id] = None
+        reserve_exit_ids(account, order.client_order_id, entry_terms)
+
+
+def _load_ties(state: State, order: Order, found: OrderState) -> None:
+    """A purchase has been loaded before what protects it."""
+    ties = state.matcher.ties
+    if found.pair_order_id or found.parent_order_id:
+        ties[order.order_id] = Ties(found.pair_order_id, found.parent_order_id)
+        if found.parent_order_id in ties:
+            ties[found.parent_order_id].exit_ids.append(order.order_id)
+    elif has_exits(order.terms):
+        ties[order.order_id] = Ties()
 
 
 def _frozen_fees(instrument: Instrument, found: OrderState) -> Instrument:
@@ -369,6 +384,13 @@ def _load_remembered(state: State, entry: Remembered) -> None:
         client_ids = state.ledger.accounts[command.account_id].client_ids
         for client_order_id, order_id in ids_of(command, entry.order_id):
             client_ids[client_order_id] = msgspec.structs.replace(entry, order_id=order_id)
+        for exit_id in exit_ids(command.client_order_id, command.terms):
+            kept = client_ids.get(exit_id)
+            if kept is None:
+                client_ids[exit_id] = kept_id(command.account_id, exit_id, 0, 0)
+            else:
+                # Its id goes with the command of the purchase.
+                state.matcher.aged.pop(kept.order_id, None)
     elif isinstance(command, Hold):
         state.ledger.recent_holds[command.hold_id] = None
     elif isinstance(command, OpenBlock):

@@ -61,7 +61,6 @@ class State:
         "forgotten_seq",
         "ledger",
         "matcher",
-        "next_order_id",
         "now_ns",
         "orders",
         "recent_blocks",
@@ -80,7 +79,6 @@ class State:
         self.second = 0
         self.rules_version = RULES_VERSIONS[0]
         self.venue_state = OPEN
-        self.next_order_id = 1
         self.books: dict[int, Book] = {}
         self.books_by_assets: dict[tuple[int, int], Book] = {}
         self.ledger = Ledger()
@@ -173,6 +171,13 @@ class State:
                     client_ids[client_order_id] = kept_id(
                         command.account_id, client_order_id, order_id, oldest.seq
                     )
+            if command.terms.special is not None:
+                self.matcher.forget_exits(
+                    self.accounts[command.account_id],
+                    command.client_order_id,
+                    command.terms,
+                    is_live=oldest.order_id in self.orders,
+                )
         elif isinstance(command, Hold):
             del self.ledger.recent_holds[command.hold_id]
         elif isinstance(command, OpenBlock):

@@ -7,7 +7,7 @@ what the order then does is the matcher's.
 
 from __future__ import annotations
 
-from heapq import heapify, heappop
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from apps.engine.book import ARMED, NOWHERE, Book, Order, Side
@@ -143,6 +143,13 @@ class Watch:
                 self.passed_over.append(order.order_id)
             else:
                 trails.wait(order.order_id, *_distance(order.terms))
+
+    def add(self, order: Order) -> None:
+        """A stop that waits only since now, where others have been gathered already."""
+        side = _level_side(order.terms, self.book)
+        gathered_key = self.risen_key if side is self.book.rising else self.fallen_key
+        if order.terms.stop_ticks * side.sign >= gathered_key:
+            heappush(self.due, order.order_id)
 
     def _look(self) -> None:
         book = self.book

@@ -151,7 +151,7 @@ _WORDS = (
     ("bid", "ask", "stop", "buy", "sell", "limit", "buys", "sells", "for", "quote", "market")
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
     + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
-    + ("or", "as", "mine", "shows", "of", "decrement")
+    + ("or", "then", "as", "mine", "shows", "of", "decrement")
 )
 
 
@@ -224,6 +224,12 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
     fields["post_only"] = "post" in more
     if "shows" in more:
         fields["special"] = Special(display_lots=int(more[more.index("shows") + 1]))
+    if "then" in more:
+        # "then 110 or 95": what is bought is sold at 110, or when the price falls to 95.
+        take_profit, _, stop_loss = more[more.index("then") + 1 :][:3]
+        fields["special"] = Special(
+            take_profit_ticks=int(take_profit), stop_loss_ticks=int(stop_loss)
+        )
     if "decrement" in more:
         fields["self_trade"] = DECREMENT
     if "expire" in more:

@@ -88,7 +88,7 @@ EVENTS = {
     10: "Accepted order_id account_id client_order_id terms hold_asset_id hold_minor"
     " maker_fee_ppm taker_fee_ppm pair_order_id parent_order_id",
     11: "Rested order_id account_id market_id side price_ticks quantity_lots",
-    12: "Triggered order_id account_id market_id hold_minor",
+    12: "Triggered order_id account_id market_id hold_minor pair_order_id",
     13: "Trade trade_id market_id taker_side price_ticks quantity_lots base_minor quote_minor"
     " maker_order_id maker_account_id maker_fee_minor maker_hold_used_minor maker_remaining_lots"
     " taker_order_id taker_account_id taker_fee_minor taker_hold_used_minor taker_remaining_lots",

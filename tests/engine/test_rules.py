@@ -396,14 +396,14 @@ def test_r11_a_refused_order_changes_nothing_but_throttle_time_and_sequence() ->
     venue.buy("anna", 1, 100)
     engine = venue.engine
     views = (list(engine.balances()), list(engine.open_orders()), engine.depth(MARKET_ID))
-    seq, orders = engine.seq, engine.next_order_id
+    seq, orders = engine.seq, engine.matcher.next_order_id
 
     for events in _refused(venue):
         assert isinstance(events[0], Rejected)
 
     assert (list(engine.balances()), list(engine.open_orders()), engine.depth(MARKET_ID)) == views
     assert engine.seq > seq
-    assert engine.next_order_id == orders
+    assert engine.matcher.next_order_id == orders
 
 
 def _refused(venue: Venue) -> list[list[AnyEvent]]:

@@ -51,6 +51,7 @@ from apps.engine.messages import (
 )
 from apps.engine.postings import postings
 from tests.simulation.audit_blocks import BlockAuditor, require
+from tests.simulation.audit_pairs import PairAuditor
 
 
 @dataclass(eq=False)
@@ -104,6 +105,8 @@ class Auditor:
         self.trades = 0
         self.last_order_id = 0
         self.blocks = BlockAuditor(self.instruments)
+        self.pairs = PairAuditor(require)
+        self.handed_over: dict[int, int] = {}
 
     def follow(self, engine: Engine, events: list[AnyEvent]) -> None:
         """Takes in the events of one command and compares."""
@@ -115,6 +118,9 @@ class Auditor:
             self._post(event)
             self._note(event)
             self.blocks.note(event)
+            self.pairs.note(event)
+        self.pairs.check(self.orders)
+        require(not self.handed_over, "P3 a hold is taken over", self.handed_over)
         for order in self.orders.values():
             if order.terms.time_in_force == GTD:
                 require(order.terms.expires_at_ns > self.now_ns, "B8 good till date", order)
@@ -198,9 +204,7 @@ class Auditor:
             case Uncrossed():
                 self._uncrossed(event)
             case Triggered():
-                order = self.orders[event.order_id]
-                require(order.waiting and not order.triggered, "B8 a stop fires once", event)
-                order.waiting, order.triggered = False, 1
+                self._triggered(event)
             case Prevented():
                 maker, taker = self.orders[event.maker_order_id], self.orders[event.taker_order_id]
                 same = self.groups[maker.account_id] == self.groups[taker.account_id]
@@ -208,6 +212,15 @@ class Auditor:
                 require(same or in_block, "B6 prevented only in a group", event)
             case _:
                 self._note_accounts(event)
+
+    def _triggered(self, event: Triggered) -> None:
+        order = self.orders[event.order_id]
+        require(order.waiting and not order.triggered, "B8 a stop fires once", event)
+        order.waiting, order.triggered = False, 1
+        if event.pair_order_id:
+            handed_over = self.handed_over.pop(event.pair_order_id)
+            require(handed_over == event.hold_minor, "P3 the whole hold", event)
+            order.hold = handed_over
 
     def _note_accounts(self, event: AnyEvent) -> None:
         match event:
@@ -303,6 +316,8 @@ class Auditor:
     def _closed(self, event: Closed) -> None:
         order = self.orders.pop(event.order_id)
         self.ended.add(event.order_id)
+        if event.reason == "pair" and order.hold and not event.released_minor:
+            self.handed_over[event.order_id], order.hold = order.hold, 0
         require(event.released_minor == order.hold, "L6 a hold is released whole", event)
         resting = order.shown if order.rank else 0
         require(event.book_lots == resting, "B5 lots that leave the book", event)

@@ -51,6 +51,7 @@ from apps.engine.messages import (
     OpenAccount,
     PhaseChanged,
     Place,
+    PlacePair,
     Quarantined,
     Release,
     ReopenMarket,
@@ -67,7 +68,7 @@ from apps.engine.messages import (
     Trade,
     Transfer,
 )
-from tests.simulation.flow_blocks import BlockFlow
+from tests.simulation.flow_pairs import ENDINGS, PairFlow
 
 SECOND = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND
@@ -87,7 +88,7 @@ TAKE_PROFITS = (TAKE_PROFIT, TAKE_PROFIT_LIMIT)
 WAITING = (STOP, STOP_LIMIT, *TAKE_PROFITS, TRAILING_STOP)
 
 
-class Flow(BlockFlow):
+class Flow(PairFlow):
     """A world drawn from a seed, and endless commands in it.
 
     ``commands`` yields (command, clock); what the engine answers comes back through ``learn``,
@@ -126,6 +127,7 @@ class Flow(BlockFlow):
         self.repairs: list[AnyCommand] = []
         self.sells = False
         self.begin_blocks()
+        self.begin_pairs()
 
     def commands(self, count: int) -> Iterator[tuple[AnyCommand, int]]:
         opening = self._opening()
@@ -423,6 +425,8 @@ class Flow(BlockFlow):
 
     def _place(self, account_id: int) -> Place:
         self.clients += 1
+        if self.random.random() < self.links:
+            return self.linked_place(account_id)
         return Place(*self._head(), account_id, f"c{self.clients}", self._terms())
 
     def _collected(self, market_id: int) -> Terms:
@@ -500,7 +504,11 @@ class Flow(BlockFlow):
         if isinstance(sent, Place) and self.random.random() < 0.7:
             # The owner's id once more: the same terms, or others.
             terms = self.random.choice((sent.terms, self._terms()))
-            return Place(*self._head(), sent.account_id, sent.client_order_id, terms)
+            own_id = sent.client_order_id + self.random.choice(("", "", *ENDINGS))
+            if isinstance(sent, PlacePair):
+                stop_terms = self.random.choice((sent.stop_terms, sent.stop_terms, terms))
+                return PlacePair(*self._head(), sent.account_id, own_id, sent.terms, stop_terms)
+            return Place(*self._head(), sent.account_id, own_id, terms)
         command_id = sent.command_id
         return Cancel(command_id, self.now_ns + SECOND, self.random.choice(self.accounts), 1)
 

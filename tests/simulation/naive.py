@@ -102,6 +102,7 @@ class NaiveEngine(NaiveTriggers):
         assert order is not None
         place = (order.terms.market_id, order.terms.side)
         check(place == (c.terms.market_id, c.terms.side), "replace_mismatch")
+        check(not (order.pair or order.entry), "linked_order")
         return order
 
     def admit(self, c: Place, account: NaiveAccount, market: NaiveMarket) -> int:
@@ -111,13 +112,27 @@ class NaiveEngine(NaiveTriggers):
         reference = self.reference(t.market_id)
         around = reference or self.best_price(market, SELL if t.side == BUY else BUY)
         self.check_price(market, t, reference, around)
+        self.check_exits(market, t)
         self.check_size(account, market, t, around)
         stays = t.order_type in WAITING or (t.order_type == LIMIT and t.time_in_force in (GTC, GTD))
-        mine = [o for o in self.orders if o.account_id == c.account_id]
-        most = account.limits.max_open_orders
-        check(not stays or not most or len(mine) < most, "max_open_orders")
+        exits = (
+            (t.special.take_profit_ticks > 0, t.special.stop_loss_ticks > 0) if t.special else ()
+        )
+        self.check_open(c.account_id, account, stays + sum(exits))
         self.check_position(c.account_id, market, t)
+        self.check_exit_ids(c)
         return self.enter(c, market, around)
+
+    def check_open(self, account_id: int, account: NaiveAccount, more: int) -> None:
+        mine = [o for o in self.orders if o.account_id == account_id]
+        most = account.limits.max_open_orders
+        check(not more or not most or len(mine) + more <= most, "max_open_orders")
+
+    def check_exits(self, m: NaiveMarket, t: Terms) -> None:
+        raise NotImplementedError
+
+    def check_exit_ids(self, c: Place) -> None:
+        raise NotImplementedError
 
     def check_repeated(self, c: Place) -> None:
         live = {(o.account_id, o.client_order_id): o for o in self.orders}
@@ -248,7 +263,8 @@ class NaiveEngine(NaiveTriggers):
         i = m.instrument
         key = (account_id, i.base_asset_id)
         lots = (self.available.get(key, 0) + self.held.get(key, 0)) // i.lot_minor
-        buys = [o for o in self.orders if o.buys and o.account_id == account_id]
+        # What a pair may buy counts once: only one of it holds anything.
+        buys = [o for o in self.orders if o.buys and o.hold and o.account_id == account_id]
         return lots + sum(o.left for o in buys if o.terms.market_id == i.market_id)
 
     def check_position(self, account_id: int, m: NaiveMarket, t: Terms) -> None:
@@ -554,6 +570,14 @@ class NaiveEngine(NaiveTriggers):
         if maker.left and not maker.shown and not at:
             self.rest(maker)
 
+    def need(self, o: NaiveOrder, left: int, worst: int = 0) -> int:
+        """What has to be held for so many lots, at its worst price or another."""
+        i = self.markets[o.terms.market_id].instrument
+        if not o.buys:
+            return left * i.lot_minor
+        notional = left * (worst or o.worst) * i.tick_lot_minor
+        return notional + fee_of(notional, self.highest_ppm_of(o)) + 1
+
     def settle(self, o: NaiveOrder, i: Instrument, quote: int, base: int, fee: int) -> int:
         """Balances of one side of a trade; answers by how much the order's hold fell."""
         if not o.buys:
@@ -564,9 +588,7 @@ class NaiveEngine(NaiveTriggers):
         keep = o.hold - quote - fee
         assert keep >= 0
         if not o.terms.quote_minor:
-            notional = o.left * o.worst * i.tick_lot_minor
-            worst = notional + fee_of(notional, self.highest_ppm_of(o)) + 1
-            keep = min(keep, worst) if o.left else 0
+            keep = min(keep, self.need(o, o.left)) if o.left else 0
         used = o.hold - keep
         o.hold = keep
         self.move(o.account_id, i.quote_asset_id, used - quote - fee, -used)

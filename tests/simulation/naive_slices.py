@@ -24,7 +24,7 @@ from apps.engine.messages import (
     Trade,
     Uncrossed,
 )
-from tests.simulation.naive_venue import NaiveVenue
+from tests.simulation.naive_pairs import NaivePairs
 from tests.simulation.naive_world import (
     SECOND,
     NaiveOrder,
@@ -118,7 +118,7 @@ class NaiveBlock:
         return min(one, other) if self.buys else max(one, other)
 
 
-class NaiveSlices(NaiveVenue):
+class NaiveSlices(NaivePairs):
     """What blocks have filled, cut into slices and allotted."""
 
     def __init__(self) -> None:

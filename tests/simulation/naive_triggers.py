@@ -8,6 +8,7 @@ from apps.engine.messages import (
     GTC,
     GTD,
     LIMIT,
+    MARKET,
     STOP,
     STOP_LIMIT,
     TAKE_PROFIT,
@@ -23,12 +24,27 @@ STOPS = (STOP, STOP_LIMIT)
 WAITING = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
 
 
+def asks_for_exits(t: Terms) -> bool:
+    special = t.special
+    return special is not None and max(special.take_profit_ticks, special.stop_loss_ticks) > 0
+
+
 def check_special(t: Terms) -> None:
     if t.special is None:
         check(t.order_type != TRAILING_STOP, "invalid_order")
         return
     special = t.special
     check(special != Special(), "invalid_order")
+    if asks_for_exits(t):
+        take, stop = special.take_profit_ticks, special.stop_loss_ticks
+        limit = special.stop_loss_limit_ticks
+        check(special == Special(0, 0, 0, take, stop, limit), "invalid_order")
+        check(min(take, stop, limit) >= 0, "invalid_order")
+        check(max(take, stop, limit) <= AMOUNT_MAX, "invalid_order")
+        check(stop or not limit, "invalid_order")
+        check(t.order_type in (LIMIT, MARKET, STOP, STOP_LIMIT), "invalid_order")
+        check(not t.quote_minor, "invalid_order")
+        return
     part = special.display_lots
     if t.order_type == LIMIT:
         check(special == Special(display_lots=part), "invalid_order")
@@ -100,6 +116,7 @@ class NaiveTriggers(NaiveWorld):
 
     def wake_waiting(self, m: NaiveMarket) -> None:
         while True:
+            self.follow_fills(m)
             here = [o for o in self.orders if o.terms.market_id == m.instrument.market_id]
             waiting = [o for o in here if o.waiting]
             for order in waiting:
@@ -113,11 +130,21 @@ class NaiveTriggers(NaiveWorld):
             if order.terms.order_type == TRAILING_STOP:
                 bound = self.band(m, order.terms.side, behind(order.terms, order.best))
                 order.worst = min(bound, order.worst) if order.buys else max(bound, order.worst)
-            self.events.append(Triggered(order.number, order.account_id, order.terms.market_id))
+            taken_over = self.take_over(order)
+            self.events.append(
+                Triggered(order.number, order.account_id, order.terms.market_id, *taken_over)
+            )
             self.execute(order)
 
     def band(self, market: NaiveMarket, side: int, price: int) -> int:
         raise NotImplementedError
 
     def execute(self, order: NaiveOrder) -> None:
+        raise NotImplementedError
+
+    def follow_fills(self, m: NaiveMarket) -> None:
+        """What tied orders have traded changes those that they are tied to."""
+
+    def take_over(self, stop: NaiveOrder) -> tuple[int, int]:
+        """A stop wakes: what it holds from now on, and from which order; zeros as before."""
         raise NotImplementedError

@@ -24,7 +24,6 @@ from tests.simulation.naive_world import (
     NaiveMarket,
     NaiveOrder,
     check,
-    fee_of,
 )
 
 
@@ -54,6 +53,7 @@ class NaiveVenue(NaiveAuctions):
         check(0 <= t.price_ticks <= AMOUNT_MAX and 0 <= t.stop_ticks <= AMOUNT_MAX, "invalid_price")
         check(1 <= t.quantity_lots <= AMOUNT_MAX, "invalid_quantity")
         check_special(t)
+        self.check_linked(order, t)
         check(order.left + more > 0, "amend_below_filled")
         if in_place:
             self.check_size(account, m, t, 0, most=False)
@@ -63,6 +63,8 @@ class NaiveVenue(NaiveAuctions):
             self.check_waiting_price(m, t)
         elif not order.waiting:
             self.check_limit(m, t, self.reference(t.market_id))
+        self.check_amended_pair(order, m, t)
+        self.check_exits(m, t)
         self.check_size(account, m, t, 0)
         if more > 0 and order.buys and m.instrument.max_position_lots:
             lots = self.position(c.account_id, m) + more
@@ -77,6 +79,18 @@ class NaiveVenue(NaiveAuctions):
         most = account.limits.orders_per_second
         check(not most or len(account.placed) <= most, "rate_limit")
 
+    def check_linked(self, order: NaiveOrder, t: Terms) -> None:
+        raise NotImplementedError
+
+    def check_amended_pair(self, order: NaiveOrder, m: NaiveMarket, t: Terms) -> None:
+        raise NotImplementedError
+
+    def amended_hold(self, order: NaiveOrder, left: int, worst: int) -> int:
+        raise NotImplementedError
+
+    def after_change(self, order: NaiveOrder) -> None:
+        raise NotImplementedError
+
     def change(self, order: NaiveOrder, m: NaiveMarket, t: Terms, in_place: bool) -> None:
         left = order.left + t.quantity_lots - order.terms.quantity_lots
         if in_place:
@@ -87,10 +101,7 @@ class NaiveVenue(NaiveAuctions):
         worst = order.worst
         if not order.best:
             worst = t.price_ticks or self.band(m, t.side, self.centre(m, t, 0))
-        hold = left * m.instrument.lot_minor
-        if order.buys:
-            notional = left * worst * m.instrument.tick_lot_minor
-            hold = notional + fee_of(notional, self.highest_ppm_of(order)) + 1
+        hold = self.amended_hold(order, left, worst)
         change = hold - order.hold
         spends, _ = self.assets_of(order)
         check(self.free(order.account_id, spends) >= change, "insufficient_balance")
@@ -116,6 +127,7 @@ class NaiveVenue(NaiveAuctions):
         if not order.waiting:
             order.rank = order.shown = 0
             self.arrive(order, m)
+        self.after_change(order)
 
     # ------------------------------------------------------------ orders that meet their own
 
@@ -145,12 +157,8 @@ class NaiveVenue(NaiveAuctions):
     def lessen(self, order: NaiveOrder, lots: int, gone: int, why: str) -> None:
         """Takes lots off an order where it stands; ``gone`` of them were to be seen."""
         t = msgspec.structs.replace(order.terms, quantity_lots=order.terms.quantity_lots - lots)
-        i = self.markets[t.market_id].instrument
         left = order.left - lots
-        hold = left * i.lot_minor
-        if order.buys:
-            notional = left * order.worst * i.tick_lot_minor
-            hold = min(order.hold, notional + fee_of(notional, self.highest_ppm_of(order)) + 1)
+        hold = min(order.hold, self.need(order, left))
         change = hold - order.hold
         spends, _ = self.assets_of(order)
         self.move(order.account_id, spends, -change, change)

@@ -122,6 +122,10 @@ class NaiveOrder:
     shown: int = 0  # of what is left, while it rests
     waiting: bool = False  # for the last price
     best: int = 0  # since a trailing stop is active; zero before
+    pair: NaiveOrder | None = None
+    entry: NaiveOrder | None = None  # the purchase that it protects
+    exits: list[NaiveOrder] = field(default_factory=list)  # what protects it
+    follows: bool = False  # it was not placed by a command of its own
 
     @property
     def buys(self) -> bool:
@@ -202,7 +206,8 @@ class NaiveWorld:
     def on_silence(self, account_id: int) -> None:
         self.accounts[account_id].cancel_after = None
         for order in [o for o in self.orders if o.account_id == account_id]:
-            self.end(order, CANCELLED, "cancel_after")
+            if order in self.orders:
+                self.end(order, CANCELLED, "cancel_after")
 
     def run_timers(self) -> None:
         while due := [timer for timer in self.timers() if timer[0] <= self.now]:
@@ -449,6 +454,7 @@ class NaiveWorld:
         for order in list(self.orders):
             mine = not c.account_id or order.account_id == c.account_id
             here = not c.market_id or order.terms.market_id == c.market_id
+            mine = mine and order in self.orders
             if mine and here and (not c.side or order.terms.side == c.side):
                 own = "reduce_only" if c.reduce_only else "cancel_all"
                 self.end(order, CANCELLED, own if c.account_id else "kill")
@@ -481,6 +487,8 @@ class NaiveWorld:
             self.venue = max(self.venue, CANCEL_ONLY)
             self.events.append(VenueSet(self.venue))
         for o in list(self.orders):
+            if o not in self.orders:
+                continue
             if c.target_id == (0, o.account_id, o.terms.market_id, 0)[c.scope]:
                 self.end(o, CANCELLED, "kill")
 
