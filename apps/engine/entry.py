@@ -182,10 +182,12 @@ def _is_same_pair(earlier: AnyCommand, command: Place) -> bool:
     )
 
 
-def _refusal(state: State, account: Account, terms: Terms, book: Book) -> str:
+def _refusal(state: State, account: Account, terms: Terms, book: Book, client_order_id: str) -> str:
     """What objects to an order that is not plain, or to a plain one after all."""
-    return order_refusal(account, terms, book, state.venue_state, state.now_ns) or position_refusal(
-        account, terms, book, state.orders
+    return (
+        order_refusal(account, terms, book, state.venue_state, state.now_ns)
+        or position_refusal(account, terms, book, state.orders)
+        or _exits_refusal(account, client_order_id, terms)
     )
 
 
@@ -207,8 +209,7 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
     if not plain:
         if isinstance(command, PlacePair):
             return _admit_pair(state, command, account, book, events)
-        reason = _refusal(state, account, terms, book)
-        reason = reason or _exits_refusal(account, client_order_id, terms)
+        reason = _refusal(state, account, terms, book, client_order_id)
         if reason:
             return _refuse(command, reason, events)
         worst = worst_price_ticks(terms, book)
@@ -256,8 +257,6 @@ def _admit(  # noqa: C901 - the way of a plain order down to its rest in the boo
         level.orders[order_id] = order
         events.append(Rested(order_id, account_id, market_id, side, worst, lots))
     else:
-        if has_exits(terms):
-            matcher.await_fills(order)
         matcher.enter(order, book, own, opposite, second, events)
         if terms.time_in_force == GTD and order_id in matcher.orders:
             state.add_timer(terms.expires_at_ns, state.seq, GOOD_TILL_DATE, order_id)
@@ -316,7 +315,7 @@ def _pair_refusal(state: State, account: Account, command: PlacePair, book: Book
         return "invalid_pair"
     if _shared_terms(terms) != _shared_terms(stop_terms):
         return "invalid_pair"
-    reason = _refusal(state, account, terms, book) or order_refusal(
+    reason = _refusal(state, account, terms, book, "") or order_refusal(
         account, stop_terms, book, state.venue_state, state.now_ns
     )
     if reason:

@@ -86,6 +86,8 @@ class Matcher(Brackets):
         events: list[AnyEvent],
     ) -> None:
         """A new order waits for its price or matches now; then others may wake up."""
+        if order.terms.special is not None and has_exits(order.terms):
+            self.await_fills(order)
         if order.terms.order_type > MARKET:
             arm(order, book)
             return

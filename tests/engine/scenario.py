@@ -221,20 +221,7 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
     assert match, line
     more = match["more"].split()
     kind, fields = _waiting(match)
-    fields["post_only"] = "post" in more
-    if "shows" in more:
-        fields["special"] = Special(display_lots=int(more[more.index("shows") + 1]))
-    if "then" in more:
-        # "then 110 or 95": what is bought is sold at 110, or when the price falls to 95.
-        take_profit, _, stop_loss = more[more.index("then") + 1 :][:3]
-        fields["special"] = Special(
-            take_profit_ticks=int(take_profit), stop_loss_ticks=int(stop_loss)
-        )
-    if "decrement" in more:
-        fields["self_trade"] = DECREMENT
-    if "expire" in more:
-        expire = {"taker": 1, "maker": 2, "both": 3}
-        fields["self_trade"] = expire[more[more.index("expire") + 1]]
+    fields |= _more_terms(more)
     force = next((FORCES[word] for word in more if word in FORCES), GTC)
     if kind == MARKET and force == GTC:
         force = IOC
@@ -251,6 +238,25 @@ def _act(venue: Venue, line: str) -> list[AnyEvent]:
     )
     own_id = more[more.index("as") + 1] if "as" in more else ""
     return venue.place(match["name"], terms, own_id)
+
+
+def _more_terms(more: list[str]) -> dict[str, Any]:
+    """What the words behind quantity and prices ask for besides."""
+    fields: dict[str, Any] = {"post_only": "post" in more}
+    if "shows" in more:
+        fields["special"] = Special(display_lots=int(more[more.index("shows") + 1]))
+    if "then" in more:
+        # "then 110 or 95": what is bought is sold at 110, or when the price falls to 95.
+        take_profit, _, stop_loss = more[more.index("then") + 1 :][:3]
+        fields["special"] = Special(
+            take_profit_ticks=int(take_profit), stop_loss_ticks=int(stop_loss)
+        )
+    if "decrement" in more:
+        fields["self_trade"] = DECREMENT
+    if "expire" in more:
+        expire = {"taker": 1, "maker": 2, "both": 3}
+        fields["self_trade"] = expire[more[more.index("expire") + 1]]
+    return fields
 
 
 def _cancel(venue: Venue, name: str, price: int) -> list[AnyEvent]:
