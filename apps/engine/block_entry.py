@@ -11,7 +11,7 @@ import msgspec
 
 from apps.engine import risk
 from apps.engine.allotting import Member
-from apps.engine.balances import Account
+from apps.engine.balances import NO_TERMS, Account
 from apps.engine.book import Book, Order
 from apps.engine.escrow import Block
 from apps.engine.messages import (
@@ -37,12 +37,17 @@ from apps.engine.messages import (
     OpenBlock,
     SubmitBlock,
     Terms,
+    leg_name,
 )
 from apps.engine.rates import PPM
 from apps.engine.state import BLOCK_OPENING, GOOD_TILL_DATE, SECOND_NS, State
 
 # A block that is not submitted by then gives everything back.
 OPEN_NS: Final = 10 * SECOND_NS
+
+# An order of thousands of accounts is more work than one of a single account: it counts as so many
+# of its leader's orders of a second, but one can be sent by whoever may send anything.
+BLOCK_WEIGHT: Final = 10
 
 _FORCES: Final = frozenset({(LIMIT, GTC), (LIMIT, GTD), (LIMIT, IOC), (MARKET, IOC)})
 
@@ -62,6 +67,10 @@ def open_block(state: State, command: OpenBlock, events: list[AnyEvent]) -> str:
         return "block_exists"
     if not risk.client_order_id_is_valid(command.client_order_id):
         return "invalid_order"
+    if command.client_order_id in account.client_ids:
+        return "id_reused"
+    if not _is_in_time(account, state.second):
+        return "rate_limit"
     book = state.books.get(terms.market_id)
     if book is None:
         return "unknown_market"
@@ -79,7 +88,7 @@ def open_block(state: State, command: OpenBlock, events: list[AnyEvent]) -> str:
     )  # fmt: skip
     leg = BlockLeg(command.account_id, terms.quantity_lots, command.fraction_ppm)
     lots, reason = _leg_lots(state, block, account, leg)
-    reason = reason or _leg_refusal(block, account, lots, book)
+    reason = reason or _leg_refusal(state, block, account, lots, book)
     if reason:
         return reason
     block.opened_seq = state.seq
@@ -96,6 +105,23 @@ def open_block(state: State, command: OpenBlock, events: list[AnyEvent]) -> str:
     entered = _enter_leg(state, block, account, lots)
     events.append(_added(block, command.client_order_id, (entered,), ()))
     return ""
+
+
+def _is_in_time(account: Account, second: int) -> bool:
+    """Counts the block among the orders of this second; refused ones count, too."""
+    if account.throttle_second != second:
+        account.throttle_second = second
+        account.placed_orders = account.repeated_orders = 0
+        account.last_terms = NO_TERMS
+    account.placed_orders += min(BLOCK_WEIGHT, account.placed_orders_max)
+    return account.placed_orders <= account.placed_orders_max
+
+
+def remember_opening(state: State, command: OpenBlock) -> None:
+    """The owner's id stands for the leader's leg, and is taken as that of an order is."""
+    leader = state.blocks[command.block_id].members[0]
+    entry = state.remember(command, leader.order_id)
+    leader.account.client_ids[command.client_order_id] = entry
 
 
 def _terms_refusal(state: State, command: OpenBlock, account: Account, book: Book) -> str:
@@ -138,7 +164,7 @@ def add_legs(state: State, command: AddLegs, events: list[AnyEvent]) -> str:
         reason = _join(state, block, leg, book, entered)
         if reason:
             left_out.append(LegLeftOut(leg.account_id, reason))
-    events.append(_added(block, f"block-{block.block_id}", tuple(entered), tuple(left_out)))
+    events.append(_added(block, leg_name(block.block_id), tuple(entered), tuple(left_out)))
     return ""
 
 
@@ -171,7 +197,7 @@ def _join(state: State, block: Block, leg: BlockLeg, book: Book, entered: list[L
     ):
         return "slippage_cap"
     lots, reason = _leg_lots(state, block, account, leg)
-    reason = reason or _leg_refusal(block, account, lots, book)
+    reason = reason or _leg_refusal(state, block, account, lots, book)
     if not reason:
         entered.append(_enter_leg(state, block, account, lots))
     return reason
@@ -196,7 +222,7 @@ def _leg_lots(state: State, block: Block, account: Account, leg: BlockLeg) -> tu
     return lots, "" if lots else "nothing_to_sell"
 
 
-def _leg_refusal(block: Block, account: Account, lots: int, book: Book) -> str:
+def _leg_refusal(state: State, block: Block, account: Account, lots: int, book: Book) -> str:
     """Limits of the market and of the account, and whether the account can pay."""
     instrument = book.instrument
     if lots > book.lots_max:
@@ -208,12 +234,8 @@ def _leg_refusal(block: Block, account: Account, lots: int, book: Book) -> str:
     if len(account.open_orders) + len(account.legs) >= account.open_orders_max:
         return "max_open_orders"
     most = instrument.max_position_lots
-    if most and block.buys:
-        # What is open in the book counts when it fills; what is in blocks, and held, counts here.
-        balance = account.balance(instrument.base_asset_id)
-        held = (balance.available_minor + balance.held_minor) // instrument.lot_minor
-        if held + account.leg_lots.get(instrument.market_id, 0) + lots > most:
-            return "max_position"
+    if most and block.buys and risk.position_lots(account, instrument, state.orders) + lots > most:
+        return "max_position"
     reserve_minor = block.reserve_minor(lots, leads=not block.members)
     if account.available_minor(block.spent_asset_id) < reserve_minor:
         return "insufficient_balance"

@@ -20,6 +20,11 @@ def escrow_account_id(block_id: int) -> int:
     return -block_id
 
 
+def leg_name(block_id: int) -> str:
+    """What a copier's leg has for a client order id. No person can choose one with a colon."""
+    return f"block:{block_id}"
+
+
 class BlockLeg(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one account takes part with: ``lots`` of a buy, parts per million of its holding of a
     sell. ``cap_ticks`` is the worst price it agrees to; zero leaves that to the block.

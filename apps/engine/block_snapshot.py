@@ -8,7 +8,8 @@ from apps.engine.allotting import Member, Slice
 from apps.engine.balances import Balance
 from apps.engine.book import RESTING, Order
 from apps.engine.escrow import Block
-from apps.engine.messages import GTD, Instrument, Terms
+from apps.engine.idempotency import Remembered
+from apps.engine.messages import GTD, Instrument, OpenBlock, Terms
 from apps.engine.state import BLOCK_OPENING, BLOCK_SLICE, GOOD_TILL_DATE, State
 
 
@@ -166,6 +167,8 @@ def _loaded(state: State, found: BlockState) -> Block:
         block.escrow.balances[asset_id] = Balance(available_minor, held_minor)
     for each in found.members:
         _load_member(state, block, each)
+    if found.opened_seq <= state.forgotten_seq and not block.members[0].ended:
+        _keep_name(block, found)
     block.opened_seq, block.open_until_ns = found.opened_seq, found.open_until_ns
     block.submitted_seq = found.submitted_seq
     block.status, block.reason = found.status, found.reason
@@ -191,6 +194,18 @@ def _load_member(state: State, block: Block, found: MemberState) -> None:
         found.owed_lots, found.ended, found.status, found.reason,
     )  # fmt: skip
     block.restore(member)
+
+
+def _keep_name(block: Block, found: BlockState) -> None:
+    """Its command is forgotten, but while the leader's leg lives the owner's id stays taken."""
+    leader = block.members[0]
+    account = leader.account
+    command = OpenBlock(
+        b"", 0, found.block_id, account.account_id, found.client_order_id, found.terms
+    )
+    entry = Remembered(0, found.opened_seq, leader.order_id, command)
+    account.client_ids[found.client_order_id] = entry
+    block.is_aged = True
 
 
 def _loaded_slice(found: SliceState) -> Slice:

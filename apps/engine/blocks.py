@@ -146,8 +146,8 @@ def allot(state: State, command: Allot, events: list[AnyEvent]) -> None:
     house = matcher.fees[block.instrument.quote_asset_id]
     matcher.next_trade_id += block.allot(command.legs, house, matcher.next_trade_id, events)
     block.check_escrow(closed=False)
-    # Whoever waits longest is next.
-    del state.allotting[block.block_id]
+    # Whoever waits longest is next; one that was put aside is asked for again.
+    state.allotting.pop(block.block_id, None)
     if block.slice is not None:
         state.allotting[block.block_id] = None
     elif final:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apps.engine import risk
 from apps.engine.amend import amend
-from apps.engine.block_entry import add_legs, open_block, submit_block
+from apps.engine.block_entry import add_legs, open_block, remember_opening, submit_block
 from apps.engine.blocks import amend_block, cancel_leg, remove_legs
 from apps.engine.book import Book
 from apps.engine.entry import CLOCK_SKEW_NS
@@ -88,7 +88,9 @@ def control(state: State, command: AnyCommand, events: list[AnyEvent]) -> None:
         answer = "invalid_command"
     else:
         answer = _CARRY_OUT[type(command)](state, command, events)
-    if not answer:
+    if not answer and isinstance(command, OpenBlock):
+        remember_opening(state, command)
+    elif not answer:
         state.remember(command, 0)
     elif not isinstance(answer, str):
         events.append(answer)
@@ -126,6 +128,7 @@ def quarantine(state: State, command: Quarantined, events: list[AnyEvent]) -> No
     """Nobody knows what the poisoned command would have done: no new orders until staff say so."""
     if state.venue_state == OPEN:
         state.set_venue(CANCEL_ONLY)
+    state.allotting.pop(command.block_id, None)
     events.append(VenueSet(state.venue_state))
 
 
@@ -133,12 +136,11 @@ def quarantine(state: State, command: Quarantined, events: list[AnyEvent]) -> No
 
 
 def _cancel(state: State, command: Cancel, events: list[AnyEvent]) -> str:
-    order = state.matcher.orders.get(
-        command.order_id or state.order_id_of(command.account_id, command.client_order_id)
-    )
+    order_id = command.order_id or state.order_id_of(command.account_id, command.client_order_id)
+    order = state.matcher.orders.get(order_id)
     account = state.accounts.get(command.account_id)
     if order is None and account is not None and account.legs:
-        found = cancel_leg(state, account, command.order_id, "user", events)
+        found = cancel_leg(state, account, order_id, "user", events)
         return "" if found else "order_not_found"
     # A foreign order looks like one that does not exist.
     if order is None or order.account.account_id != command.account_id:

@@ -29,6 +29,7 @@ from apps.engine.messages import (
     Limits,
     Terms,
     escrow_account_id,
+    leg_name,
 )
 from apps.engine.rates import buy_hold_minor, fee_minor
 
@@ -52,6 +53,8 @@ class Block:
     ``reason`` once nothing more will fill. Since the last slice ``mark_lots`` less what remains of
     the order have filled, for ``quote_minor``, of which ``made_minor`` as maker; ``owed_lots`` of
     them are of ``leavers``.
+    ``is_aged``: its opening is not remembered any more, and its leader's client order id is kept
+    for the sake of his leg alone.
     ``reduced_lots`` are members' lots that the order does not ask for any more. ``size_lots`` and
     ``given_lots`` are sums over the members that have not left. ``due_ns`` is when the next slice
     is cut, ``due_seq`` the command that made it due.
@@ -59,7 +62,7 @@ class Block:
 
     __slots__ = (
         "block_id", "by_account", "client_order_id", "due_ns", "due_seq", "escrow", "fee_ppm",
-        "given_lots", "groups", "instrument", "leavers", "live_legs", "made_minor", "mark_lots",
+        "given_lots", "groups", "instrument", "is_aged", "leavers", "live_legs", "made_minor", "mark_lots",
         "members", "open_until_ns", "opened_seq", "order", "owed_lots", "quote_minor", "reason",
         "reduced_lots", "size_lots", "slice", "slices", "status", "submitted_seq", "terms",
         "worst_ticks",
@@ -88,6 +91,7 @@ class Block:
         self.groups: dict[int, dict[int, Member]] = {}
         self.live_legs = 0
         self.opened_seq = 0
+        self.is_aged = False
         self.open_until_ns = 0
         self.submitted_seq = 0
         self.order: Order | None = None
@@ -180,7 +184,7 @@ class Block:
         quote = self.escrow.balance(instrument.quote_asset_id)
         spends, gains = (quote, base) if self.buys else (base, quote)
         return Order(
-            order_id, self.escrow, f"block-{self.block_id}", terms, instrument, terms.side,
+            order_id, self.escrow, leg_name(self.block_id), terms, instrument, terms.side,
             price_ticks, terms.quantity_lots, hold_minor, 0, spends, gains,
         )  # fmt: skip
 
@@ -331,6 +335,8 @@ class Block:
         self.live_legs -= 1
         self._forget_group(member)
         del member.account.legs[member.order_id]
+        if self.is_aged and member is self.members[0]:
+            del member.account.client_ids[self.client_order_id]
 
     def _forget_group(self, member: Member) -> None:
         group = self.groups.get(member.trade_group)

@@ -34,6 +34,7 @@ from apps.engine.block_messages import RemoveLegs as RemoveLegs
 from apps.engine.block_messages import SliceCut as SliceCut
 from apps.engine.block_messages import SubmitBlock as SubmitBlock
 from apps.engine.block_messages import escrow_account_id as escrow_account_id
+from apps.engine.block_messages import leg_name as leg_name
 from apps.engine.terms import BUY as BUY
 from apps.engine.terms import EXPIRE_TAKER as EXPIRE_TAKER
 from apps.engine.terms import EXTERNAL_ACCOUNT_ID as EXTERNAL_ACCOUNT_ID
@@ -251,10 +252,15 @@ class Malformed(Command, frozen=True, array_like=True, gc=False, tag=17):
 
 
 class Quarantined(Command, frozen=True, array_like=True, gc=False, tag=18):
-    """Written by the host in place of a command whose apply raised twice."""
+    """Written by the host in place of a command whose apply raised twice.
+
+    ``block_id`` is that of an ``Allot``: the host asks for that block no more, until somebody
+    else has sent an ``Allot`` for it that worked.
+    """
 
     raw: bytes
     error: str
+    block_id: int = 0
 
 
 class PlacePair(Place, frozen=True, array_like=True, gc=False, tag=19):

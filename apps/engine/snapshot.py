@@ -395,3 +395,4 @@ def _load_remembered(state: State, entry: Remembered) -> None:
         state.ledger.recent_holds[command.hold_id] = None
     elif isinstance(command, OpenBlock):
         state.recent_blocks[command.block_id] = None
+        state.ledger.accounts[command.account_id].client_ids[command.client_order_id] = entry

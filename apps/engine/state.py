@@ -182,6 +182,11 @@ class State:
             del self.ledger.recent_holds[command.hold_id]
         elif isinstance(command, OpenBlock):
             del self.recent_blocks[command.block_id]
+            account = self.accounts[command.account_id]
+            if oldest.order_id in account.legs:
+                self.blocks[command.block_id].is_aged = True
+            else:
+                del account.client_ids[command.client_order_id]
 
 
 def _order_due_ns(state: State, order_id: int) -> int:

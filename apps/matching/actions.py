@@ -13,6 +13,7 @@ from apps.engine.messages import (
     HALTED,
     KILL_VENUE,
     OPEN,
+    Allot,
     AnyCommand,
     Kill,
     SetVenue,
@@ -22,6 +23,8 @@ from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 
 VENUE_STATES: Final = {"open": OPEN, "cancel_only": CANCEL_ONLY, "halted": HALTED}
 VALID_SECONDS: Final = 10.0
+# Where the engine raises once more, it is rebuilt twice before there is an answer.
+ALLOT_SECONDS: Final = 30.0
 
 
 def set_venue(*, state: str, cancel_all: bool = False) -> int:
@@ -40,6 +43,19 @@ def set_venue(*, state: str, cancel_all: bool = False) -> int:
     if state == "open" and settings.MATCHING_GATEWAY == "stream":
         client().delete(wire.alarm_key(settings.MATCHING_SHARD))
     return replies[-1].seq
+
+
+def allot(*, block_id: int) -> int:
+    """Let the host go on with a block whose allotment was put aside; return the seq of it.
+
+    The piece that raised is tried first: where it raises again, nothing has changed.
+    """
+    reply = get_gateway().submit(
+        Allot(new_command_id(), valid_until_ns(VALID_SECONDS), block_id), ALLOT_SECONDS
+    )
+    if reply.rejected is not None:
+        raise Refused(reply.rejected.reason, f"Block {block_id} has nothing to allot.")
+    return reply.seq
 
 
 def kill(*, scope: int, target_id: int = 0) -> int:

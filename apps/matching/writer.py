@@ -237,11 +237,14 @@ class Writer:
         if isinstance(command, Quarantined):
             raise RuntimeError("The engine raises whatever it is given.") from raised
         error = str(raised)[:ERROR_CHARACTERS_KEPT]
-        quarantined = Quarantined(command.command_id, 0, encoder.encode(command), error)
+        # A block whose allotment raises waits for people; the host would ask for it for ever.
+        block_id = command.block_id if isinstance(command, Allot) else 0
+        quarantined = Quarantined(command.command_id, 0, encoder.encode(command), error, block_id)
         request.commands[raised.command] = quarantined
         request.raw = Raw(encoder.encode(request.commands))
         request.quarantined = (*request.quarantined, raised.command)
-        alarm = f"A command was quarantined and the venue takes cancels only: {error}"
+        whose = f" Block {block_id} waits for `manage.py allot`." if block_id else ""
+        alarm = f"A command was quarantined and the venue takes cancels only: {error}{whose}"
         logger.critical(alarm)
         self._link.post([("SET", wire.alarm_key(self._lease.shard), alarm)])
 

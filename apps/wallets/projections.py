@@ -65,10 +65,16 @@ _MERGE_BALANCES: Final = """
         ) AS row (account_id, asset_id, available_minor, held_minor, seq)
     ) AS change
     ON balance.account_id = change.account_id AND balance.asset_id = change.asset_id
+    -- Escrow accounts of blocks are many and live for moments: what is empty leaves no row.
+    WHEN MATCHED AND balance.account_id < 0
+        AND balance.available_minor + change.available_minor = 0
+        AND balance.held_minor + change.held_minor = 0 THEN DELETE
     WHEN MATCHED THEN UPDATE SET
         available_minor = balance.available_minor + change.available_minor,
         held_minor = balance.held_minor + change.held_minor,
         seq = change.seq
+    WHEN NOT MATCHED AND change.account_id < 0
+        AND change.available_minor = 0 AND change.held_minor = 0 THEN DO NOTHING
     WHEN NOT MATCHED THEN INSERT (account_id, asset_id, available_minor, held_minor, seq)
         VALUES (
             change.account_id, change.asset_id, change.available_minor, change.held_minor,

@@ -57,7 +57,7 @@ COMMANDS = {
     15: "SetRules command_id valid_until_ns rules_version",
     16: "SetVenue command_id valid_until_ns state",
     17: "Malformed command_id valid_until_ns raw",
-    18: "Quarantined command_id valid_until_ns raw error",
+    18: "Quarantined command_id valid_until_ns raw error block_id",
     19: "PlacePair command_id valid_until_ns account_id client_order_id terms stop_terms",
     20: "Amend command_id valid_until_ns account_id order_id client_order_id quantity_lots"
     " price_ticks stop_ticks",

@@ -49,6 +49,7 @@ from apps.engine.messages import (
     ListInstrument,
     Malformed,
     OpenAccount,
+    OpenBlock,
     PhaseChanged,
     Place,
     PlacePair,
@@ -498,10 +499,11 @@ class Flow(PairFlow):
 
     def _poison(self) -> AnyCommand:
         self.repairs.append(SetVenue(*self._head(), OPEN))
-        return Quarantined(*self._head(), b"\x01", "boom")
+        block_id = self.random.choice((0, *sorted(self.cut_blocks)))
+        return Quarantined(*self._head(), b"\x01", "boom", block_id)
 
     def _same_id_other_body(self, sent: AnyCommand) -> AnyCommand:
-        if isinstance(sent, Place) and self.random.random() < 0.7:
+        if isinstance(sent, (Place, OpenBlock)) and self.random.random() < 0.7:
             # The owner's id once more: the same terms, or others.
             terms = self.random.choice((sent.terms, self._terms()))
             own_id = sent.client_order_id + self.random.choice(("", "", *ENDINGS))

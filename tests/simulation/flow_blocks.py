@@ -42,6 +42,7 @@ class BlockFlow:
     lots: int
     hostile: float
     now_ns: int
+    live: dict[int, tuple[int, str, int]]
 
     def begin_blocks(self) -> None:
         self.blockiness = self.random.choice((0.0, 0.05, 0.2, 0.5))
@@ -51,12 +52,14 @@ class BlockFlow:
         self.ended_blocks: set[int] = set()
         self.cut_blocks: set[int] = set()
         self.block_orders: dict[int, list[tuple[int, int]]] = {}  # account, order
+        self.block_names: dict[int, tuple[int, str]] = {}
         self.blocks_made = 0
 
     def learn_blocks(self, event: AnyEvent) -> None:
         match event:
             case BlockOpened():
                 self.opened_blocks[event.block_id] = False
+                self.block_names[event.block_id] = event.account_id, event.client_order_id
                 self.block_orders[event.block_id] = []
             case LegsAdded():
                 self.block_orders[event.block_id] += [
@@ -116,11 +119,19 @@ class BlockFlow:
             *self._head(),
             self.blocks_made,
             account_id,
-            f"b{self.blocks_made}",
+            self._block_name(account_id),
             terms,
             fraction,
             cap,
         )
+
+    def _block_name(self, account_id: int) -> str:
+        """Mostly a new one, seldom one that its leader has used already."""
+        used = [name for owner, name, _ in self.live.values() if owner == account_id]
+        used += [name for owner, name in self.block_names.values() if owner == account_id]
+        if used and self.random.random() < 0.1:
+            return self.random.choice(used)
+        return f"b{self.blocks_made}"
 
     def _leg_size(self) -> int:
         return self.random.randint(1, self.random.choice((1, 2, self.lots, 4 * self.lots)))
@@ -150,7 +161,9 @@ class BlockFlow:
         if chance < 0.55:
             return Cancel(*self._head(), account_id, order_id)
         if chance < 0.58:
-            return Cancel(*self._head(), leader_id, self.block_orders[block_id][0][1])
+            name = draw.choice(("", self.block_names[block_id][1]))
+            number = 0 if name else self.block_orders[block_id][0][1]
+            return Cancel(*self._head(), leader_id, number, name)
         lots = draw.choice((0, 0, 1, draw.randint(1, 2 * self.lots)))
         price = draw.choice((0, 0, self._price(draw.choice(self.markets))))
         return AmendBlock(*self._head(), block_id, leader_id, lots, price)

@@ -36,6 +36,8 @@ from apps.engine.messages import (
     LegsAdded,
     LegsReleased,
     OpenBlock,
+    Place,
+    Quarantined,
     RemoveLegs,
     SubmitBlock,
     Terms,
@@ -45,6 +47,7 @@ from tests.simulation.naive_slices import NaiveBlock, NaiveLeg, NaiveSlices
 from tests.simulation.naive_world import (
     LEFT,
     SECOND,
+    NaiveAccount,
     NaiveMarket,
     NaiveOrder,
     Refused,
@@ -94,6 +97,8 @@ class NaiveBlocks(NaiveSlices):
         if isinstance(command, Allot):
             self.allot(command)
             return
+        if isinstance(command, Quarantined):
+            self.waiting = [block for block in self.waiting if block.number != command.block_id]
         super().dispatch(command)
         self.watch()
 
@@ -119,15 +124,43 @@ class NaiveBlocks(NaiveSlices):
 
     # ------------------------------------------------------------ coming together
 
-    def do_OpenBlock(self, c: OpenBlock) -> None:
+    def names_a_block(self, account_id: int, name: str) -> bool:
+        """Whether an owner's id stands for a block he leads, or led a short while ago."""
+        openings = [m[3] for m in self.memory if isinstance(m[3], OpenBlock)]
+        return (account_id, name) in [(c.account_id, c.client_order_id) for c in openings] or any(
+            block.name == name and leg is block.legs[0] for block, leg in self.legs_of(account_id)
+        )
+
+    def check_repeated(self, c: Place) -> None:
+        super().check_repeated(c)
+        check(not self.names_a_block(c.account_id, c.client_order_id), "id_reused")
+
+    def check_name(self, account_id: int, name: str) -> None:
+        printable = all(" " <= letter <= "~" for letter in name)
+        check(printable and 1 <= len(name) <= 64, "invalid_order")
+        placed = [m[3] for m in self.memory if isinstance(m[3], Place)]
+        names = [(c.account_id, c.client_order_id) for c in placed]
+        names += [(o.account_id, o.client_order_id) for o in self.orders]
+        check((account_id, name) not in names, "id_reused")
+        check(not self.names_a_block(account_id, name), "id_reused")
+
+    def check_weight(self, account: NaiveAccount) -> None:
+        """A block counts as ten orders, or as many as there may be."""
+        second = self.now // SECOND
+        before = [p for p in account.placed if p[0] == second]
+        most = account.limits.orders_per_second
+        account.placed = [(second, None)] * min(10, most or 10) + before
+        check(not most or len(account.placed) <= most, "rate_limit")
+
+    def do_OpenBlock(self, c: OpenBlock) -> int:
         t = c.terms
         check(c.account_id in self.accounts, "unknown_account")
         account = self.accounts[c.account_id]
         check(1 <= c.block_id <= AMOUNT_MAX, "invalid_block")
         seen = {m[3].block_id for m in self.memory if isinstance(m[3], OpenBlock)}
         check(c.block_id not in self.blocks and c.block_id not in seen, "block_exists")
-        printable = all(" " <= letter <= "~" for letter in c.client_order_id)
-        check(printable and 1 <= len(c.client_order_id) <= 64, "invalid_order")
+        self.check_name(c.account_id, c.client_order_id)
+        self.check_weight(account)
         check(t.market_id in self.markets, "unknown_market")
         m = self.markets[t.market_id]
         if c.fraction_ppm:
@@ -142,7 +175,8 @@ class NaiveBlocks(NaiveSlices):
         worst = t.price_ticks or self.band(m, t.side, around)
         ppm = self.highest_ppm(m.instrument, t)
         i = m.instrument
-        block = NaiveBlock(c.block_id, t, i, worst, ppm, (self.now, self.seq), account.group)
+        opened = (self.now, self.seq)
+        block = NaiveBlock(c.block_id, c.client_order_id, t, i, worst, ppm, opened, account.group)
         if c.cap_ticks:
             block.worst = block.tighter(worst, c.cap_ticks)
         lots = self.leg_lots(block, BlockLeg(c.account_id, t.quantity_lots, c.fraction_ppm))
@@ -163,6 +197,7 @@ class NaiveBlocks(NaiveSlices):
         self.events.append(
             LegsAdded(c.block_id, t.market_id, t.side, (entered,), (), c.client_order_id, t)
         )
+        return entered.order_id
 
     def check_prices(self, m: NaiveMarket, t: Terms) -> int:
         reference = self.reference(t.market_id)
@@ -189,7 +224,7 @@ class NaiveBlocks(NaiveSlices):
                 t.side,
                 tuple(entered),
                 tuple(left_out),
-                f"block-{c.block_id}",
+                f"block:{c.block_id}",
                 t,
             )
         )
@@ -275,7 +310,7 @@ class NaiveBlocks(NaiveSlices):
         hold = self.order_hold(block, lots, worst)
         self.move(block.escrow, block.spends, -hold, hold)
         self.numbers += 1
-        name = f"block-{block.number}"
+        name = f"block:{block.number}"
         order = NaiveOrder(self.numbers, block.escrow, name, t, worst, hold, lots, 0, 0)
         block.order, block.submitted = order, self.seq
         self.orders.append(order)
@@ -432,7 +467,8 @@ class NaiveBlocks(NaiveSlices):
 
     def do_Cancel(self, c: Cancel) -> None:
         for block, leg in self.legs_of(c.account_id):
-            if c.order_id and leg.number == c.order_id:
+            by_name = leg is block.legs[0] and block.name == c.client_order_id
+            if leg.number == c.order_id if c.order_id else by_name:
                 check(not block.status and not leg.left, "order_not_found")
                 self.cancel_leg(block, leg, "user")
                 return

@@ -71,6 +71,7 @@ class NaiveSlice:
 @dataclass(eq=False)
 class NaiveBlock:
     number: int
+    name: str  # its leader's
     terms: Terms
     market: Instrument  # as it was at the opening
     worst: int
@@ -126,6 +127,9 @@ class NaiveSlices(NaivePairs):
         self.blocks: dict[int, NaiveBlock] = {}
         self.waiting: list[NaiveBlock] = []
         self.watched = 0
+
+    def next_allotment(self) -> int | None:
+        return self.waiting[0].number if self.waiting else None
 
     # ------------------------------------------------------------ fills and slices
 
@@ -221,7 +225,7 @@ class NaiveSlices(NaivePairs):
             )
         if released:
             self.events.append(LegsReleased(block.number, t.market_id, t.side, tuple(released)))
-        self.waiting.remove(block)
+        self.waiting = [other for other in self.waiting if other is not block]
         if found.step != "done":
             self.waiting.append(block)
             return

@@ -230,7 +230,7 @@ class NaiveWorld:
         number = self.place(command) if isinstance(command, Place) else 0
         if not isinstance(command, Place):
             check(len(command.command_id) == 16, "invalid_command")
-            getattr(self, "do_" + type(command).__name__)(command)
+            number = getattr(self, "do_" + type(command).__name__)(command) or 0
         self.memory.append((self.now, self.seq, number, command))
 
     def attend(self) -> None:

@@ -76,6 +76,8 @@ def simulate(
             journal.commands.append((command, now_ns))
             events = engine.apply(command, now_ns)
             _compare(events, naive.apply(command, now_ns))
+            if engine.next_allotment() != naive.next_allotment():
+                raise Broken("the block that is allotted next")
             auditor.follow(engine, events)
             if step % (FULL_CHECK_EVERY * spacing) == 0:
                 auditor.full_check(engine)

@@ -305,6 +305,31 @@ BUGS = {
         "if found.cancel_after is not None:",
         "if found.cancel_after == ():",
     ),
+    "a block counts as one order": (
+        block_entry,
+        "account.placed_orders += min(BLOCK_WEIGHT, account.placed_orders_max)",
+        "account.placed_orders += 1",
+    ),
+    "open buys left out of a leg's position": (
+        block_entry,
+        "risk.position_lots(account, instrument, state.orders)",
+        "account.leg_lots.get(instrument.market_id, 0)",
+    ),
+    "the leader's own id is free while his block lives": (
+        block_entry,
+        "leader.account.client_ids[command.client_order_id] = entry",
+        "pass",
+    ),
+    "the leader's own id lost in the snapshot": (
+        block_snapshot,
+        "account.client_ids[found.client_order_id] = entry",
+        "pass",
+    ),
+    "a block that was put aside is asked for again": (
+        control,
+        "state.allotting.pop(command.block_id, None)",
+        "pass",
+    ),
     "a leg's lots rounded up": (
         allotting,
         "share = pool * wanted // rest if wanted else 0\n",
