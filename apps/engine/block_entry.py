@@ -61,14 +61,9 @@ def open_block(state: State, command: OpenBlock, events: list[AnyEvent]) -> str:
     account = state.accounts.get(command.account_id)
     if account is None:
         return "unknown_account"
-    if not 1 <= command.block_id <= AMOUNT_MAX:
-        return "invalid_block"
-    if command.block_id in state.blocks or command.block_id in state.recent_blocks:
-        return "block_exists"
-    if not risk.client_order_id_is_valid(command.client_order_id):
-        return "invalid_order"
-    if command.client_order_id in account.client_ids:
-        return "id_reused"
+    reason = _ids_refusal(state, command, account)
+    if reason:
+        return reason
     if not _is_in_time(account, state.second):
         return "rate_limit"
     book = state.books.get(terms.market_id)
@@ -105,6 +100,16 @@ def open_block(state: State, command: OpenBlock, events: list[AnyEvent]) -> str:
     entered = _enter_leg(state, block, account, lots)
     events.append(_added(block, command.client_order_id, (entered,), ()))
     return ""
+
+
+def _ids_refusal(state: State, command: OpenBlock, account: Account) -> str:
+    if not 1 <= command.block_id <= AMOUNT_MAX:
+        return "invalid_block"
+    if command.block_id in state.blocks or command.block_id in state.recent_blocks:
+        return "block_exists"
+    if not risk.client_order_id_is_valid(command.client_order_id):
+        return "invalid_order"
+    return "id_reused" if command.client_order_id in account.client_ids else ""
 
 
 def _is_in_time(account: Account, second: int) -> bool:

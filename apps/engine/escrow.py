@@ -62,10 +62,10 @@ class Block:
 
     __slots__ = (
         "block_id", "by_account", "client_order_id", "due_ns", "due_seq", "escrow", "fee_ppm",
-        "given_lots", "groups", "instrument", "is_aged", "leavers", "live_legs", "made_minor", "mark_lots",
-        "members", "open_until_ns", "opened_seq", "order", "owed_lots", "quote_minor", "reason",
-        "reduced_lots", "size_lots", "slice", "slices", "status", "submitted_seq", "terms",
-        "worst_ticks",
+        "given_lots", "groups", "instrument", "is_aged", "leavers", "live_legs", "made_minor",
+        "mark_lots", "members", "open_until_ns", "opened_seq", "order", "owed_lots",
+        "quote_minor", "reason", "reduced_lots", "size_lots", "slice", "slices", "status",
+        "submitted_seq", "terms", "worst_ticks",
     )  # fmt: skip
 
     def __init__(
