@@ -6,7 +6,8 @@ replied, not from the tables, which may be a moment behind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,15 @@ from typing import Any, Final
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Unavailable
-from apps.engine.messages import Cancel, CancelAll, Closed, Place, Terms
+from apps.engine.messages import (
+    BlockEnded,
+    Cancel,
+    CancelAll,
+    Closed,
+    LegsReleased,
+    Place,
+    Terms,
+)
 from apps.markets.models import Instrument
 from apps.markets.queries import recent_instrument
 from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
@@ -22,7 +31,7 @@ from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
 from apps.trades.folding import STATUS_BY_CLOSE, Folded
 from apps.trades.models import OPEN_STATUSES, Order
-from apps.trades.queries import order_for, orders_named
+from apps.trades.queries import leader_orders, order_for, orders_named
 from apps.trades.refusals import refusal
 from apps.trades.rows import order_of, terms_of_row
 from apps.trades.rules import SIDES
@@ -40,6 +49,7 @@ VALID_SECONDS: Final = 5.0
 ORDERS_PER_BATCH_MAX: Final = 100
 # How long an answer that needs the tables waits for them to catch up.
 CATCH_UP_SECONDS: Final = 1.0
+LEG_POLL_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,8 @@ def cancel_order(*, actor: User, order_id: str | int) -> Order:
             "Your order is cancelled; its details can be read in a moment.",
             retry_after_seconds=1,
         )
+    if order.block_id is not None:
+        return _left(order)
     if order.last_seq < reply.seq:
         _close(order, reply)
     return order
@@ -196,15 +208,22 @@ def cancel_all(
             "Your orders could not be cancelled. They are open as before; try again.",
             retry_after_seconds=1,
         )
-    # Timers that fell due ran first: what they ended was not cancelled here.
-    ended = [
-        event.order_id
-        for event in reply.events
-        if isinstance(event, Closed)
-        and event.account_id == owned.id
-        and event.reason == "cancel_all"
-    ]
-    return Cancelled(tuple(ended), reply.seq)
+    return Cancelled(tuple(_cancelled(owned, reply)), reply.seq)
+
+
+def _cancelled(account: TradingAccount, reply: Reply) -> Iterator[int]:
+    """Yield what a cancel-all ended. Timers ran first: what they ended was not cancelled here."""
+    for event in reply.events:
+        if isinstance(event, Closed):
+            if event.account_id == account.id and event.reason == "cancel_all":
+                yield event.order_id
+        elif isinstance(event, LegsReleased):
+            for leg in event.legs:
+                if leg.account_id == account.id and leg.reason == "cancel_all":
+                    yield leg.order_id
+        elif isinstance(event, BlockEnded) and event.reason == "cancel_all":
+            # The leader's leg is the block; it is told of once all is allotted.
+            yield from leader_orders(account=account, block_id=event.block_id)
 
 
 def owned_account(actor: User, account: TradingAccount | str | None) -> TradingAccount:
@@ -361,6 +380,9 @@ def _not_cancelled(reply: Reply, actor: User, order_id: int) -> Order:
     order = _order_or_none(actor, order_id)
     if order is None:
         raise _not_found()
+    if order.block_id is not None and order.status in OPEN_STATUSES:
+        # It has left already, and waits for its part of what has filled.
+        return _left(order)
     if order.status in OPEN_STATUSES:
         raise Unavailable(
             "not_yet_projected",
@@ -368,6 +390,15 @@ def _not_cancelled(reply: Reply, actor: User, order_id: int) -> Order:
             retry_after_seconds=1,
         )
     raise _closed(order)
+
+
+def _left(leg: Order) -> Order:
+    """Return a leg as it ended, or as it is, if its part of what has filled takes longer."""
+    give_up_at = time.monotonic() + CATCH_UP_SECONDS
+    while leg.status in OPEN_STATUSES and time.monotonic() < give_up_at:
+        time.sleep(LEG_POLL_SECONDS)
+        leg.refresh_from_db()
+    return leg
 
 
 def _close(order: Order, reply: Reply) -> None:

@@ -42,7 +42,7 @@ _ORDER: Final = {
     "self_trade_prevention": "expire_taker", "status": "open", "quantity": "0.01000",
     "quote_amount": None, "price": "60000.00", "stop_price": None,
     "display_quantity": None, "trail_amount": None,
-    "trail_percent": None, "filled_quantity": "0.00000",
+    "trail_percent": None, "block_id": None, "filled_quantity": "0.00000",
     "filled_quote": "0.00", "average_price": None, "fee": "0.00", "fee_asset": "USDT",
     "expires_at": None, "reason": None, "seq": 1042, "created_at": "2026-11-21T12:00:00.5Z",
     "updated_at": "2026-11-21T12:00:00.5Z",
@@ -168,13 +168,17 @@ class OrderOutput(serializers.Serializer[dict[str, object]]):
     display_quantity = serializers.CharField(allow_null=True)
     trail_amount = serializers.CharField(allow_null=True)
     trail_percent = serializers.CharField(allow_null=True)
+    block_id = serializers.CharField(
+        allow_null=True,
+        help_text="The block that it is a leg of: all of its legs fill at one average price.",
+    )
     filled_quantity = serializers.CharField()
     filled_quote = serializers.CharField()
     average_price = serializers.CharField(allow_null=True)
     fee = serializers.CharField()
     fee_asset = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
-    reason = serializers.CharField(allow_null=True, help_text="Why it ended, where it did.")
+    reason = serializers.CharField(allow_null=True, help_text="Why it ended, or fills no more.")
     seq = serializers.IntegerField(help_text="The command that changed it last: for `min_seq`.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -278,6 +282,7 @@ class OrdersView(Endpoint):
 
     @documented(
         summary="Cancel all open orders", tag="orders", query=CancelAllQuery,
+        description="Legs of blocks are among them: each leaves its block.",
         answer=CancelledOutput, example={"cancelled": ["8213", "8214"], "seq": 1043},
         refusals={
             400: "unknown_parameter", 403: "csrf_failed", 404: "unknown_market",
@@ -340,6 +345,10 @@ class OrderView(Endpoint):
 
     @documented(
         summary="Cancel an order", tag="orders", answer=OrderOutput,
+        description=(
+            "A leg of a block leaves it, with its part of what has filled. Until that part is "
+            "allotted, which takes a moment, it may still be open; its `reason` says that it ends."
+        ),
         example={**_ORDER, "status": "cancelled", "reason": "user", "seq": 1043},
         refusals={
             403: "csrf_failed", 404: "order_not_found", 409: "order_closed",

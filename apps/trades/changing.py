@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from apps.core.errors import Conflict, DomainError, Invalid, NotFound, Refused, Unavailable
 from apps.engine.messages import Amend, CancelAfterSet, CancelAll, CancelAllAfter, Replace, Terms
 from apps.markets.rules import parse_price, parse_quantity
 from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
@@ -158,6 +158,12 @@ def _open_order(actor: User, order_id: str | int) -> Order:
         order = order_for(viewer=actor, order_id=order_id)
     if order.status not in OPEN_STATUSES:
         raise _closed(order)
+    if order.block_id is not None:
+        raise Refused(
+            "leg_of_block",
+            "This order is part of a block, which fills for all of its members at one price."
+            f" It can be cancelled, but not changed by itself. {UNCHANGED}",
+        )
     return order
 
 

@@ -39,11 +39,11 @@ class Change:
     """Sums of what happened to an order; ``accepted`` is there if it was entered here, too.
 
     ``amended`` is the last change of what it asks for. ``status`` is empty where nothing changed
-    it.
+    it. ``block_id`` is that of a leg that was entered here.
     """
 
     __slots__ = (
-        "accepted", "account_id", "amended", "created_ns", "fee_minor", "filled_lots",
+        "accepted", "account_id", "amended", "block_id", "created_ns", "fee_minor", "filled_lots",
         "filled_quote_minor", "held_minor", "last_seq", "order_id", "reason", "seq", "status",
         "triggered", "updated_ns",
     )  # fmt: skip
@@ -53,6 +53,7 @@ class Change:
         self.account_id = account_id
         self.accepted: Accepted | None = None
         self.amended: Amended | None = None
+        self.block_id = 0
         self.seq = 0
         self.created_ns = 0
         self.filled_lots = 0
@@ -176,6 +177,8 @@ class Folded:
                 leg.order_id, leg.account_id, event.client_order_id, terms, 0, leg.hold_minor, 0, 0
             )
             self._accept(entered, seq, at_ns)
+            if leg.order_id in self.changes:
+                self.changes[leg.order_id].block_id = event.block_id
 
     def _allot(self, event: Allotted, seq: int, at_ns: int) -> None:
         for number, fill in enumerate(event.fills):
@@ -201,9 +204,10 @@ class Folded:
                 continue
             change = self._change(leg.order_id, leg.account_id, seq, at_ns)
             change.held_minor -= leg.released_minor
+            # Where something is owed to it, it is open until it has that, but fills no more.
+            change.reason = leg.reason
             if not leg.owed_lots:
                 change.status = STATUS_BY_CLOSE[leg.status]
-                change.reason = leg.reason
 
     def _trigger(self, event: Triggered, seq: int, at_ns: int) -> None:
         if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:

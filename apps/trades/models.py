@@ -72,6 +72,7 @@ class Order(models.Model):
     )
     entered_price_ticks = models.BigIntegerField(null=True)
     entered_stop_ticks = models.BigIntegerField(null=True)
+    block_id = models.BigIntegerField(null=True, help_text="The block that it is a leg of.")
     expires_at = models.DateTimeField(null=True)
     filled_lots = models.BigIntegerField()
     filled_quote_minor = models.BigIntegerField()

@@ -57,6 +57,7 @@ def order_json(order: Order) -> dict[str, object]:
         "trail_percent": format_minor(order.trail_bps, PERCENT_DECIMALS)
         if order.trail_bps
         else None,
+        "block_id": str(order.block_id) if order.block_id else None,
         "filled_quantity": format_quantity(order.filled_lots, instrument),
         "filled_quote": format_quote(order.filled_quote_minor, instrument),
         "average_price": average_price(order),

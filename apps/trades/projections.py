@@ -30,7 +30,7 @@ _ORDER_COLUMNS: Final = (
     "filled_quote_minor", "fee_minor", "held_minor", "triggered", "seq", "last_seq", "created_at",
     "updated_at", "client_order_id", "expires_at", "status", "reason", "display_lots",
     "trail_ticks", "trail_bps", "take_profit_ticks", "stop_loss_ticks", "stop_loss_limit_ticks",
-    "pair_order_id", "parent_order_id",
+    "block_id", "pair_order_id", "parent_order_id",
 )  # fmt: skip
 # Up to the length of the client order id; that itself and the columns after it are as long as
 # they are.
@@ -169,7 +169,9 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
             8, change.seq, 8, change.last_seq, 8, micros(change.created_ns),
             8, micros(change.updated_ns), len(client_order_id),
         )  # fmt: skip
-        ending = _ending(terms.expires_at_ns, change.status, change.reason, terms.special)
+        ending = _ending(
+            terms.expires_at_ns, change.status, change.reason, terms.special, change.block_id
+        )
         linked = order.pair_order_id or order.parent_order_id
         links = _links(order) if linked else _NO_LINKS
         rows[change.account_id].append(fixed + client_order_id + ending + links)
@@ -177,12 +179,15 @@ def _order_rows(changes: Iterable[Change]) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=256)
-def _ending(expires_at_ns: int, status: str, reason: str, special: Special | None) -> bytes:
+def _ending(
+    expires_at_ns: int, status: str, reason: str, special: Special | None, block_id: int
+) -> bytes:
     """Return how an order's row ends; most of them end alike."""
     expires = _MOMENT.pack(8, bulk.micros(expires_at_ns)) if expires_at_ns else bulk.NULL
     return (
         expires + bulk.packed_text(status) + bulk.packed_text(reason)
         + (_NOTHING_SPECIAL if special is None else _special(special))
+        + (_NUMBER.pack(8, block_id) if block_id else bulk.NULL)
     )  # fmt: skip
 
 

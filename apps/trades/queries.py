@@ -17,6 +17,7 @@ from apps.accounts.models import User
 from apps.core.errors import Invalid, NotFound
 from apps.core.paging import Page, check_limit, page_of, parse_cursor
 from apps.core.rows import Rows, first_row
+from apps.engine.messages import leg_name
 from apps.markets.queries import recent_instruments
 from apps.trades.models import OPEN_STATUSES, Fill, Order
 from apps.trades.rules import ORDER_TYPES, SIDES
@@ -79,6 +80,15 @@ def orders_named(*, account: TradingAccount, client_order_ids: list[str]) -> lis
         cursor.execute(_NAMED, [account.id, client_order_ids])
         found = [_orders.made_of(row) for row in cursor.fetchall()]
     return list(_of_account(account, found))
+
+
+def leader_orders(*, account: TradingAccount, block_id: int) -> list[int]:
+    """Return the id of the account's own leg of a block that it leads, if it does.
+
+    Copiers' legs have no name of their owner's.
+    """
+    legs = Order.objects.filter(account_id=account.id, block_id=block_id)
+    return list(legs.exclude(client_order_id=leg_name(block_id)).values_list("id", flat=True))
 
 
 def orders_page(

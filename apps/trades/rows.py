@@ -37,6 +37,7 @@ def order_of(change: Change, account: TradingAccount, instrument: Instrument) ->
         **_special_columns(terms.special),
         pair_order_id=accepted.pair_order_id or None,
         parent_order_id=accepted.parent_order_id or None,
+        block_id=change.block_id or None,
         entered_quantity_lots=entered.quantity_lots if amended else None,
         entered_price_ticks=entered.price_ticks if amended else None,
         entered_stop_ticks=entered.stop_ticks if amended else None,

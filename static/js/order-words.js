@@ -35,6 +35,9 @@ const REASONS = {
   band: "price too far away",
   budget: "amount used up",
   no_liquidity: "nobody left to trade with",
+  leg_removed: "taken out of the block",
+  block_amended: "less was asked for",
+  not_submitted: "never sent to the market",
 };
 
 const isZero = (text) => decimal.parse(text) === decimal.ZERO;
@@ -49,6 +52,7 @@ function typeWords(order) {
     parts.push(`${TRIGGERS[order.type] ?? "stop"} ${amount(order.stop_price)}`);
   }
   if (order.post_only) parts.push("post-only");
+  if (order.block_id) parts.push(`in block ${order.block_id}`);
   if (order.time_in_force !== "gtc" && order.type !== "market") {
     parts.push(FORCES[order.time_in_force]);
   }

@@ -53,6 +53,9 @@ _REASONS: Final = {
     "band": "price too far away",
     "budget": "amount used up",
     "no_liquidity": "nobody left to trade with",
+    "leg_removed": "taken out of the block",
+    "block_amended": "less was asked for",
+    "not_submitted": "never sent to the market",
 }
 
 
@@ -81,6 +84,8 @@ def order_type(order: Row) -> str:
         parts.append(f"{_trigger_word(order)} {_grouped(order['stop_price'])}")
     if order["post_only"]:
         parts.append("post-only")
+    if order["block_id"]:
+        parts.append(f"in block {order['block_id']}")
     if order["time_in_force"] != "gtc" and order["type"] != "market":
         parts.append(_FORCES[str(order["time_in_force"])])
     return " · ".join(parts)

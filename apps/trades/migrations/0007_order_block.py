@@ -1,0 +1,11 @@
+"""The block that an order is a leg of: it fills with it, at the same average price."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("trades", "0006_linked_orders")]
+
+    operations = [
+        migrations.AddField("order", "block_id", models.BigIntegerField(null=True)),
+    ]
