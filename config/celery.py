@@ -47,6 +47,11 @@ app.conf.beat_schedule = {
         "schedule": 1.0,
         "options": {"queue": "risk", "expires": 1},
     },
+    "trades-tell-block-owners": {
+        "task": "trades.tell_block_owners",
+        "schedule": 1.0,
+        "options": {"queue": "default", "expires": 1},
+    },
     # It reads the whole ledger, so once, when few are awake.
     "trades-check-positions": {
         "task": "trades.check_positions",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,6 +29,11 @@ from apps.markets.queries import recent_instrument
 from apps.matching.gateway import Reply, get_gateway, new_command_id, valid_until_ns
 from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
+from apps.trades import routing
+from apps.trades.block_entry import amend_block as amend_block
+from apps.trades.block_entry import cancel_block as cancel_block
+from apps.trades.block_entry import remove_legs as remove_legs
+from apps.trades.block_entry import submit_block as submit_block
 from apps.trades.folding import STATUS_BY_CLOSE, Folded
 from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.queries import leader_orders, order_for, orders_named
@@ -133,6 +138,7 @@ def place_orders(
     if not 1 <= len(orders) <= ORDERS_PER_BATCH_MAX:
         raise NotAllowed("batch_size", f"A batch has 1 to {ORDERS_PER_BATCH_MAX} orders. {NOTHING}")
     owned = owned_account(actor, account)
+    owner = routing.owner_of(owned)
     instruments: dict[str, Instrument] = {}
     earlier = _earlier(owned, [asked.get("client_order_id") for asked in orders])
     outcomes: list[Order | DomainError | None] = []
@@ -147,6 +153,8 @@ def place_orders(
             outcomes.append(draft)
         elif before is not None:
             outcomes.append(_again(before, draft))
+        elif owner is not None:
+            outcomes.append(_as_block(owner, owned, asked, draft, now))
         else:
             outcomes.append(None)
             sent.append((index, draft))
@@ -156,6 +164,20 @@ def place_orders(
         for (index, draft), reply in zip(sent, replies, strict=True):
             outcomes[index] = _outcome(reply, draft, owned, repeated)
     return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _as_block(
+    owner: routing.Owner, account: TradingAccount, asked: Asked, draft: Draft, now: datetime
+) -> Order | DomainError:
+    """Place the order as a block of the app that says who else takes part in it."""
+    if owner.join is None:
+        raise RuntimeError(f"Nobody says who joins a block of kind {owner.kind}.")
+    order = {**asdict(asked), "client_order_id": draft.client_order_id}
+    try:
+        legs = owner.join(account, draft.terms)
+        return submit_block(kind=owner.kind, account=account, order=order, legs=legs, now=now).order
+    except DomainError as error:
+        return error
 
 
 def cancel_order(*, actor: User, order_id: str | int) -> Order:

@@ -21,6 +21,8 @@ from apps.engine.messages import (
     Allotted,
     Amended,
     AnyEvent,
+    BlockClosed,
+    BlockEnded,
     Closed,
     LegFill,
     LegsAdded,
@@ -29,6 +31,7 @@ from apps.engine.messages import (
     Triggered,
 )
 from apps.matching.journal import Entry
+from apps.trades.block_rows import BlockRows
 
 FIRST_PERSONAL_ACCOUNT_ID: Final = 1000
 
@@ -98,6 +101,7 @@ class Folded:
         self.sides: list[Side] = []
         # What has ended last: a stop of a pair that wakes takes over what this one held.
         self._ended: Change | None = None
+        self.blocks = BlockRows()
         takes: dict[type[AnyEvent], Callable[[Any, int, int], None]] = {
             Accepted: self._accept,
             Trade: self._trade,
@@ -107,6 +111,8 @@ class Folded:
             LegsAdded: self._add_legs,
             Allotted: self._allot,
             LegsReleased: self._release_legs,
+            BlockEnded: self.blocks.end,
+            BlockClosed: self.blocks.close,
         }
         for entry in entries:
             for event in entry.events:
@@ -171,6 +177,7 @@ class Folded:
 
     def _add_legs(self, event: LegsAdded, seq: int, at_ns: int) -> None:
         """A leg of a block is an order of its account, though the market never sees it."""
+        self.blocks.add(event, seq, at_ns)
         for leg in event.legs:
             terms = msgspec.structs.replace(event.terms, quantity_lots=leg.lots)
             entered = Accepted(
@@ -181,6 +188,7 @@ class Folded:
                 self.changes[leg.order_id].block_id = event.block_id
 
     def _allot(self, event: Allotted, seq: int, at_ns: int) -> None:
+        self.blocks.allot(event, seq, at_ns)
         for number, fill in enumerate(event.fills):
             if fill.account_id < FIRST_PERSONAL_ACCOUNT_ID:
                 continue
@@ -199,6 +207,7 @@ class Folded:
             change.status = "filled" if is_filled else "partially_filled"
 
     def _release_legs(self, event: LegsReleased, seq: int, at_ns: int) -> None:
+        self.blocks.release(event, seq, at_ns)
         for leg in event.legs:
             if leg.account_id < FIRST_PERSONAL_ACCOUNT_ID:
                 continue

@@ -11,6 +11,11 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
+from apps.trades.block_models import (  # noqa: F401  # Django looks for models here.
+    Block,
+    BlockEvent,
+    BlockListener,
+)
 from apps.trades.risk.models import (  # noqa: F401  # Django looks for models here.
     Restriction,
     RiskLimits,
@@ -97,6 +102,9 @@ class Order(models.Model):
                 condition=Q(status__in=OPEN_STATUSES),
             ),
             models.Index(fields=["account", "client_order_id"], name="order_client_id"),
+            models.Index(
+                fields=["block_id"], name="order_block", condition=Q(block_id__isnull=False)
+            ),
         ]  # fmt: skip
         constraints = [
             models.CheckConstraint(

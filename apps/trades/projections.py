@@ -20,6 +20,7 @@ from apps.core import bulk
 from apps.engine.messages import Accepted, Special
 from apps.matching.journal import Batch
 from apps.matching.projections import PREPARED_MAX, EngineView, Write
+from apps.trades import block_rows
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Change, Folded, Side
 
 DIFFERENCES_SHOWN: Final = 20
@@ -106,7 +107,7 @@ class OrderMissing(Exception):
 class TradesProjection:
     name: str = "trades"
     version: int = 1
-    tables: tuple[str, ...] = ("trades_order", "trades_fill")
+    tables: tuple[str, ...] = ("trades_order", "trades_fill", "trades_blockevent")
 
     def __init__(self, tell: Callable[[Batch, Folded], None]) -> None:
         self._tell = tell
@@ -135,6 +136,7 @@ class TradesProjection:
                 _amend_orders(cursor, amended)
             if old:
                 _update_orders(cursor, old, update)
+            block_rows.write(cursor, folded.blocks.rows)
 
         return write
 

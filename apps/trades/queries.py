@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.accounts.models import User
 from apps.core.errors import Invalid, NotFound
@@ -19,7 +19,7 @@ from apps.core.paging import Page, check_limit, page_of, parse_cursor
 from apps.core.rows import Rows, first_row
 from apps.engine.messages import leg_name
 from apps.markets.queries import recent_instruments
-from apps.trades.models import OPEN_STATUSES, Fill, Order
+from apps.trades.models import OPEN_STATUSES, Block, Fill, Order
 from apps.trades.rules import ORDER_TYPES, SIDES
 from apps.wallets.models import TradingAccount
 from apps.wallets.queries import account_for
@@ -27,6 +27,7 @@ from apps.wallets.queries import account_for
 ORDER_RELATED = ("account", "instrument__base", "instrument__quote")
 OPEN_ORDERS_MAX = 500
 ROWS_FETCHED = 2000
+_ASSETS: Final = ("base", "quote")
 Row = TypeVar("Row", Order, Fill)
 Code = TypeVar("Code", int, bool)
 
@@ -80,6 +81,62 @@ def orders_named(*, account: TradingAccount, client_order_ids: list[str]) -> lis
         cursor.execute(_NAMED, [account.id, client_order_ids])
         found = [_orders.made_of(row) for row in cursor.fetchall()]
     return list(_of_account(account, found))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockState:
+    """How a block stands. ``order`` is the leader's leg; the sums are over all legs.
+
+    It is open as long as anything of it may fill or is to be allotted.
+    """
+
+    block: Block
+    order: Order | None
+    legs: int
+    open_legs: int
+    filled_lots: int
+    filled_quote_minor: int
+    fee_minor: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.open_legs > 0
+
+
+def block_for(*, kind: str, block_id: int) -> Block:
+    """Return the block if it is one of the calling app's."""
+    found = Block.objects.filter(kind=kind, id=block_id)
+    block = found.select_related("account", *(f"instrument__{each}" for each in _ASSETS)).first()
+    if block is None:
+        raise NotFound("unknown_block", "There is no such block.")
+    return block
+
+
+def block_state(*, block: Block) -> BlockState:
+    """Return the sums over the block's legs; what the engine refused has none."""
+    sums = Order.objects.filter(block_id=block.id).aggregate(
+        legs=Count("id"),
+        open_legs=Count("id", filter=Q(status__in=OPEN_STATUSES)),
+        lots=Sum("filled_lots", default=0),
+        quote_minor=Sum("filled_quote_minor", default=0),
+        fee_minor=Sum("fee_minor", default=0),
+    )
+    return BlockState(
+        block, leader_order(block=block), sums["legs"], sums["open_legs"], int(sums["lots"]),
+        int(sums["quote_minor"]), int(sums["fee_minor"]),
+    )  # fmt: skip
+
+
+def leader_order(*, block: Block) -> Order | None:
+    """Return the leader's leg as the tables have it."""
+    found = orders_named(account=block.account, client_order_ids=[block.client_order_id])
+    return next((order for order in found if order.block_id == block.id), None)
+
+
+def block_legs(*, block: Block, after_id: int = 0, limit: int = ROWS_FETCHED) -> list[Order]:
+    """Return the legs as orders of their accounts, in the order in which they joined."""
+    legs = Order.objects.filter(block_id=block.id, id__gt=after_id).select_related("account")
+    return list(_in_markets(legs.order_by("id")[:limit]))
 
 
 def leader_orders(*, account: TradingAccount, block_id: int) -> list[int]:

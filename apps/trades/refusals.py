@@ -66,6 +66,18 @@ REFUSALS: Final = {
         " are taken, others wait until it trades again.",
         retry_after_seconds=HALT_RETRY_SECONDS,
     ),
+    "block_ended": Refusal(
+        Conflict, "block_ended", "This block has ended. There was nothing to change."
+    ),
+    "block_exists": Refusal(
+        Conflict, "block_exists", "There is a block of this number already. Send it as a new one."
+    ),
+    "block_not_submitted": Refusal(
+        Conflict, "block_not_submitted", "This block is not in the market yet. Try again."
+    ),
+    "block_submitted": Refusal(
+        Conflict, "block_submitted", "This block is in the market already, or has run out."
+    ),
     "cancel_only": Refusal(
         Paused, "trading_halted",
         "{about.market} takes only cancellations at the moment. Try again later.",
@@ -74,6 +86,9 @@ REFUSALS: Final = {
     "client_order_id_required": Refusal(
         Invalid, "client_order_id_required",
         "The order has no client order id. Send one of your own.", "client_order_id",
+    ),
+    "duplicate_leg": Refusal(
+        Invalid, "duplicate_leg", "This account takes part in the block already."
     ),
     "expired_command": Refusal(
         Unavailable, "expired_command",
@@ -89,6 +104,9 @@ REFUSALS: Final = {
         "Your balance is too small: {about.needed}{about.available} available."
         " Order less, or deposit more.",
         "quantity",
+    ),
+    "invalid_block": Refusal(
+        Invalid, "invalid_block", "The block has no possible number. Send it as a new one."
     ),
     "invalid_command": Refusal(
         Invalid, "invalid_command", "The order could not be read. Send it again."
@@ -109,6 +127,12 @@ REFUSALS: Final = {
     "invalid_quantity": Refusal(
         Invalid, "invalid_amount", "The quantity is not possible. Give one of more than zero.",
         "quantity",
+    ),
+    "invalid_reference": Refusal(
+        Invalid, "invalid_reference", "The reason is too long or cannot be written down."
+    ),
+    "leader_leg": Refusal(
+        Refused, "leader_leg", "The leader's part is the block itself: cancel the block instead."
     ),
     "linked_order": Refusal(
         Refused, "linked_order",
@@ -165,6 +189,10 @@ REFUSALS: Final = {
         Refused, "no_reference",
         "{about.market} has no price yet for this order to go by. Place a limit order.",
     ),
+    "nothing_to_sell": Refusal(
+        Refused, "nothing_to_sell",
+        "Of what the account holds, not one lot is free to be sold.", "quantity",
+    ),
     "order_not_found": Refusal(NotFound, "order_not_found", "You have no such open order."),
     "post_only_would_take": Refusal(
         Refused, "post_only_would_take",
@@ -203,10 +231,18 @@ REFUSALS: Final = {
         " check that nothing sends it by mistake.",
         retry_after_seconds=1,
     ),
+    "slippage_cap": Refusal(
+        Refused, "slippage_cap",
+        "The block may trade at a worse price than this account agrees to.", "price",
+    ),
+    "too_many_legs": Refusal(
+        Invalid, "too_many_legs", "A block has at most 20,000 legs. Take some out."
+    ),
     "unknown_account": Refusal(
         Unavailable, "account_not_open",
         "This trading account is not open yet. Try again in a moment.", retry_after_seconds=1,
     ),
+    "unknown_block": Refusal(NotFound, "unknown_block", "There is no such block."),
     "unknown_market": Refusal(
         NotFound, "unknown_market", "There is no such market here.", "market"
     ),
@@ -214,6 +250,11 @@ REFUSALS: Final = {
         Paused, "trading_halted",
         "All trading is halted. Your open orders rest; try again later.",
         retry_after_seconds=HALT_RETRY_SECONDS,
+    ),
+    "worst_price": Refusal(
+        Refused, "worst_price",
+        "The members of the block have agreed to no price beyond the one it was sent with.",
+        "price",
     ),
     "would_trigger": Refusal(
         Refused, "would_trigger",

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from apps.core import clock
-from apps.trades import drift
+from apps.trades import drift, routing
 from apps.trades.risk import watch
 
 logger = logging.getLogger(__name__)
@@ -26,3 +26,10 @@ def check_positions() -> None:
 def watch_risk() -> None:
     """Look once at all accounts with open risk, and stop whoever has lost more than he may."""
     watch.look_once(now=clock.now())
+
+
+
+@shared_task(name="trades.tell_block_owners", ignore_result=True)
+def tell_block_owners() -> None:
+    """Tell the apps that own blocks what became of them."""
+    routing.tell_owners()

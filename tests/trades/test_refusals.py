@@ -42,7 +42,7 @@ def test_every_reason_an_order_can_be_refused_for_has_its_row() -> None:
     """The reasons are read from the engine's own source: what its order entry returns."""
     # What the gateway answers for a command that the engine never decided on.
     found = {"malformed", "quarantined"}
-    for name in ("entry.py", "risk.py"):
+    for name in ("entry.py", "risk.py", "block_entry.py", "blocks.py"):
         tree = ast.parse((Path(settings.BASE_DIR) / "apps" / "engine" / name).read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Return) and node.value is not None:

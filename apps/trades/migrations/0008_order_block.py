@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0006_linked_orders")]
+    dependencies = [("trades", "0007_breach_action")]
 
     operations = [
         migrations.AddField("order", "block_id", models.BigIntegerField(null=True)),
