@@ -18,7 +18,10 @@ class Block(models.Model):
         "wallets.TradingAccount", on_delete=models.PROTECT, related_name="+",
         help_text="The leader's.",
     )  # fmt: skip
-    instrument = models.ForeignKey("markets.Instrument", on_delete=models.PROTECT, related_name="+")
+    # A rebuild of the projections empties the markets, too, and writes them again.
+    instrument = models.ForeignKey(
+        "markets.Instrument", on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
     client_order_id = models.CharField(max_length=64, help_text="The leader's, of his leg.")
     digest = models.CharField(max_length=64, help_text="Tells a repeat from another block.")
     created_at = models.DateTimeField()

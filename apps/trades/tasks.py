@@ -28,7 +28,6 @@ def watch_risk() -> None:
     watch.look_once(now=clock.now())
 
 
-
 @shared_task(name="trades.tell_block_owners", ignore_result=True)
 def tell_block_owners() -> None:
     """Tell the apps that own blocks what became of them."""

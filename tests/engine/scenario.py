@@ -60,6 +60,7 @@ from apps.engine.messages import (
     Trade,
     Triggered,
 )
+from tests.engine import block_scenario
 from tests.engine.venue import MARKET_ID, QUOTE, SECOND, Venue, market
 
 SECTIONS = ("market", "start", "before", "do", "events", "after", "money")
@@ -92,7 +93,8 @@ def play(text: str) -> None:
         _put(venue, line)
     events: list[AnyEvent] = []
     for line in told["do"]:
-        events += _act(venue, line)
+        of_block = block_scenario.act(venue, line)
+        events += _act(venue, line) if of_block is None else of_block
     if "events" in told:
         assert _in_words(venue, events) == told["events"]
     if "after" in told:
@@ -152,6 +154,7 @@ _WORDS = (
     + ("ioc", "fok", "gtd", "post", "only", "cancels", "wait", "seconds", "the", "order")
     + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
     + ("or", "then", "as", "mine", "shows", "of", "decrement")
+    + block_scenario.WORDS
 )
 
 
@@ -296,7 +299,7 @@ def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
             case Duplicate():
                 found.append("again")
             case _:
-                pass
+                found += block_scenario.in_words(venue, event)
     return found
 
 

@@ -113,6 +113,8 @@ class Venue:
                 self.do(Deposit, self.ids[name], asset_id, amount)
 
     def name(self, account_id: int) -> str:
+        if account_id < 0:
+            return "block"
         return next(name for name, number in self.ids.items() if number == account_id)
 
     def money(self, name: str) -> tuple[int, int, int, int]:

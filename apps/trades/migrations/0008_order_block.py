@@ -7,5 +7,9 @@ class Migration(migrations.Migration):
     dependencies = [("trades", "0007_breach_action")]
 
     operations = [
-        migrations.AddField("order", "block_id", models.BigIntegerField(null=True)),
+        migrations.AddField(
+            "order",
+            "block_id",
+            models.BigIntegerField(null=True, help_text="The block that it is a leg of."),
+        ),
     ]

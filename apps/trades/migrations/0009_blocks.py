@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 (
                     "instrument",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="markets.instrument",
