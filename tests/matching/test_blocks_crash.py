@@ -1,7 +1,8 @@
 """kill -9 of the writer while legs enter and while a slice is allotted: nothing lost or doubled.
 
-The writer is a process of its own. It dies at one of the places between the engine's decision and
-its answer, when it has carried out so many commands of a kind; the next one goes on.
+Writers are processes of their own: one leads, the others stand by. Who leads dies at one of the
+places between the engine's decision and its answer, when it has carried out so many commands of a
+kind; the next one goes on, and dies at the next place, until the last one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.db import connections
 
 from apps.core.errors import Unavailable
 from apps.engine.messages import (
@@ -53,16 +55,19 @@ import django
 django.setup()
 from apps.matching import failpoints, host, writer
 
-kind, most, point = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-attempt, done = writer.Writer._attempt, []
+kind, most, points = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+attempt, done, leads = writer.Writer._attempt, [], []
 
 def attempt_and_count(self, requests):
     found = attempt(self, requests)
     done.extend(c for r in requests for c in r.commands if type(c).__name__ == kind)
+    leads[:] = [self._lease.epoch]
     return found
 
 def reach(name):
-    if name == point and len(done) >= most:
+    # The first to lead dies at the first place, the second at the second; then nobody.
+    mine = points[leads[0] - 1 : leads[0]] if leads else []
+    if name in mine and len(done) >= most:
         os.kill(os.getpid(), signal.SIGKILL)
 
 writer.Writer._attempt = attempt_and_count
@@ -80,48 +85,35 @@ PRICE = 6_000_000
 SECONDS = 60.0
 
 
-class Writers:
-    """Starts the next writer as soon as one has been killed; the last one stays."""
-
-    def __init__(self, kind: str, most: int) -> None:
-        self.killed = 0
-        self._rules = [(kind, most, point) for point in POINTS] + [("", 0, "never")]
-        self._process = self._started()
-        self._thread = threading.Thread(target=self._succeed, daemon=True)
-        self._thread.start()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        kind, most, point = self._rules.pop(0)
-        return subprocess.Popen(
-            [sys.executable, "-c", WRITER, kind, str(most), point],
+@contextmanager
+def writers(kind: str, most: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """One for each place to die at, and one that is left over."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, kind, str(most), *POINTS],
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
         )
-
-    def _succeed(self) -> None:
-        while self._rules and self._process.wait() == -signal.SIGKILL:
-            self.killed += 1
-            self._process = self._started()
-
-    def stop(self) -> None:
-        self._rules.clear()
-        self._process.kill()
-        self._process.wait(15)
-        self._thread.join(15)
-
-
-@contextmanager
-def writers(kind: str, most: int) -> Iterator[Writers]:
-    running = Writers(kind, most)
+        for _ in range(len(POINTS) + 1)
+    ]
     try:
-        yield running
+        yield started
     finally:
-        running.stop()
+        for each in started:
+            each.kill()
+            each.wait(15)
 
 
 @contextmanager
 def projecting() -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=Projector(stop).run, daemon=True)
+
+    def work() -> None:
+        try:
+            Projector(stop).run()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
         yield
@@ -200,7 +192,7 @@ def test_a_writer_killed_in_the_middle_of_a_block_loses_and_doubles_nothing(
         eventually(lambda: any(isinstance(each, BlockClosed) for each in events()), SECONDS)
         last_seq = rows()[-1].last_seq
         eventually(lambda: projected_seq() >= last_seq, SECONDS)
-        assert running.killed == len(POINTS)
+        assert [each.poll() for each in running].count(-signal.SIGKILL) == len(POINTS)
 
     assert [reply.rejected for reply in (*entered, *sold) if reply.rejected is not None] == []
     found = events()
