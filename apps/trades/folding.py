@@ -99,8 +99,6 @@ class Folded:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.changes: dict[int, Change] = {}
         self.sides: list[Side] = []
-        # What has ended last: a stop of a pair that wakes takes over what this one held.
-        self._ended: Change | None = None
         self.blocks = BlockRows()
         takes: dict[type[AnyEvent], Callable[[Any, int, int], None]] = {
             Accepted: self._accept,
@@ -166,7 +164,6 @@ class Folded:
         change.held_minor -= event.released_minor
         change.status = STATUS_BY_CLOSE[event.status]
         change.reason = event.reason
-        self._ended = change
 
     def _amend(self, event: Amended, seq: int, at_ns: int) -> None:
         if event.account_id < FIRST_PERSONAL_ACCOUNT_ID:
@@ -223,9 +220,11 @@ class Folded:
             return
         change = self._change(event.order_id, event.account_id, seq, at_ns)
         change.triggered = True
-        if event.hold_minor and self._ended is not None:
-            self._ended.held_minor -= event.hold_minor
+        if event.hold_minor:
+            # The limit order of the pair has just ended, and left its hold to the stop.
             change.held_minor += event.hold_minor
+            other = self._change(event.pair_order_id, event.account_id, seq, at_ns)
+            other.held_minor -= event.hold_minor
 
 
 def _trade_of_leg(event: Allotted, fill: LegFill, trade_id: int) -> Trade:

@@ -231,7 +231,7 @@ BUGS = {
     ),
     "a closed market keeps orders from becoming smaller": (
         amend,
-        "        reason = _shape_refusal(order, book, terms, command) or risk.size_refusal(",
+        "        reason = _shape_refusal(state, order, book, terms, command) or risk.size_refusal(",
         "        reason = risk.state_refusal(\n"
         "            order.account.state, state.venue_state, book.instrument.state, order.side\n"
         "        ) or risk.size_refusal(",

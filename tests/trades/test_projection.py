@@ -27,9 +27,11 @@ from apps.engine.messages import (
     TAKE_PROFIT,
     TAKE_PROFIT_LIMIT,
     TRAILING_STOP,
+    Accepted,
     AddLegs,
     Allot,
     Amend,
+    Amended,
     AnyCommand,
     BlockLeg,
     CallAuction,
@@ -44,6 +46,7 @@ from apps.engine.messages import (
     OpenAccount,
     OpenBlock,
     Place,
+    PlacePair,
     Release,
     RemoveLegs,
     SetInstrument,
@@ -52,6 +55,7 @@ from apps.engine.messages import (
     SubmitBlock,
     Terms,
     Transfer,
+    Triggered,
 )
 from apps.matching import projections, projector
 from apps.matching.journal import Batch, Entry
@@ -171,8 +175,20 @@ class Life:
         self.apply(Hold, account_id, 1, self.draw.randint(1, 10**9), hold_id)
         self.apply(self.draw.choice((Settle, Release)), hold_id)
 
+    def pair(self, account_id: int) -> None:
+        draw = self.draw
+        side = draw.choice((BUY, SELL))
+        sign = -1 if side == BUY else 1
+        limit, stop = (5_000_000 + sign * away * draw.randint(1, 5_000) for away in (1, -1))
+        lots = draw.randint(2, 5000)
+        terms = Terms(1, side, LIMIT, GTC, lots, price_ticks=limit, post_only=True)
+        self.apply(PlacePair, account_id, f"c{self.issued}", terms, _stop(terms, stop))
+
     def place(self, account_id: int) -> None:
         draw = self.draw
+        if draw.random() < 0.1:
+            self.pair(account_id)
+            return
         kind = draw.choice((LIMIT,) * 7 + (MARKET, MARKET, STOP, STOP_LIMIT, *TAKING, *TRAILING))
         side = draw.choice((BUY, SELL))
         market_id = draw.choice((1, 1, 1, 6))
@@ -187,6 +203,11 @@ class Life:
         special = Special(trail_bps=draw.choice((10, 50))) if kind == TRAILING_STOP else None
         if kind == LIMIT and force in (GTC, GTD) and draw.random() < 0.3:
             special = Special(display_lots=draw.randint(-(-lots // 50), lots - 1))
+        elif kind in (LIMIT, MARKET, STOP) and side == BUY and lots and draw.random() < 0.4:
+            paid = price + (away if kind == STOP else 0)
+            special = Special(
+                take_profit_ticks=paid + mid // 500, stop_loss_ticks=paid - mid // 500
+            )
         terms = Terms(
             market_id, side, kind, force, lots,
             quote_minor=draw.randint(10**6, 10**9) if by_quote else 0,
@@ -198,6 +219,13 @@ class Life:
             special=special,
         )  # fmt: skip
         self.apply(Place, account_id, f"c{self.issued}", terms)
+
+
+def _stop(terms: Terms, stop_ticks: int) -> Terms:
+    """The other order of a pair."""
+    return msgspec.structs.replace(
+        terms, order_type=STOP, price_ticks=0, stop_ticks=stop_ticks, post_only=False
+    )
 
 
 def lived(seed: int, steps: int = 600) -> Journal:
@@ -251,6 +279,16 @@ def test_tables_are_exact_and_the_same_however_the_journal_is_cut(seed: int) -> 
         project(journal.entries, size)
         assert rows() == one_by_one
     assert list(differences(journal.engine)) == []
+
+
+def test_lives_have_pairs_and_exits_that_fill_and_fire() -> None:
+    events = [event for seed in range(4) for each in lived(seed).entries for event in each.events]
+
+    fired = [each for each in events if isinstance(each, Triggered) and each.hold_minor]
+    exits = [each for each in events if isinstance(each, Accepted) and each.parent_order_id]
+    lessened = [each for each in events if isinstance(each, Amended) and each.reason == "pair"]
+
+    assert min(len(fired), len(exits), len(lessened)) > 10
 
 
 def test_a_rebuild_keeps_synthetic_candles() -> None:
