@@ -38,12 +38,15 @@ from apps.trades.folding import STATUS_BY_CLOSE, Folded
 from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.queries import leader_orders, order_for, orders_named
 from apps.trades.refusals import refusal
-from apps.trades.rows import order_of, terms_of_row
+from apps.trades.rows import is_linked, order_of, terms_of_row
 from apps.trades.rules import SIDES
 from apps.trades.terms import (
+    CLIENT_ORDER_ID_MAX,
+    LINKED_ORDER_ID_MAX,
     NOTHING,
     Asked,
     check_client_order_id,
+    has_exits,
     is_client_order_id,
     terms_of,
 )
@@ -88,6 +91,9 @@ def place_order(
     display_quantity: str | None = None,
     trail_amount: str | None = None,
     trail_percent: str | None = None,
+    take_profit_price: str | None = None,
+    stop_loss_price: str | None = None,
+    stop_loss_limit_price: str | None = None,
     time_in_force: str | None = None,
     expires_at: str | datetime | None = None,
     post_only: bool = False,
@@ -111,6 +117,9 @@ def place_order(
         "display_quantity": display_quantity,
         "trail_amount": trail_amount,
         "trail_percent": trail_percent,
+        "take_profit_price": take_profit_price,
+        "stop_loss_price": stop_loss_price,
+        "stop_loss_limit_price": stop_loss_limit_price,
         "time_in_force": time_in_force,
         "expires_at": expires_at,
         "post_only": post_only,
@@ -234,10 +243,15 @@ def cancel_all(
 
 
 def _cancelled(account: TradingAccount, reply: Reply) -> Iterator[int]:
-    """Yield what a cancel-all ended. Timers ran first: what they ended was not cancelled here."""
+    """Yield what a cancel-all ended. Timers ran first: what they ended was not cancelled here.
+
+    An order that is one of two takes the other with it, which is told right after.
+    """
+    swept = False
     for event in reply.events:
-        if isinstance(event, Closed):
-            if event.account_id == account.id and event.reason == "cancel_all":
+        if isinstance(event, Closed) and event.account_id == account.id:
+            swept = event.reason == "cancel_all" or (swept and event.reason == "pair")
+            if swept:
                 yield event.order_id
         elif isinstance(event, LegsReleased):
             for leg in event.legs:
@@ -268,7 +282,8 @@ def _draft(asked: Asked, instruments: dict[str, Instrument], now: datetime) -> D
         client_order_id = asked.client_order_id
         if client_order_id is None:
             client_order_id = new_command_id().hex()
-        return Draft(instrument, terms, check_client_order_id(client_order_id))
+        length_max = LINKED_ORDER_ID_MAX if has_exits(terms) else CLIENT_ORDER_ID_MAX
+        return Draft(instrument, terms, check_client_order_id(client_order_id, length_max))
     except DomainError as error:
         return error
 
@@ -341,7 +356,8 @@ def _repeated(
 
 
 def _again(before: Order, draft: Draft) -> Order | DomainError:
-    if terms_of_row(before) == draft.terms:
+    # What followed from another order is another order, however alike they are.
+    if terms_of_row(before) == draft.terms and not is_linked(before):
         return before
     return Conflict(
         "id_reused",

@@ -35,14 +35,16 @@ from apps.wallets.welcome import account_of
 BATCH_MAX: Final = 100
 BATCH_BYTES_MAX: Final = 256 * 1024
 
-_ORDER: Final = {
+ORDER: Final = {
     "id": "8213", "client_order_id": "my-order-1",
     "account": "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10", "market": "BTC-USDT", "side": "buy",
     "type": "limit", "time_in_force": "gtc", "post_only": False,
     "self_trade_prevention": "expire_taker", "status": "open", "quantity": "0.01000",
     "quote_amount": None, "price": "60000.00", "stop_price": None,
     "display_quantity": None, "trail_amount": None,
-    "trail_percent": None, "block_id": None, "filled_quantity": "0.00000",
+    "trail_percent": None, "take_profit_price": None, "stop_loss_price": None,
+    "stop_loss_limit_price": None, "pair_order_id": None, "parent_order_id": None,
+    "block_id": None, "filled_quantity": "0.00000",
     "filled_quote": "0.00", "average_price": None, "fee": "0.00", "fee_asset": "USDT",
     "expires_at": None, "reason": None, "seq": 1042, "created_at": "2026-11-21T12:00:00.5Z",
     "updated_at": "2026-11-21T12:00:00.5Z",
@@ -82,6 +84,17 @@ class OrderInput(StrictSerializer):
     trail_percent = StrictAmount(
         required=False, allow_null=True, help_text="Instead of the amount: 0.01 to 50."
     )
+    take_profit_price = StrictAmount(
+        required=False, allow_null=True,
+        help_text="Once it has bought, a limit order at this price sells what it has.",
+    )  # fmt: skip
+    stop_loss_price = StrictAmount(
+        required=False, allow_null=True,
+        help_text="Once it has bought, a stop at this price sells what it has.",
+    )  # fmt: skip
+    stop_loss_limit_price = StrictAmount(
+        required=False, allow_null=True, help_text="The worst price at which that stop sells."
+    )
     time_in_force = StrictChoice(
         list(TIMES_IN_FORCE), required=False, allow_null=True,
         help_text="gtc where nothing is said; ioc for market orders.",
@@ -91,7 +104,8 @@ class OrderInput(StrictSerializer):
     self_trade_prevention = StrictChoice(list(SELF_TRADES), default="expire_taker")
     client_order_id = StrictText(
         max_length=64, required=False, allow_null=True,
-        help_text="Yours, unique in the account; the same order again gets the same answer.",
+        help_text="Yours, unique in the account; the same order again gets the same answer. At "
+        "most 58 characters where orders follow from it.",
     )  # fmt: skip
 
 
@@ -168,6 +182,16 @@ class OrderOutput(serializers.Serializer[dict[str, object]]):
     display_quantity = serializers.CharField(allow_null=True)
     trail_amount = serializers.CharField(allow_null=True)
     trail_percent = serializers.CharField(allow_null=True)
+    take_profit_price = serializers.CharField(allow_null=True)
+    stop_loss_price = serializers.CharField(allow_null=True)
+    stop_loss_limit_price = serializers.CharField(allow_null=True)
+    pair_order_id = serializers.CharField(
+        allow_null=True,
+        help_text="The other of two orders: what fills of one comes off the other.",
+    )
+    parent_order_id = serializers.CharField(
+        allow_null=True, help_text="The purchase whose holding this order sells."
+    )
     block_id = serializers.CharField(
         allow_null=True,
         help_text="The block that it is a leg of: all of its legs fill at one average price.",
@@ -240,7 +264,7 @@ class OrdersView(Endpoint):
             "the same Idempotency-Key or `client_order_id`: it is never carried out twice."
         ),
         tag="orders", body=PlaceInput, body_example=_PLACE, answer=OrderOutput, status=201,
-        example=_ORDER, idempotent=True,
+        example=ORDER, idempotent=True,
         refusals={
             400: "invalid_amount", 403: "csrf_failed", 404: "unknown_market",
             422: "insufficient_funds", 503: "trading_halted",
@@ -262,7 +286,7 @@ class OrdersView(Endpoint):
     @documented(
         summary="Your orders, newest first", tag="orders", query=OrdersQuery, answer=OrdersOutput,
         description="`status=open` includes orders that are partly filled.",
-        example={"items": [_ORDER], "next": "8213.VKPyQ8dX"},
+        example={"items": [ORDER], "next": "8213.VKPyQ8dX"},
         refusals={400: "invalid_cursor", 404: "unknown_account", 503: "not_yet_projected"},
         operation_id="orders",
     )  # fmt: skip
@@ -311,7 +335,7 @@ class BatchView(Endpoint):
             "a problem; one that is refused stops none of the others."
         ),
         tag="orders", body=BatchInput, body_example={"orders": [_PLACE]}, answer=BatchOutput,
-        example={"items": [{"order": _ORDER, "error": None}]}, idempotent=True,
+        example={"items": [{"order": ORDER, "error": None}]}, idempotent=True,
         refusals={400: "invalid_amount", 403: "csrf_failed", 404: "unknown_account",
                   503: "engine_unavailable"},
         operation_id="place_orders",
@@ -336,7 +360,7 @@ class BatchView(Endpoint):
 class OrderView(Endpoint):
     @documented(
         summary="One of your orders", tag="orders", query=SeqQuery, answer=OrderOutput,
-        example=_ORDER, refusals={404: "order_not_found", 503: "not_yet_projected"},
+        example=ORDER, refusals={404: "order_not_found", 503: "not_yet_projected"},
         operation_id="order",
     )  # fmt: skip
     def get(self, request: Request, order_id: str) -> Response:
@@ -349,7 +373,7 @@ class OrderView(Endpoint):
             "A leg of a block leaves it, with its part of what has filled. Until that part is "
             "allotted, which takes a moment, it may still be open; its `reason` says that it ends."
         ),
-        example={**_ORDER, "status": "cancelled", "reason": "user", "seq": 1043},
+        example={**ORDER, "status": "cancelled", "reason": "user", "seq": 1043},
         refusals={
             403: "csrf_failed", 404: "order_not_found", 409: "order_closed",
             503: "engine_unavailable",
@@ -364,10 +388,11 @@ class OrderView(Endpoint):
         description=(
             "Less quantity at the same prices keeps the order's place. More of it, or another "
             "price, makes it arrive anew: it stands at the end and may trade at once, unless it "
-            "is post-only. The answer to a lost connection is to read the order."
+            "is post-only. Of two linked orders only prices change. The answer to a lost "
+            "connection is to read the order."
         ),
         tag="orders", body=AmendInput, body_example={"price": "59990.00"}, answer=OrderOutput,
-        example={**_ORDER, "price": "59990.00", "seq": 1043},
+        example={**ORDER, "price": "59990.00", "seq": 1043},
         refusals={
             400: "nothing_to_amend", 403: "csrf_failed", 404: "order_not_found",
             409: "order_closed", 422: "amend_below_filled", 503: "trading_halted",
@@ -385,10 +410,11 @@ class ReplaceView(Endpoint):
         summary="Replace an open order",
         description=(
             "Cancels it and places another in the same market and on the same side, in one step: "
-            "where the new one is refused, the old one stays where it is."
+            "where the new one is refused, the old one stays where it is. An order that is linked "
+            "with another is changed or cancelled instead."
         ),
         tag="orders", body=OrderInput, body_example=_PLACE, answer=OrderOutput, status=201,
-        example=_ORDER, idempotent=True,
+        example=ORDER, idempotent=True,
         refusals={
             400: "replace_mismatch", 403: "csrf_failed", 404: "order_not_found",
             409: "order_closed", 422: "insufficient_funds", 503: "trading_halted",
@@ -470,6 +496,9 @@ def _terms(given: dict[str, Any], effect_id: str) -> dict[str, Any]:
         "display_quantity": given.get("display_quantity"),
         "trail_amount": given.get("trail_amount"),
         "trail_percent": given.get("trail_percent"),
+        "take_profit_price": given.get("take_profit_price"),
+        "stop_loss_price": given.get("stop_loss_price"),
+        "stop_loss_limit_price": given.get("stop_loss_limit_price"),
         "time_in_force": given.get("time_in_force"),
         "expires_at": None if expires_at is None else clock.iso(expires_at),
         "post_only": given["post_only"],

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from apps.trades import api, position_api
+from apps.trades import api, pair_api, position_api
 from apps.trades.risk import api as risk_api
 
 urlpatterns = [
     path("orders", api.OrdersView.as_view(), name="orders"),
     path("orders/batch", api.BatchView.as_view(), name="orders-batch"),
+    path("orders/pair", pair_api.PairView.as_view(), name="orders-pair"),
     path("orders/cancel-after", api.CancelAfterView.as_view(), name="orders-cancel-after"),
     path("orders/<str:order_id>/replace", api.ReplaceView.as_view(), name="order-replace"),
     path("orders/<str:order_id>", api.OrderView.as_view(), name="order"),

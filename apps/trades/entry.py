@@ -16,10 +16,17 @@ from apps.trades.rules import CLIENT_ORDER_ID
 
 TEXT_MAX: Final = 40
 # The places of the form where a refusal can be said; "form" is for what fits none of them.
-FIELDS: Final = {"price", "stop_price", "trail", "quantity", "display_quantity", "expires_at"}
+FIELDS: Final = {
+    "price", "stop_price", "stop_limit_price", "trail", "quantity", "display_quantity",
+    "expires_at", "take_profit_price", "stop_loss_price", "stop_loss_limit_price",
+}  # fmt: skip
+# The form's own name for two orders of which one fills.
+PAIR: Final = "oco"
 _SAME_FIELD: Final = {
     "quote_amount": "quantity", "trail_amount": "trail", "trail_percent": "trail",
 }  # fmt: skip
+# Purchases of these kinds can sell by themselves what they have bought.
+_PROTECTED: Final = ("limit", "market", "stop", "stop_limit")
 _STOPPED: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop")
 _LIMITED: Final = ("limit", "stop_limit", "take_profit_limit")
 
@@ -34,6 +41,11 @@ class Entry:
     unit: str = "base"
     price: str = ""
     stop_price: str = ""
+    stop_limit_price: str = ""
+    bracket: bool = False
+    take_profit_price: str = ""
+    stop_loss_price: str = ""
+    stop_loss_limit_price: str = ""
     trail: str = ""
     trail_unit: str = "percent"
     display_quantity: str = ""
@@ -50,6 +62,8 @@ class Entry:
             self.time_in_force != "gtc"
             or self.post_only
             or self.display_quantity != ""
+            or self.stop_limit_price != ""
+            or self.stop_loss_limit_price != ""
             or self.self_trade_prevention != "expire_taker"
         )
 
@@ -61,12 +75,8 @@ class Entry:
         trail = (self.trail or None) if self.type == "trailing_stop" else None
         by_percent = self.trail_unit != "quote"
         by_quote = self.unit == "quote"
-        if by_quote and (self.type, self.side) != ("market", "buy"):
-            raise Invalid(
-                "invalid_quantity",
-                "Only a market buy can be given in the quote asset here. Nothing was ordered.",
-                field="quantity",
-            )
+        if by_quote and ((self.type, self.side) != ("market", "buy") or self._bracketed):
+            raise _not_by_quote()
         return {
             "side": self.side,
             "order_type": self.type,
@@ -77,6 +87,7 @@ class Entry:
             "trail_amount": None if by_percent else trail,
             "trail_percent": trail if by_percent else None,
             "display_quantity": (self.display_quantity or None) if self._shown else None,
+            **self._exits(),
             "time_in_force": self.time_in_force if limited else _forced(self.type),
             "expires_at": _moment(self.expires_at) if self._dated else None,
             "post_only": self.post_only and self.type == "limit",
@@ -84,10 +95,33 @@ class Entry:
             "client_order_id": self.client_order_id or None,
         }
 
+    def pair_terms(self) -> dict[str, Any]:
+        """Return the arguments of ``place_pair`` that the form decides."""
+        if self.unit == "quote":
+            raise _not_by_quote()
+        return {
+            "side": self.side,
+            "quantity": self.amount,
+            "price": self.price,
+            "stop_price": self.stop_price,
+            "stop_limit_price": self.stop_limit_price or None,
+            "self_trade_prevention": self.self_trade_prevention,
+            "client_order_id": self.client_order_id or None,
+        }
+
+    def _exits(self) -> dict[str, str | None]:
+        names = ("take_profit_price", "stop_loss_price", "stop_loss_limit_price")
+        return {name: (getattr(self, name) or None) if self._bracketed else None for name in names}
+
+    @property
+    def _bracketed(self) -> bool:
+        return self.bracket and self.side == "buy" and self.type in _PROTECTED
+
     @property
     def _shown(self) -> bool:
         """Whether it rests in the book, where less than all of it may be shown."""
-        return self.type == "limit" and self.time_in_force in ("gtc", "gtd")
+        rests = self.type == "limit" and self.time_in_force in ("gtc", "gtd")
+        return rests and not self._bracketed
 
     @property
     def _dated(self) -> bool:
@@ -109,6 +143,11 @@ def entry_of(posted: Mapping[str, str]) -> Entry:
         unit=text("unit"),
         price=text("price"),
         stop_price=text("stop_price"),
+        stop_limit_price=text("stop_limit_price"),
+        bracket=posted.get("bracket") == "1",
+        take_profit_price=text("take_profit_price"),
+        stop_loss_price=text("stop_loss_price"),
+        stop_loss_limit_price=text("stop_loss_limit_price"),
         trail=text("trail"),
         trail_unit=text("trail_unit"),
         display_quantity=text("display_quantity"),
@@ -125,6 +164,15 @@ def field_of(error: DomainError) -> str:
     named = str(error.data.get("field", ""))
     named = _SAME_FIELD.get(named, named)
     return named if named in FIELDS else "form"
+
+
+def _not_by_quote() -> Invalid:
+    return Invalid(
+        "invalid_quantity",
+        "Only a market buy without exits can be given in the quote asset here."
+        " Nothing was ordered.",
+        field="quantity",
+    )
 
 
 def _forced(order_type: str) -> str:

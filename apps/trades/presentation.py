@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from apps.core.clock import from_ns, iso
 from apps.core.money import format_minor
-from apps.markets.models import Asset
+from apps.markets.models import Asset, Instrument
 from apps.markets.rules import (
     average_price_minor,
     change_bps,
@@ -48,15 +48,20 @@ def order_json(order: Order) -> dict[str, object]:
         if order.quantity_lots
         else None,
         "quote_amount": format_quote(order.quote_minor, instrument) if order.quote_minor else None,
-        "price": format_price(order.price_ticks, instrument) if order.price_ticks else None,
-        "stop_price": format_price(order.stop_ticks, instrument) if order.stop_ticks else None,
+        "price": _price(order.price_ticks, instrument),
+        "stop_price": _price(order.stop_ticks, instrument),
         "display_quantity": format_quantity(order.display_lots, instrument)
         if order.display_lots
         else None,
-        "trail_amount": format_price(order.trail_ticks, instrument) if order.trail_ticks else None,
+        "trail_amount": _price(order.trail_ticks, instrument),
         "trail_percent": format_minor(order.trail_bps, PERCENT_DECIMALS)
         if order.trail_bps
         else None,
+        "take_profit_price": _price(order.take_profit_ticks, instrument),
+        "stop_loss_price": _price(order.stop_loss_ticks, instrument),
+        "stop_loss_limit_price": _price(order.stop_loss_limit_ticks, instrument),
+        "pair_order_id": str(order.pair_order_id) if order.pair_order_id else None,
+        "parent_order_id": str(order.parent_order_id) if order.parent_order_id else None,
         "block_id": str(order.block_id) if order.block_id else None,
         "filled_quantity": format_quantity(order.filled_lots, instrument),
         "filled_quote": format_quote(order.filled_quote_minor, instrument),
@@ -171,6 +176,14 @@ def lots_json(found: LotsOf, value: Asset, limit: int) -> dict[str, object]:
             for lot, _ in zip(lots, range(limit), strict=False)
         ],
     }
+
+
+def pair_json(pair: tuple[Order, Order]) -> dict[str, object]:
+    return {"orders": [order_json(order) for order in pair]}
+
+
+def _price(ticks: int | None, instrument: Instrument) -> str | None:
+    return format_price(ticks, instrument) if ticks else None
 
 
 def _optional(minor: int | None, asset: Asset) -> str | None:

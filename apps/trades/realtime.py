@@ -34,7 +34,14 @@ from apps.trades.actions import cancel_all, cancel_order, place_order
 from apps.trades.changing import amend_order, cancel_all_after, end_watch, replace_order
 from apps.trades.folding import FIRST_PERSONAL_ACCOUNT_ID, Folded
 from apps.trades.models import Fill, Order
-from apps.trades.presentation import cancelled_json, fill_json, order_json, switch_json
+from apps.trades.pairing import pair_asked_of, place_pair
+from apps.trades.presentation import (
+    cancelled_json,
+    fill_json,
+    order_json,
+    pair_json,
+    switch_json,
+)
 from apps.trades.queries import ORDER_RELATED, fills_page, open_orders
 from apps.trades.risk.presentation import standing_json
 from apps.trades.risk.queries import standing_as_decided, standing_of
@@ -66,6 +73,7 @@ def register() -> None:
     """Offer the topic and the calls; once, when the app is ready."""
     topics.register(TopicKind(PATTERN, authorise, snapshot))
     calls.register("order.place", place)
+    calls.register("order.pair", place_both)
     calls.register("order.cancel", cancel)
     calls.register("order.amend", amend)
     calls.register("order.replace", replace)
@@ -120,6 +128,13 @@ def place(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
         **asked_of({name: value for name, value in params.items() if name != "account"}),
     )
     return order_json(order)
+
+
+def place_both(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:
+    """``order.pair``: the fields of POST /orders/pair, and the same answer."""
+    asked = pair_asked_of({name: value for name, value in params.items() if name != "account"})
+    pair = place_pair(actor=_person(user), account=_account_in(params), now=clock.now(), **asked)
+    return pair_json(pair)
 
 
 def cancel(user: AbstractBaseUser, params: dict[str, Any]) -> dict[str, Any]:

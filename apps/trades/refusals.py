@@ -78,6 +78,10 @@ REFUSALS: Final = {
     "block_submitted": Refusal(
         Conflict, "block_submitted", "This block is in the market already, or has run out."
     ),
+    "bracket_needs_buy": Refusal(
+        Invalid, "bracket_needs_buy",
+        "Take-profit and stop-loss protect a purchase. Only an order to buy has them.",
+    ),
     "cancel_only": Refusal(
         Paused, "trading_halted",
         "{about.market} takes only cancellations at the moment. Try again later.",
@@ -107,6 +111,11 @@ REFUSALS: Final = {
     ),
     "invalid_block": Refusal(
         Invalid, "invalid_block", "The block has no possible number. Send it as a new one."
+    ),
+    "invalid_bracket": Refusal(
+        Refused, "invalid_bracket",
+        "A take-profit is above the price that is paid, and a stop-loss below it; for a market"
+        " order that is the last price. Choose prices on either side of it.",
     ),
     "invalid_command": Refusal(
         Invalid, "invalid_command", "The order could not be read. Send it again."

@@ -75,6 +75,11 @@ def terms_of_row(order: Order) -> Terms:
     )
 
 
+def is_linked(order: Order) -> bool:
+    """Whether it is one of two of which one fills, or follows from a purchase."""
+    return order.pair_order_id is not None or order.parent_order_id is not None
+
+
 def _special_columns(special: Special | None) -> dict[str, int | None]:
     """Return the columns that are named as the fields of ``Special``, null where nothing is."""
     return {name: value or None for name, value in asdict(special or Special()).items()}

@@ -45,9 +45,15 @@ from apps.trades.rules import (
 )
 
 NOTHING: Final = "Nothing was ordered."
+CLIENT_ORDER_ID_MAX: Final = 64
+# What follows from an order has its id with a word behind it: "-stop", "-tp", "-sl".
+LINKED_ORDER_ID_MAX: Final = 58
 TRAIL_BPS_MAX: Final = 5_000
 ICEBERG_PARTS_MAX: Final = 100
 _WITH_STOP: Final = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
+# Purchases of these kinds can sell by themselves what they have bought.
+_PROTECTED: Final = (LIMIT, MARKET, STOP, STOP_LIMIT)
+_EXITS: Final = ("take_profit_price", "stop_loss_price", "stop_loss_limit_price")
 _T = TypeVar("_T")
 
 
@@ -65,6 +71,9 @@ class Asked:
     display_quantity: str | None = None
     trail_amount: str | None = None
     trail_percent: str | None = None
+    take_profit_price: str | None = None
+    stop_loss_price: str | None = None
+    stop_loss_limit_price: str | None = None
     time_in_force: str | None = None
     expires_at: str | datetime | None = None
     post_only: bool = False
@@ -83,6 +92,9 @@ _FIELDS: Final = {
     "display_quantity": "display_quantity",
     "trail_amount": "trail_amount",
     "trail_percent": "trail_percent",
+    "take_profit_price": "take_profit_price",
+    "stop_loss_price": "stop_loss_price",
+    "stop_loss_limit_price": "stop_loss_limit_price",
     "time_in_force": "time_in_force",
     "expires_at": "expires_at",
     "post_only": "post_only",
@@ -112,13 +124,14 @@ def is_client_order_id(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and CLIENT_ORDER_ID.fullmatch(text) is not None
 
 
-def check_client_order_id(text: object) -> str:
+def check_client_order_id(text: object, length_max: int = CLIENT_ORDER_ID_MAX) -> str:
     """Return the owner's own id of an order; refuse what would not survive a URL."""
-    if not is_client_order_id(text):
+    if not is_client_order_id(text) or len(text) > length_max:
         raise _invalid(
             "invalid_client_order_id",
             "client_order_id",
-            "A client order id has 1 to 64 of the characters A-Z a-z 0-9 _ and -.",
+            f"A client order id has 1 to {length_max} of the characters A-Z a-z 0-9 _ and -"
+            f"{'.' if length_max == CLIENT_ORDER_ID_MAX else ', where further orders follow.'}",
         )
     return text
 
@@ -131,6 +144,11 @@ def terms_of(asked: Asked, instrument: Instrument, now: datetime) -> Terms:
     quantity_lots, quote_minor = _size(asked, instrument, order_type, side, time_in_force)
     price_ticks, stop_ticks = _prices(asked, instrument, order_type)
     _check_notional(quantity_lots * (price_ticks or stop_ticks) * instrument.tick_lot_minor)
+    special = Special(
+        _display_lots(asked, instrument, order_type, time_in_force, quantity_lots),
+        *_trail(asked, instrument, order_type),
+        *_exits(asked, instrument, order_type, side),
+    )
     return Terms(
         market_id=instrument.id,
         side=side,
@@ -143,9 +161,14 @@ def terms_of(asked: Asked, instrument: Instrument, now: datetime) -> Terms:
         expires_at_ns=_expiry_ns(asked, time_in_force, now),
         post_only=_post_only(asked, order_type, time_in_force),
         self_trade=_self_trade(asked),
-        special=_special(asked, instrument, order_type)
-        or _iceberg(asked, instrument, order_type, time_in_force, quantity_lots),
+        special=special if special != Special() else None,
     )
+
+
+def has_exits(terms: Terms) -> bool:
+    """Whether the order, once it fills, is followed by others that sell what it has bought."""
+    special = terms.special
+    return special is not None and bool(special.take_profit_ticks or special.stop_loss_ticks)
 
 
 def _time_in_force(asked: Asked, order_type: int) -> int:
@@ -215,15 +238,15 @@ def _prices(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int,
     return found[0], found[1]
 
 
-def _special(asked: Asked, instrument: Instrument, order_type: int) -> Special | None:
-    """Return what only some orders ask for; None for all others."""
+def _trail(asked: Asked, instrument: Instrument, order_type: int) -> tuple[int, int]:
+    """Return how far a trailing stop stays behind, in ticks or in basis points."""
     given = [name for name in ("trail_amount", "trail_percent") if getattr(asked, name) is not None]
     if order_type != TRAILING_STOP:
         for name in given:
             raise _invalid(
                 "trail_not_allowed", name, "Only a trailing stop has a distance to trail at."
             )
-        return None
+        return 0, 0
     if len(given) != 1:
         raise _invalid(
             "trail_required",
@@ -232,21 +255,58 @@ def _special(asked: Asked, instrument: Instrument, order_type: int) -> Special |
         )
     with About(given[0]):
         if asked.trail_amount is not None:
-            return Special(trail_ticks=parse_price(asked.trail_amount, instrument))
+            return parse_price(asked.trail_amount, instrument), 0
         trail_bps = parse_positive(asked.trail_percent, PERCENT_DECIMALS)
     if trail_bps > TRAIL_BPS_MAX:
         raise _invalid(
             "invalid_trail", "trail_percent", "A trailing stop is at most 50 percent behind."
         )
-    return Special(trail_bps=trail_bps)
+    return 0, trail_bps
 
 
-def _iceberg(
+def _exits(
+    asked: Asked, instrument: Instrument, order_type: int, side: int
+) -> tuple[int, int, int]:
+    """Return the prices at which a purchase sells what it has bought; zero for those not given."""
+    given = [name for name in _EXITS if getattr(asked, name) is not None]
+    if not given:
+        return 0, 0, 0
+    if side != BUY:
+        raise _invalid(
+            "bracket_needs_buy",
+            given[0],
+            "Take-profit and stop-loss protect a purchase. Only an order to buy has them.",
+        )
+    if (
+        order_type not in _PROTECTED
+        or asked.quote_amount is not None
+        or asked.display_quantity is not None
+    ):
+        raise _invalid(
+            "bracket_not_allowed",
+            given[0],
+            "Only a limit, market, stop or stop-limit order by quantity, shown whole, can sell by"
+            " itself what it has bought.",
+        )
+    if "stop_loss_limit_price" in given and "stop_loss_price" not in given:
+        raise _invalid(
+            "stop_loss_price_required",
+            "stop_loss_price",
+            "A worst price of the stop-loss needs a price at which the stop-loss wakes.",
+        )
+    found = dict.fromkeys(_EXITS, 0)
+    for name in given:
+        with About(name):
+            found[name] = parse_price(getattr(asked, name), instrument)
+    return found["take_profit_price"], found["stop_loss_price"], found["stop_loss_limit_price"]
+
+
+def _display_lots(
     asked: Asked, instrument: Instrument, order_type: int, time_in_force: int, quantity_lots: int
-) -> Special | None:
+) -> int:
     """Return the part that the book is to show, where it is not to show all."""
     if asked.display_quantity is None:
-        return None
+        return 0
     if order_type != LIMIT or time_in_force not in (GTC, GTD):
         raise _invalid(
             "display_quantity_not_allowed",
@@ -261,7 +321,7 @@ def _iceberg(
             "display_quantity",
             "The shown part is less than the quantity, and at least a hundredth of it.",
         )
-    return Special(display_lots=display_lots)
+    return display_lots
 
 
 def _self_trade(asked: Asked) -> int:

@@ -34,10 +34,11 @@ from apps.markets.queries import (
     tickers,
 )
 from apps.trades.actions import cancel_all, cancel_order, place_order
-from apps.trades.entry import Entry, entry_of, field_of
+from apps.trades.entry import PAIR, Entry, entry_of, field_of
 from apps.trades.exports import fills_csv, ledger_csv, orders_csv
 from apps.trades.listing import listing_of
 from apps.trades.models import OPEN_STATUSES
+from apps.trades.pairing import place_pair
 from apps.trades.position_queries import positions_of, value_asset
 from apps.trades.presentation import fill_json, order_json, position_json
 from apps.trades.queries import fills_page, open_orders, orders_page
@@ -69,6 +70,8 @@ KINDS: Final = (
      " or better, or waits."),
     ("trailing_stop", "Trailing stop", "A stop that follows the price at a distance while it goes"
      " your way, and stays where it is when it turns."),
+    (PAIR, "Limit and stop together", "A limit and a stop on either side of the price: what fills"
+     " of one comes off the other, and when one ends, so does the other."),
 )  # fmt: skip
 SHARES: Final = (25, 50, 75, 100)
 TAPE_ROWS: Final = 40
@@ -113,10 +116,7 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
         return redirect_to_login(page)
     entry = entry_of(request.POST)
     try:
-        placed = place_order(
-            actor=_person(request), account=main_account(viewer=_person(request)),
-            market=instrument.symbol, now=clock.now(), **entry.terms(),
-        )  # fmt: skip
+        words = _place(_person(request), instrument, entry)
     except DomainError as error:
         context = _desk(request, instrument, entry) | {"errors": {field_of(error): error.message}}
         problem = describe(error)
@@ -124,8 +124,23 @@ def place(request: HttpRequest, symbol: str) -> HttpResponse:
         for name, value in problem.headers.items():
             refused[name] = value
         return refused
-    messages.success(request, f"Your order {placed.id} is in. Its state is below.")
+    messages.success(request, words)
     return redirect(page)
+
+
+def _place(person: User, instrument: Instrument, entry: Entry) -> str:
+    """Carry out what the form asks for; return what to say of it."""
+    asked: dict[str, Any] = {
+        "actor": person,
+        "account": main_account(viewer=person),
+        "market": instrument.symbol,
+        "now": clock.now(),
+    }
+    if entry.type == PAIR:
+        first, second = place_pair(**asked, **entry.pair_terms())
+        return f"Your orders {first.id} and {second.id} are in. Their state is below."
+    placed = place_order(**asked, **entry.terms())
+    return f"Your order {placed.id} is in. Its state is below."
 
 
 @require_POST

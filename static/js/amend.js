@@ -2,12 +2,14 @@
 // fetched when somebody first wants to change one.
 
 import { changeOrder, realChanges } from "order-change";
+import { linkLines } from "order-links";
 
 const FIELDS = ["stop_price", "price", "quantity"];
 
 const dialog = document.getElementById("amend-order");
 const form = dialog.querySelector("form");
 const message = dialog.querySelector("[data-message]");
+const links = dialog.querySelector("[data-links]");
 const button = form.querySelector("button");
 let order = null;
 
@@ -22,7 +24,8 @@ function say(name, words) {
 export function changeInDialog(wanted) {
   order = wanted;
   for (const name of FIELDS) {
-    const has = Boolean(order[name]);
+    // The amount of one of two is the other's as well.
+    const has = Boolean(order[name]) && !(name === "quantity" && order.pair_order_id);
     box(name).hidden = !has;
     form.elements[name].value = has ? order[name] : "";
     say(name, "");
@@ -32,12 +35,19 @@ export function changeInDialog(wanted) {
     unit.textContent = unit.dataset.unit === "base" ? base : quote;
   }
   message.textContent = "";
+  sayLinks();
   dialog.showModal();
   form.elements[order.price ? "price" : "stop_price"].select();
 }
 
+function sayLinks() {
+  const lines = linkLines(order, sayLinks);
+  const text = lines.join(" ");
+  if (links.textContent !== text) links.textContent = text;
+}
+
 async function send() {
-  const typed = FIELDS.filter((name) => order[name]).map((name) => [name, form.elements[name].value]);
+  const typed = FIELDS.filter((name) => order[name] && !box(name).hidden).map((name) => [name, form.elements[name].value]);
   const changes = realChanges(order, Object.fromEntries(typed));
   if (!Object.keys(changes).length) {
     message.textContent = "Nothing is changed yet.";

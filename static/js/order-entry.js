@@ -7,11 +7,17 @@ import { book, instrument, ticker } from "market";
 import { kind } from "order-kinds";
 import { mostAffordable } from "order-rules";
 
+// Where exits are proposed at first, in basis points away from the price they start from.
+const PROFIT_BASIS = 200n;
+const LOSS_BASIS = 100n;
+const BASIS = 10_000n;
 const QUOTE_STEP = decimal.ONE / 10n ** BigInt(instrument?.quotePlaces ?? 0);
 
 export class OrderEntry {
   constructor(form) {
     this.field = form.elements;
+    // Fields that the person has typed in: nothing is proposed there any more.
+    this.typed = new Set();
   }
 
   get type() {
@@ -32,6 +38,11 @@ export class OrderEntry {
 
   get stopped() {
     return Boolean(this.kind.stop);
+  }
+
+  /** Whether a purchase of this kind is to sell what it has bought by itself. */
+  get bracketed() {
+    return Boolean(this.kind.protects && this.buying && this.field.bracket?.checked);
   }
 
   /** The price of the last trade, null before there has been one. */
@@ -81,6 +92,7 @@ export class OrderEntry {
   /** The order: exact amounts, null where nothing usable is typed. */
   read() {
     const typed = decimal.parseTyped(this.field.amount.value);
+    const given = (wanted, name) => (wanted ? this.amountOf(name) : null);
     const order = {
       side: this.field.side.value,
       type: this.type,
@@ -93,12 +105,17 @@ export class OrderEntry {
       expiresAt: this.field.expires_at.value,
       postOnly: this.type === "limit" && this.field.post_only.checked,
       trail: this.kind.trail ? this.trail() : null,
-      display: this.shown ? this.amountOf("display_quantity") : null,
+      display: given(this.shown && !this.bracketed, "display_quantity"),
+      stopLimit: given(this.kind.pair, "stop_limit_price"),
+      takeProfit: given(this.bracketed, "take_profit_price"),
+      stopLoss: given(this.bracketed, "stop_loss_price"),
+      stopLossLimit: given(this.bracketed, "stop_loss_limit_price"),
     };
     if (typed === null) return order;
     if (!this.byQuote) return { ...order, quantity: typed };
-    // A market buy is sent as a budget; anything else as the quantity that is worth it.
-    if (this.type === "market" && this.buying) return { ...order, budget: typed };
+    // A market buy is sent as a budget; anything else as the quantity that is worth it. So is a
+    // purchase with exits: they have to know how much there is to sell.
+    if (this.type === "market" && this.buying && !this.bracketed) return { ...order, budget: typed };
     const price = this.referencePrice();
     if (price) order.quantity = decimal.floorTo(decimal.divide(typed, price), instrument.lot);
     return order;
@@ -136,6 +153,44 @@ export class OrderEntry {
     }
   }
 
+  /** Prices that a pair or exits could begin with, where the person has not typed any. */
+  propose() {
+    const put = (name, from, basis) => {
+      const input = this.field[name];
+      if (this.typed.has(name) || !from || document.activeElement === input) return;
+      const units = decimal.roundTo(from + (from * basis) / BASIS, instrument.tick);
+      input.value = decimal.text(units, instrument.pricePlaces);
+    };
+    if (this.kind.pair) {
+      const better = this.buying ? -1n : 1n;
+      put("price", this.last, better * PROFIT_BASIS);
+      put("stop_price", this.last, -better * LOSS_BASIS);
+    } else if (this.bracketed) {
+      put("take_profit_price", this.referencePrice(), PROFIT_BASIS);
+      put("stop_loss_price", this.referencePrice(), -LOSS_BASIS);
+    }
+  }
+
+  /** The prices that are worth a line in the chart, as an order of the API has them. */
+  draft(order, expected) {
+    if (!this.stopped && !this.bracketed) return null;
+    const text = (units) => (units ? decimal.text(units, instrument.pricePlaces) : null);
+    return {
+      id: "draft",
+      draft: true,
+      side: order.side,
+      type: order.type,
+      quantity: order.quantity ? decimal.text(order.quantity) : null,
+      price: text(order.price),
+      stop_price: text(order.stop),
+      stop_limit_price: text(order.stopLimit),
+      take_profit_price: text(order.takeProfit),
+      stop_loss_price: text(order.stopLoss),
+      stop_loss_limit_price: text(order.stopLossLimit),
+      paid: this.bracketed ? text(order.price ?? order.stop ?? (expected?.average || order.last)) : null,
+    };
+  }
+
   /** Move a price by whole ticks; an empty one starts at the best price. */
   nudge(input, ticks) {
     const value = decimal.parseTyped(input.value) ?? this.referencePrice() ?? decimal.ZERO;
@@ -161,6 +216,9 @@ export class OrderEntry {
     }
     if (order.quantity === null && order.budget === null) return ["quantity", "Say how much."];
     if (order.timeInForce === "gtd" && !order.expiresAt) return ["expires_at", "Say until when."];
+    if (this.bracketed && !order.takeProfit && !order.stopLoss) {
+      return ["take_profit_price", "Say at which price, or take the exits off."];
+    }
     return null;
   }
 
@@ -169,18 +227,22 @@ export class OrderEntry {
     const sent = {
       market: instrument.symbol,
       side: order.side,
-      type: order.type,
       self_trade_prevention: this.field.self_trade_prevention.value,
       client_order_id: clientOrderId,
     };
     const put = (name, units) => {
       if (units !== null) sent[name] = decimal.text(units);
     };
+    if (!this.kind.pair) sent.type = order.type;
     put("quote_amount", order.budget);
     if (order.budget === null) put("quantity", order.quantity);
     put("price", order.price);
     put("stop_price", order.stop);
+    put("stop_limit_price", order.stopLimit);
     put("display_quantity", order.display);
+    put("take_profit_price", order.takeProfit);
+    put("stop_loss_price", order.stopLoss);
+    put("stop_loss_limit_price", order.stopLossLimit);
     if (order.trail?.units) put("trail_amount", order.trail.units);
     else if (order.trail) sent.trail_percent = order.trail.text;
     if (order.timeInForce) sent.time_in_force = order.timeInForce;

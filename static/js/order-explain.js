@@ -114,6 +114,23 @@ function trailWords(order, write, instrument) {
   return lines;
 }
 
+function pairWords(order, write) {
+  const stop = { ...order, type: "stop", price: order.stopLimit };
+  const { to } = VERBS[order.side];
+  const lines = [
+    `An order to ${to} ${quantityWords(order, write)} at ${bound(order, write)} waits in the book.`,
+    ...stopWords(stop, write).slice(0, 1),
+    "What fills of one comes off the other; when one ends, so does the other.",
+  ];
+  if (order.quantity) {
+    const worth = (price) => write.money(decimal.multiply(price, order.quantity));
+    const either = [worth(order.price), worth(order.stopLimit ?? order.stop)].join(" or about ");
+    const name = order.side === "buy" ? "It costs" : "You get";
+    lines.push(`${name} about ${either}, before fees; your balance is set aside for one of them.`);
+  }
+  return lines;
+}
+
 function displayWords(order, write) {
   if (!order.display) return [];
   return [
@@ -122,8 +139,32 @@ function displayWords(order, write) {
   ];
 }
 
+/** What the exits of a purchase do, and about what they would make of it. */
+function bracketWords(order, expected, write) {
+  const { takeProfit, stopLoss, stopLossLimit } = order;
+  if (!takeProfit && !stopLoss) return [];
+  const lines = [];
+  if (takeProfit) lines.push(`What it has bought is sold at ${write.price(takeProfit)} or higher.`);
+  if (stopLoss) {
+    const how = stopLossLimit
+      ? `an order to sell it at ${write.price(stopLossLimit)} or higher is placed`
+      : "it is sold at once at the best prices then";
+    const begins = takeProfit ? "Or, if" : "If";
+    lines.push(`${begins} the last trade falls to ${write.price(stopLoss)} or below, ${how}.`);
+  }
+  if (takeProfit && stopLoss) lines.push("Whichever comes first ends the other.");
+  const made = (price) => decimal.multiply(price - expected.average, expected.quantity);
+  if (expected?.quantity) {
+    const parts = [];
+    if (takeProfit) parts.push(`about ${write.money(made(takeProfit))} gained`);
+    if (stopLoss) parts.push(`about ${write.money(-made(stopLossLimit ?? stopLoss))} lost`);
+    lines.push(`That is ${parts.join(", or ")}, before fees.`);
+  }
+  return lines;
+}
+
 function costWords(order, expected, write) {
-  if (!expected?.notional) return [];
+  if (!expected?.notional || kind(order.type).pair) return [];
   const { notional, fee } = expected;
   const [name, total] =
     order.side === "buy" ? ["In all", notional + fee] : ["You get", notional - fee];
@@ -131,9 +172,10 @@ function costWords(order, expected, write) {
 }
 
 function mainWords(order, expected, write, instrument) {
-  const { waits, trail } = kind(order.type);
+  const { waits, trail, pair } = kind(order.type);
   if (order.type === "market") return marketWords(order, expected, write);
   if (trail) return order.trail ? trailWords(order, write, instrument) : [];
+  if (pair) return order.price && order.stop ? pairWords(order, write) : [];
   if (waits) return order.stop ? stopWords(order, write) : [];
   return order.price ? limitWords(order, expected, write) : [];
 }
@@ -146,6 +188,7 @@ export function explain(order, expected, instrument) {
   return [
     ...lines,
     ...displayWords(order, write),
+    ...bracketWords(order, expected, write),
     ...costWords(order, expected, write),
   ];
 }
@@ -157,5 +200,6 @@ export function explainUnusual(order, expected, instrument) {
   return [
     ...(plain ? [] : mainWords(order, expected, write, instrument)),
     ...displayWords(order, write),
+    ...bracketWords(order, expected, write),
   ];
 }

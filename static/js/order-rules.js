@@ -8,6 +8,12 @@ import { kind, waitsForRise } from "order-kinds";
 const MINOR_PLACES = 8;
 const BASIS = 10_000n;
 const PARTS_MOST = 100n;
+const PRICE_FIELDS = {
+  stopLimit: "stop_limit_price",
+  takeProfit: "take_profit_price",
+  stopLoss: "stop_loss_price",
+  stopLossLimit: "stop_loss_limit_price",
+};
 
 /**
  * Takes from levels (best first) until the quantity or the money is used up or the limit is worse.
@@ -147,6 +153,15 @@ function whenTriggered(order, instrument, best) {
   };
 }
 
+/** What it comes to without the fee; of a pair only one order fills, and the dearer one counts. */
+export function worthOf(order, expected) {
+  if (order.budget) return order.budget;
+  if (!expected) return decimal.ZERO;
+  if (!kind(order.type).pair || !order.stop) return expected.notional;
+  const other = decimal.multiply(order.quantity, order.stopLimit ?? order.stop);
+  return decimal.most(expected.notional, other);
+}
+
 const words = (units, code) => `${brief(decimal.text(units))} ${code}`;
 
 function priceProblem(name, value, instrument) {
@@ -189,7 +204,7 @@ function balanceProblem(order, instrument, expected, free) {
   const buying = order.side === "buy";
   const have = buying ? free.quote : free.base;
   const need = buying
-    ? (order.budget ?? (expected ? expected.notional + expected.fee : decimal.ZERO))
+    ? (order.budget ?? worthOf(order, expected) + (expected?.fee ?? decimal.ZERO))
     : (order.quantity ?? decimal.ZERO);
   if (need <= have) return null;
   const code = buying ? instrument.quote : instrument.base;
@@ -207,6 +222,37 @@ function wakeProblem(order) {
   const where = rise ? "above" : "below";
   const last = amount(decimal.text(order.last));
   return { field: "stop_price", message: `Choose one ${where} the last price, ${last}.` };
+}
+
+/** The limit of a pair waits in the book, and the market is between it and the stop. */
+function pairProblem(order, expected) {
+  if (!kind(order.type).pair || !order.price) return null;
+  const away = (price) => (order.side === "buy" ? order.price < price : order.price > price);
+  const where = order.side === "buy" ? "below" : "above";
+  const market = expected?.best ?? order.last;
+  if (market && !away(market)) {
+    const message = `Choose one ${where} ${amount(decimal.text(market))}: it waits in the book.`;
+    return { field: "price", message };
+  }
+  if (!order.stop || away(order.stop)) return null;
+  return { field: "price", message: `Choose one ${where} the stop.` };
+}
+
+/** Loss below the purchase, profit above it. */
+function bracketProblems(order) {
+  const entry = order.price ?? order.stop ?? order.last;
+  if (!entry) return [];
+  const found = [];
+  if (order.takeProfit && order.takeProfit <= entry) {
+    found.push({ field: "take_profit_price", message: "A profit is taken above what you pay." });
+  }
+  if (order.stopLoss && order.stopLoss >= entry) {
+    found.push({ field: "stop_loss_price", message: "A loss is stopped below what you pay." });
+  }
+  if (order.stopLossLimit && !order.stopLoss) {
+    found.push({ field: "stop_loss_price", message: "Say from which price on." });
+  }
+  return found;
 }
 
 function displayProblem(order, instrument) {
@@ -237,8 +283,12 @@ function trailProblem(order, instrument) {
 /** What is wrong with the order, in words, at the field it is about; empty where nothing is. */
 export function problems(order, instrument, expected, free) {
   return [
-    priceProblem("price", order.price, instrument),
+    priceProblem("price", order.price, instrument) ?? pairProblem(order, expected),
     priceProblem("stop_price", order.stop, instrument) ?? wakeProblem(order),
+    ...["stopLimit", "takeProfit", "stopLoss", "stopLossLimit"].map((name) =>
+      priceProblem(PRICE_FIELDS[name], order[name] ?? null, instrument),
+    ),
+    ...bracketProblems(order),
     displayProblem(order, instrument),
     trailProblem(order, instrument),
     quantityProblem(order, instrument) ??

@@ -38,6 +38,7 @@ const REASONS = {
   leg_removed: "taken out of the block",
   block_amended: "less was asked for",
   not_submitted: "never sent to the market",
+  pair: "a linked order ended",
 };
 
 const isZero = (text) => decimal.parse(text) === decimal.ZERO;
@@ -51,12 +52,22 @@ function typeWords(order) {
   if (order.stop_price) {
     parts.push(`${TRIGGERS[order.type] ?? "stop"} ${amount(order.stop_price)}`);
   }
-  if (order.post_only) parts.push("post-only");
+  if (order.post_only && !order.pair_order_id) parts.push("post-only");
   if (order.block_id) parts.push(`in block ${order.block_id}`);
+  if (order.take_profit_price) parts.push(`profit at ${amount(order.take_profit_price)}`);
+  if (order.stop_loss_price) parts.push(`loss at ${amount(order.stop_loss_price)}`);
   if (order.time_in_force !== "gtc" && order.type !== "market") {
     parts.push(FORCES[order.time_in_force]);
   }
   return parts.join(" · ");
+}
+
+/** What an order is besides itself: an exit of a purchase, one of two of which one fills. */
+export function linkWords(order) {
+  const parts = [];
+  if (order.parent_order_id) parts.push("exit");
+  if (order.pair_order_id) parts.push("one of two");
+  return parts.join(", ");
 }
 
 function filledShare(order) {
@@ -88,6 +99,7 @@ export function orderCells(order, at) {
     market: order.market,
     side: side(order.side),
     type: typeWords(order).toLowerCase(),
+    link: linkWords(order),
     price: order.price ? amount(order.price) : "Market",
     amount: order.quantity ? amount(order.quantity) : "–",
     filled: filledShare(order),
@@ -123,11 +135,15 @@ export function balanceCells(balance) {
   };
 }
 
-/** One sentence for a result: "Bought 0.01 BTC at 64,231.50 USDT". */
-export function resultWords(order) {
+/** One sentence for a result: "Bought 0.01 BTC at 64,231.50 USDT"; of a pair, for both orders. */
+export function resultWords(order, other = null) {
   const [base, quote] = order.market.split("-");
   const verb = order.side === "buy" ? ["Bought", "Buy order"] : ["Sold", "Sell order"];
   const filled = !isZero(order.filled_quantity);
+  if (order.status === "open" && other?.status === "open") {
+    const prices = `${amount(order.price)} or ${amount(other.stop_price ?? other.price)}`;
+    return `${verb[1]} for ${amount(order.quantity)} ${base} waits at ${prices}, whichever comes first.`;
+  }
   if (order.status === "open") {
     const waits = WAITS.has(order.type) ? "waits for its price" : "is in the book";
     return `${verb[1]} for ${amount(order.quantity)} ${base} ${waits}.`;

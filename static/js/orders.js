@@ -91,6 +91,18 @@ export async function place(params) {
   }
 }
 
+/** Places two orders of which one fills; gives both, the limit first. */
+export async function placePair(params) {
+  try {
+    const send = () => rest("POST", "/orders/pair", params);
+    return (await bySocketThenPost("order.pair", params, send)).orders;
+  } catch (error) {
+    if (!UNSURE.has(error.code)) throw error;
+    const first = await settle(params.client_order_id);
+    return [first, await settle(`${params.client_order_id}-stop`)];
+  }
+}
+
 /** Changes an open order: {quantity, price, stop_price}, what is left out stays as it is. */
 export async function amend(id, changes) {
   const patch = () => rest("PATCH", `/orders/${id}`, changes);
@@ -99,8 +111,12 @@ export async function amend(id, changes) {
   } catch (error) {
     // The same change again is harmless, but whether it came through is for the order to say.
     if (!UNSURE.has(error.code)) throw error;
-    return rest("GET", `/orders/${id}`);
+    return readOrder(id);
   }
+}
+
+export function readOrder(id) {
+  return rest("GET", `/orders/${id}`);
 }
 
 export function cancel(id) {

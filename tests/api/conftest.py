@@ -83,3 +83,11 @@ def markets(engine_gateway: Gateway) -> None:
     """BTC-USDT and ETH-USDT, as a fresh installation lists them."""
     for spec in STANDARD_MARKETS[:2]:
         list_instrument(actor=None, spec=spec)
+
+
+@pytest.fixture
+def market_at_60000(markets: None, ada: Person, bob: Person) -> None:
+    """One trade, so that there is a last price."""
+    for person, side in ((bob, "sell"), (ada, "buy")):
+        order = {**LIMIT, "side": side, "quantity": "0.001"}
+        assert person.client.post("/api/v1/orders", order).status_code == 201

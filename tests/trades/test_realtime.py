@@ -270,6 +270,22 @@ def test_orders_are_placed_and_cancelled_by_call(ada: Trader, bob: Trader) -> No
     assert placed["account"] == str(ada.account.public_id)
 
 
+def test_pairs_are_placed_by_call(ada: Trader, bob: Trader) -> None:
+    ada.sell("0.001", "50000")
+    bob.buy("0.001", "50000")
+    fields = {"market": "BTC-USDT", "side": "sell", "quantity": "0.001", "price": "52000",
+              "stop_price": "48000", "client_order_id": "mine", "expires_at": None}  # fmt: skip
+
+    placed = called("order.pair", ada, **fields)["orders"]
+    again = called("order.pair", ada, **fields)["orders"]
+    cancelled = called("order.cancel", ada, id=placed[1]["id"])
+
+    assert [each["client_order_id"] for each in placed] == ["mine", "mine-stop"]
+    assert again == placed
+    assert cancelled["pair_order_id"] == placed[0]["id"]
+    assert Order.objects.get(id=placed[0]["id"]).reason == "pair"
+
+
 def called(method: str, who: Trader, **params: Any) -> dict[str, Any]:
     found = calls.resolve(method)(who.user, params)
     assert isinstance(found, dict)
@@ -328,6 +344,24 @@ def test_a_watch_arms_the_switch_and_cancels_everything_at_its_end(ada: Trader) 
                          "price": "1", "client_order_id": "a\x00"}, "invalid_client_order_id"),
         ("order.place", {"market": "BTC-USDT", "side": "buy", "type": "limit", "quantity": "1",
                          "price": "1", "post_only": "yes"}, "invalid_post_only"),
+        ("order.pair", {}, "missing_field"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1",
+                        "type": "limit"}, "unknown_field"),
+        ("order.pair", {"market": ["BTC-USDT"], "side": "sell", "quantity": "1", "price": "1"},
+         "unknown_market"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1"},
+         "stop_price_required"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1",
+                        "stop_price": 1}, "amount_must_be_string"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1",
+                        "stop_price": "1", "client_order_id": 7}, "invalid_client_order_id"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1",
+                        "stop_price": "1", "client_order_id": "x" * 59},
+         "invalid_client_order_id"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1",
+                        "stop_price": "1", "time_in_force": ["gtc"]}, "invalid_time_in_force"),
+        ("order.pair", {"market": "BTC-USDT", "side": "sell", "quantity": "1", "price": "1",
+                        "stop_price": "1", "account": "x"}, "unknown_account"),
         ("order.cancel", {}, "invalid_params"),
         ("order.cancel", {"id": 1}, "invalid_params"),
         ("order.cancel", {"id": "1", "all": True}, "invalid_params"),

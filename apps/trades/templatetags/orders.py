@@ -27,6 +27,7 @@ _TYPES: Final = {
     "trailing_stop": "Trailing stop",
 }
 _TRIGGERS: Final = {"trailing_stop": "from", "take_profit": "at", "take_profit_limit": "at"}
+_EXITS: Final = {"take_profit_price": "profit", "stop_loss_price": "loss"}
 _FORCES: Final = {
     "ioc": "at once",
     "fok": "all or nothing",
@@ -56,6 +57,7 @@ _REASONS: Final = {
     "leg_removed": "taken out of the block",
     "block_amended": "less was asked for",
     "not_submitted": "never sent to the market",
+    "pair": "a linked order ended",
 }
 
 
@@ -82,13 +84,27 @@ def order_type(order: Row) -> str:
         parts.append(f"{order['trail_percent']}% behind")
     if order["stop_price"]:
         parts.append(f"{_trigger_word(order)} {_grouped(order['stop_price'])}")
-    if order["post_only"]:
+    if order["post_only"] and not order["pair_order_id"]:
         parts.append("post-only")
     if order["block_id"]:
         parts.append(f"in block {order['block_id']}")
+    parts += [f"{word} at {_grouped(order[name])}" for name, word in _EXITS.items() if order[name]]
     if order["time_in_force"] != "gtc" and order["type"] != "market":
         parts.append(_FORCES[str(order["time_in_force"])])
     return " · ".join(parts)
+
+
+@register.filter
+def order_link(order: Row) -> str:
+    """What an order is besides itself: an exit of a purchase, one of two of which one fills."""
+    if not order:
+        return ""
+    parts = []
+    if order["parent_order_id"]:
+        parts.append("exit")
+    if order["pair_order_id"]:
+        parts.append("one of two")
+    return ", ".join(parts)
 
 
 def _trigger_word(order: Row) -> str:

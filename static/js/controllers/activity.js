@@ -45,7 +45,10 @@ export default function activity(root) {
       sideClass(row, order.side);
       const button = row.querySelector("[data-cancel-button]");
       const words = `${order.side} ${order.quantity ?? ""} ${order.market}`;
-      button.setAttribute("aria-label", `Cancel: ${words}`);
+      const paired = Boolean(order.pair_order_id);
+      row.toggleAttribute("data-paired", paired);
+      button.querySelector("span").textContent = paired ? "Cancel both" : "Cancel";
+      button.setAttribute("aria-label", `${paired ? "Cancel both" : "Cancel"}: ${words}`);
       row.querySelector("[data-change]").setAttribute("aria-label", `Change: ${words}`);
       button.setAttribute("aria-busy", String(asked.has(order.id)));
     });
@@ -132,8 +135,10 @@ export default function activity(root) {
     asked.add(id);
     button.setAttribute("aria-busy", "true");
     try {
-      noteOrder(await cancel(id));
-      toast("The order is cancelled.", { kind: "plain" });
+      const ended = await cancel(id);
+      noteOrder(ended);
+      const both = "Both orders are cancelled: they were linked.";
+      toast(ended.pair_order_id ? both : "The order is cancelled.", { kind: "plain" });
     } catch (error) {
       asked.delete(id);
       toast(error.message, { kind: "bad" });

@@ -14,6 +14,7 @@ const PAGE = 500;
 const OLDER_WHEN_LEFT = 40;
 const AVERAGES = [7, 25, 99];
 const LINES_PER_SECOND = 30;
+const NEAR = 0.03;
 const AVERAGES_KEY = "averages";
 
 export default async function chart(root) {
@@ -29,6 +30,7 @@ export default async function chart(root) {
   let drawn = null;
   let fetching = false;
   let lines = null;
+  let draft = null;
 
   async function build() {
     const library = await import("lightweight-charts");
@@ -41,6 +43,7 @@ export default async function chart(root) {
         precision: instrument.pricePlaces,
         minMove: Number(instrument.tickText),
       },
+      autoscaleInfoProvider: (original) => withLines(original()),
     });
     const volume = chart.addSeries(library.HistogramSeries, {
       priceScaleId: "volume",
@@ -66,6 +69,17 @@ export default async function chart(root) {
     }).observe(canvas);
     document.addEventListener("appearance", recolour);
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", recolour);
+  }
+
+  /** The range of prices in sight, widened to lines that are to be moved, if they are not far. */
+  function withLines(info) {
+    const prices = lines?.prices() ?? [];
+    if (!info?.priceRange || !prices.length) return info;
+    const { minValue, maxValue } = info.priceRange;
+    const near = prices.filter((each) => each > minValue * (1 - NEAR) && each < maxValue * (1 + NEAR));
+    info.priceRange.minValue = Math.min(minValue, ...near);
+    info.priceRange.maxValue = Math.max(maxValue, ...near);
+    return info;
   }
 
   function recolour() {
@@ -201,10 +215,19 @@ export default async function chart(root) {
     [...account.orders.values()].filter((each) => each.market === instrument.symbol);
 
   async function drawOrders() {
-    if (!lines && !ownOrders().length) return;
+    if (!lines && !draft && !ownOrders().length) return;
     const { OrderLines } = await import("order-lines");
-    lines ??= new OrderLines(root.querySelector("[data-order-lines]"), instrument, scale(), moveOrder);
-    lines.draw(ownOrders(), drawn.colour);
+    const { paidFor } = await import("order-links");
+    lines ??= new OrderLines(root.querySelector("[data-order-lines]"), instrument, scale(), {
+      move: (order, changes) => (order.draft ? moveDraft(changes) : moveOrder(order, changes)),
+      paid: (order) => paidFor(order, paintOrders),
+    });
+    lines.draw(draft ? [...ownOrders(), draft] : ownOrders(), drawn.colour);
+  }
+
+  function moveDraft(changes) {
+    const [[name, price]] = Object.entries(changes);
+    document.dispatchEvent(new CustomEvent("draft-moved", { detail: { name, price } }));
   }
 
   function scale() {
@@ -268,6 +291,13 @@ export default async function chart(root) {
   });
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
 
+  const paintOrders = painter(() => drawn && drawOrders(), TEXT_PER_SECOND);
+  document.addEventListener("draft", ({ detail }) => {
+    if (!detail && !draft) return;
+    draft = detail;
+    paintOrders();
+  });
+
   await load();
   let missed = false;
   minutes.listen((kind) => {
@@ -282,7 +312,6 @@ export default async function chart(root) {
     for (const candle of minutes.candles) series.take(candle);
     drawLast();
   });
-  const paintOrders = painter(() => drawn && drawOrders(), TEXT_PER_SECOND);
   follow((kind, data) => {
     if (kind === "snapshot" || data.orders?.length) paintOrders();
   });

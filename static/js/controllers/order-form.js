@@ -7,9 +7,9 @@ import * as decimal from "decimal";
 import { amount, fixed, trimmed } from "format";
 import { book, instrument } from "market";
 import { OrderEntry } from "order-entry";
-import { estimate, problems } from "order-rules";
+import { estimate, problems, worthOf } from "order-rules";
 import { resultWords } from "order-words";
-import { newIntent, place } from "orders";
+import { newIntent, place, placePair } from "orders";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { toast } from "toast";
 
@@ -50,7 +50,13 @@ export default function orderForm(form) {
     drawWords(order);
     drawExplanation(order, expected);
     drawProblems(order, expected, false);
+    tell("draft", entry.draft(order, expected));
   }, TEXT_PER_SECOND);
+
+  /** The chart draws what is being written here, and writes into it. */
+  function tell(name, detail) {
+    document.dispatchEvent(new CustomEvent(name, { detail }));
+  }
 
   function set(name, text) {
     const cell = part(name);
@@ -105,8 +111,10 @@ export default function orderForm(form) {
     } else if (order.quantity) {
       what = inBase(order.quantity);
     }
-    const { waits, profit } = entry.kind;
-    const when = waits ? ` at the ${profit ? "trigger" : "stop"}` : "";
+    const { waits, profit, pair } = entry.kind;
+    let when = waits ? ` at the ${profit ? "trigger" : "stop"}` : "";
+    if (pair) when = " at limit or stop";
+    if (entry.bracketed) when += " with exits";
     const words = `${entry.buying ? "Buy" : "Sell"} ${what}${when}`;
     if (submit.textContent !== words) submit.textContent = words;
   }
@@ -114,7 +122,8 @@ export default function orderForm(form) {
   /** In words what the numbers that are typed will do, where that is not plain to see. */
   async function drawExplanation(order, expected) {
     const list = part("explanation");
-    if (list.hidden && !entry.stopped && !order.display) return;
+    const exits = order.display || order.takeProfit || order.stopLoss;
+    if (list.hidden && !entry.stopped && !exits) return;
     const { explainUnusual } = await import("order-explain");
     const lines = explainUnusual(order, expected, instrument);
     if (lines.join() === [...list.children].map((each) => each.textContent).join()) return;
@@ -188,16 +197,18 @@ export default function orderForm(form) {
     const first = [...found.keys()][0] ?? gap?.[0];
     if (first) {
       touched.add(first);
+      box(first).closest("details")?.setAttribute("open", "");
       box(first).querySelector("input").focus();
       return;
     }
     if (!(await agreed(order, expected))) return;
     setBusy(true);
     try {
-      const placed = await place(entry.params(order, intent));
-      noteOrder(placed);
-      const traded = placed.status !== "cancelled" && placed.status !== "expired";
-      toast(resultWords(placed), { kind: traded ? "good" : "plain" });
+      const params = entry.params(order, intent);
+      const placed = entry.kind.pair ? await placePair(params) : [await place(params)];
+      for (const each of placed) noteOrder(each);
+      const traded = placed.some(({ status }) => status !== "cancelled" && status !== "expired");
+      toast(resultWords(...placed), { kind: traded ? "good" : "plain" });
       finish();
     } catch (error) {
       refuse(error);
@@ -209,7 +220,7 @@ export default function orderForm(form) {
 
   /** A large order is asked about once more; what was agreed to is what is sent. */
   async function agreed(order, expected) {
-    if (!isLarge(order.budget ?? expected?.notional ?? decimal.ZERO)) return true;
+    if (!isLarge(worthOf(order, expected))) return true;
     const agreedTo = intent;
     const button = submit.textContent;
     const title = `${button}?`;
@@ -250,9 +261,16 @@ export default function orderForm(form) {
     if (busy) return;
     if (event.target.inputMode === "decimal") tidy(event.target);
     if (event.target === field.amount) drawShare(0);
-    changed(event.target.closest("[data-field-of]")?.dataset.fieldOf);
+    const name = event.target.closest("[data-field-of]")?.dataset.fieldOf;
+    if (name) entry.typed.add(name);
+    if (name === "price" || name === "stop_price") entry.propose();
+    changed(name);
   });
-  form.addEventListener("change", () => !busy && changed());
+  form.addEventListener("change", (event) => {
+    if (busy) return;
+    if (["type", "side", "bracket"].includes(event.target.name)) entry.propose();
+    changed();
+  });
 
   /** Pasted numbers may come with spaces and commas between the thousands. */
   function tidy(input) {
@@ -298,6 +316,13 @@ export default function orderForm(form) {
     if (entry.type === "market") form.querySelector("[name=type][value=limit]").checked = true;
     const input = entry.limited ? field.price : field.stop_price;
     input.value = event.detail.price;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  document.addEventListener("draft-moved", ({ detail: { name, price } }) => {
+    const input = field[name];
+    if (busy || input.value === price) return;
+    input.value = price;
     input.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
