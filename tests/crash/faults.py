@@ -25,8 +25,8 @@ FROZEN_LONG_SECONDS: Final = 30.0
 FIRES_SECONDS_MAX: Final = 30.0
 # How long a full disk is looked at before there is room again.
 FULL_SECONDS: Final = 2.0
-# Behind the head of a file of PostgreSQL's log: no record that comes finds room.
-LOG_BYTES_MAX: Final = 16_384
+# Behind the head of any file of PostgreSQL's: whatever comes finds no room.
+FILE_BYTES_MAX: Final = 16_384
 
 # One writer's commits take as long as anybody waits: the row is there, and nobody has it yet.
 STALL: Final = """
@@ -196,24 +196,24 @@ def no_room_for_rows(place: dict[str, str]) -> Callable[[World, Load], float]:
     return fill
 
 
-def no_room_for_log(world: World, load: Load) -> float:
-    """PostgreSQL cannot write its own log for the writer's commit: it falls, and comes back."""
-    fallen = _falls(world)
+def no_room_for_writes(world: World, load: Load) -> float:
+    """PostgreSQL's own writes for the writer find no room.
+
+    Where that is a table's, the row is refused; where it is its log, PostgreSQL falls and comes
+    back. Either way the writer ends without a word about what it had begun.
+    """
+    writer = world.writer()
+    ended = len(writer.exits)
     with psycopg.connect(world.postgres.url()) as connection:
         found = connection.execute("SELECT backend_pid FROM matching_lease").fetchone()
     assert found is not None
     # As the user that owns the server's process, who may do so without any privilege.
-    limit = ["prlimit", "--pid", str(found[0]), f"--fsize={LOG_BYTES_MAX}:"]
+    limit = ["prlimit", "--pid", str(found[0]), f"--fsize={FILE_BYTES_MAX}:"]
     owner: dict[str, Any] = world.postgres.drop()
     subprocess.run(limit, check=True, cwd="/", **owner)
-    _wait_until(lambda: _falls(world) > fallen, "PostgreSQL writes beyond the end of its room")
+    _wait_until(lambda: len(writer.exits) > ended, "PostgreSQL writes beyond the end of its room")
+    assert writer.exits[-1] == REFUSED, f"the writer ended with {writer.exits[-1]}"
     return time.time()
-
-
-def _falls(world: World) -> int:
-    """How often PostgreSQL had to begin anew. The process that fails may find no room to say so."""
-    said = world.postgres.log_path.read_text(errors="replace")
-    return said.count("all server processes terminated; reinitializing")
 
 
 def _journaled_seq(connection: psycopg.Connection[tuple[object, ...]]) -> object:
@@ -273,7 +273,7 @@ FAULTS: Final = {
     "letter sent, not forgotten": (failpoint(failpoints.LETTER_SENT), "duty-"),
     "no room at the insert": (no_room_for_rows(AT_INSERT), "client-"),
     "no room at the commit": (no_room_for_rows(AT_COMMIT), "client-"),
-    "no room for PostgreSQL's log": (no_room_for_log, "client-"),
+    "no room for PostgreSQL's writes": (no_room_for_writes, "client-"),
 }
 
 
