@@ -10,9 +10,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, rule
 
-from apps.engine.engine import Engine
 from apps.engine.messages import (
     BUY,
     CANCEL_ONLY,
@@ -29,7 +28,6 @@ from apps.engine.messages import (
     SELL,
     STOP,
     STOP_LIMIT,
-    AnyCommand,
     Cancel,
     CancelAll,
     Deposit,
@@ -50,11 +48,8 @@ from apps.engine.messages import (
     Tick,
     Transfer,
 )
-from tests.simulation.audit import Auditor
-from tests.simulation.naive_blocks import NaiveBlocks
+from tests.simulation.machine import SECOND, Machine
 
-SECOND = 1_000_000_000
-START_NS = 1_700_000_000 * SECOND
 ACCOUNTS = (1_000, 1_001, 1_002)
 PRICES = st.integers(90, 110)
 LOTS = st.integers(1, 12)
@@ -66,28 +61,7 @@ def instrument(maker_ppm: int, taker_ppm: int, band_bps: int, state: int) -> Ins
     return Instrument(1, 2, 1, 3, 7, 1, 100, 0, 0, maker_ppm, taker_ppm, band_bps, state)
 
 
-class EngineMachine(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.engine, self.naive, self.auditor = Engine(), NaiveBlocks(), Auditor()
-        self.journal: list[tuple[AnyCommand, int]] = []
-        self.now_ns = START_NS
-        self.clients = 0
-
-    def send(self, kind: Any, *values: Any) -> None:
-        head = (len(self.journal).to_bytes(16, "big"), self.now_ns + SECOND)
-        self.carry_out(kind(*head, *values))
-
-    def carry_out(self, command: AnyCommand) -> None:
-        self.journal.append((command, self.now_ns))
-        events = self.engine.apply(command, self.now_ns)
-        assert events == self.naive.apply(command, self.now_ns)
-        self.auditor.follow(self.engine, events)
-
-    def place(self, account_id: int, terms: Terms) -> None:
-        self.clients += 1
-        self.send(Place, account_id, f"c{self.clients}", terms)
-
+class EngineMachine(Machine):
     @initialize(reference=st.sampled_from((0, 100)), money=st.sampled_from((900, 90_000)))
     def open_the_venue(self, reference: int, money: int) -> None:
         self.send(ListInstrument, instrument(800, 1_000, 1_000, OPEN))
@@ -189,23 +163,6 @@ class EngineMachine(RuleBasedStateMachine):
     def let_time_pass(self, seconds: int) -> None:
         self.now_ns += seconds * SECOND
         self.send(Tick)
-
-    @rule()
-    def restart_from_a_snapshot(self) -> None:
-        before = self.engine.snapshot()
-        self.engine = Engine.restore(before)
-        assert self.engine.snapshot() == before
-
-    @rule()
-    def replay_from_the_beginning(self) -> None:
-        replayed = Engine()
-        for command, now_ns in self.journal:
-            replayed.apply(command, now_ns)
-        assert replayed.state_hash() == self.engine.state_hash()
-
-    @invariant()
-    def books_and_balances_add_up(self) -> None:
-        self.auditor.full_check(self.engine)
 
 
 TestEngineMachine = EngineMachine.TestCase
