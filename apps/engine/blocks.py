@@ -14,7 +14,7 @@ from apps.engine.allotting import Member
 from apps.engine.balances import Account
 from apps.engine.block_entry import tighter
 from apps.engine.book import NOWHERE, RESTING, Book, Order
-from apps.engine.escrow import FULL, Block
+from apps.engine.escrow import AMENDED, FULL, Block
 from apps.engine.messages import (
     AMOUNT_MAX,
     CANCELLED,
@@ -33,6 +33,7 @@ from apps.engine.messages import (
     Trade,
     Uncrossed,
 )
+from apps.engine.remainder import note_amended
 from apps.engine.state import BLOCK_SLICE, State
 
 SLICE_NS_MIN: Final = 100_000_000
@@ -308,5 +309,5 @@ def _reprice(
         price_ticks=price_ticks,
     )
     hold_minor = block.order_hold_minor(order.remaining_lots, price_ticks)
-    block.note_amended(order, hold_minor, book_price_ticks, book_lots, events)
+    note_amended(order, hold_minor, book_price_ticks, book_lots, AMENDED, events)
     state.matcher.arrive(order, book, own, opposite, state.second, events)

@@ -19,7 +19,6 @@ from apps.engine.messages import (
     FILLED,
     NORMAL,
     Allotted,
-    Amended,
     AnyEvent,
     Closed,
     Instrument,
@@ -32,6 +31,7 @@ from apps.engine.messages import (
     leg_name,
 )
 from apps.engine.rates import buy_hold_minor, fee_minor
+from apps.engine.remainder import less_by, note_amended
 
 FULL: Final = "block_filled"
 # Of what a block changes of its own order, and of legs that are not filled for it.
@@ -278,32 +278,10 @@ class Block:
             return
         hold_minor = self.order_hold_minor(order.remaining_lots, order.price_ticks)
         hold_minor = min(order.hold_minor, hold_minor)
-        order.terms = msgspec.structs.replace(
-            order.terms, quantity_lots=order.terms.quantity_lots - lots
-        )
+        order.terms = less_by(order.terms, lots)
         rests = order.place == RESTING
-        self.note_amended(
-            order, hold_minor, order.price_ticks if rests else 0, lots if rests else 0, events
-        )
-
-    def note_amended(
-        self,
-        order: Order,
-        hold_minor: int,
-        book_price_ticks: int,
-        book_lots: int,
-        events: list[AnyEvent],
-    ) -> None:
-        change_minor = hold_minor - order.hold_minor
-        order.spends.hold(change_minor)
-        order.hold_minor = hold_minor
-        events.append(
-            Amended(
-                order.order_id, self.escrow.account_id, self.instrument.market_id, order.side,
-                order.terms, order.price_ticks, order.remaining_lots, hold_minor, change_minor,
-                book_price_ticks, book_lots, AMENDED,
-            )
-        )  # fmt: skip
+        price_ticks = order.price_ticks if rests else 0
+        note_amended(order, hold_minor, price_ticks, lots, AMENDED, events)
 
     def _tell_filled(self, order: Order, events: list[AnyEvent]) -> None:
         events.append(
