@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+_TOLD: Final = "sum1.told"
 
 
 class Line(logging.Formatter):
@@ -22,3 +28,17 @@ class Plain(logging.Filter):
         record.exc_info = None
         record.exc_text = None
         return True
+
+
+class Untold(logging.Filter):
+    """Drops what Django says of a request of which we have said more already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # A WebSocket's record has no such request.
+        about = getattr(getattr(record, "request", None), "META", {})
+        return _TOLD not in about
+
+
+def mark_as_told(request: HttpRequest) -> None:
+    """What is wrong with this request stands in the log, or is not worth a line."""
+    request.META[_TOLD] = True

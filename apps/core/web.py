@@ -31,7 +31,7 @@ from django.urls import is_valid_path
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from apps.core import errors
+from apps.core import errors, logs
 
 logger = logging.getLogger(__name__)
 
@@ -208,19 +208,26 @@ def _headers_of(failure: BaseException) -> dict[str, str]:
     return {"WWW-Authenticate": challenge} if challenge else {}
 
 
-def _log(problem: Problem, failure: BaseException | None) -> None:
+def _log(
+    problem: Problem, failure: BaseException | None, request: HttpRequest | None = None
+) -> None:
+    """Say what is wrong on our side in one line; Django says nothing of this request any more."""
+    where = ""
+    if request is not None:
+        logs.mark_as_told(request)
+        where = f" {request.path}"
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("An unforeseen failure", exc_info=failure)
+        logger.error("An unforeseen failure%s", where, exc_info=failure)
     elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(
         failure, errors.Paused
     ):
-        logger.warning("Unavailable: %s (%s)", problem.code, type(failure).__name__)
+        logger.warning("Unavailable: %s (%s)%s", problem.code, type(failure).__name__, where)
 
 
 def api_exception_handler(failure: Exception, context: Mapping[str, Any]) -> Response:
     """REST framework's exception handler."""
     problem = describe(failure)
-    _log(problem, failure)
+    _log(problem, failure, context["request"]._request)
     response = Response(problem.body(), status=problem.status, headers=dict(problem.headers))
     response.content_type = PROBLEM_TYPE
     response["Cache-Control"] = "no-store"
@@ -284,7 +291,7 @@ class ProblemPages:
     def process_exception(self, request: HttpRequest, failure: Exception) -> HttpResponse | None:
         problem = describe(failure)
         if isinstance(failure, errors.DomainError) or problem.status == 503:
-            _log(problem, failure)
+            _log(problem, failure, request)
             return answer(request, problem)
         return None
 

@@ -255,7 +255,10 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         },
     },
-    "filters": {"plain": {"()": "apps.core.logs.Plain"}},
+    "filters": {
+        "plain": {"()": "apps.core.logs.Plain"},
+        "untold": {"()": "apps.core.logs.Untold"},
+    },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         "refused": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["plain"]},
@@ -268,7 +271,7 @@ LOGGING = {
         # Hostile requests: a line each, in the log and not as a traceback on the terminal.
         "django.security": {"handlers": ["refused"], "propagate": False},
         # What a visitor asks wrongly is no trouble of ours.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["untold"]},
         # One line per task and per tick of the clock says nothing.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

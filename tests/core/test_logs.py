@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.core.errors import Unavailable
+from apps.markets import queries
+
 
 @pytest.fixture
 def written(settings: Any) -> Any:
@@ -64,3 +67,22 @@ def test_a_hostile_request_is_one_line(written: io.StringIO, client: Client) -> 
     assert response.status_code == 400
     (line,) = written.getvalue().splitlines()
     assert "ERROR django.security.TooManyFieldsSent: " in line
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/v1/tickers", "/markets"])
+def test_what_cannot_be_had_is_one_line(
+    written: io.StringIO, client: Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def away(*asked: object) -> None:
+        raise Unavailable("engine_unavailable", "The exchange cannot be reached.")
+
+    monkeypatch.setattr(queries, "_tickers", away)
+
+    response = client.get(path)
+
+    assert response.status_code == 503
+    (line,) = written.getvalue().splitlines()
+    assert line.endswith(
+        f"WARNING apps.core.web: Unavailable: engine_unavailable (Unavailable) {path}"
+    )
