@@ -188,6 +188,40 @@ def sparkline(
     return found
 
 
+def closing_prices(
+    *, instruments: list[Instrument], first: datetime, step: timedelta, steps: int
+) -> dict[int, list[int]]:
+    """Return the price at the end of each step, in one query that reads one minute for each.
+
+    A step without trades has the price of the step before, and those before the first trade have
+    what that began at. A market that has never traded is left out.
+    """
+    found: dict[int, list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT market.id, coalesce(last.close_ticks, earliest.open_ticks)
+            FROM unnest(%s::integer[]) AS market(id)
+            CROSS JOIN LATERAL (
+                SELECT open_ticks FROM markets_candle WHERE instrument_id = market.id
+                ORDER BY at LIMIT 1
+            ) AS earliest
+            CROSS JOIN generate_series(1, %s) AS step(number)
+            LEFT JOIN LATERAL (
+                SELECT close_ticks FROM markets_candle
+                WHERE instrument_id = market.id
+                    AND at < %s + step.number * make_interval(secs => %s)
+                ORDER BY at DESC LIMIT 1
+            ) AS last ON true
+            ORDER BY market.id, step.number
+            """,
+            [[each.id for each in instruments], steps, first, step // timedelta(seconds=1)],
+        )
+        for instrument_id, price_ticks in cursor.fetchall():
+            found.setdefault(instrument_id, []).append(price_ticks)
+    return found
+
+
 def _minute_candles(
     instrument: Instrument, start: datetime | None, end: datetime, limit: int
 ) -> list[CandleRow]:

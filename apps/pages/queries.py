@@ -15,9 +15,9 @@ from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import NotFound
 from apps.core.money import format_minor
-from apps.markets.queries import Ticker24h, candles, tickers
+from apps.markets.queries import Ticker24h, closing_prices, tickers
 from apps.markets.rules import format_price, worth_minor
-from apps.pages.rules import Flow, balances_by_step, carried_forward, share_bps
+from apps.pages.rules import Flow, balances_by_step, share_bps
 from apps.wallets.models import Balance
 from apps.wallets.presentation import balance_json
 from apps.wallets.queries import balances, flows, main_account
@@ -201,10 +201,11 @@ def value_history(
     counted_from = opened if from_opening else 1
     totals = [0] * wanted.steps
     paid_in = fees = 0
+    prices = _price_steps(holdings, wanted, first)
     for row in holdings.rows:
         mine = [flow for flow in moved if flow.asset_id == row.balance.asset_id]
         now_minor = row.balance.available_minor + row.balance.held_minor
-        values = _price_steps(row, wanted, first, newest)
+        values = prices[row.balance.asset_id]
         for step, held in enumerate(balances_by_step(wanted.steps, now_minor, mine)):
             totals[step] += _worth_at(held, values[step], row)
         for flow in mine:
@@ -241,16 +242,21 @@ def _worth_at(amount_minor: int, price_ticks: int, row: Holding) -> int:
     return worth_minor(amount_minor, price_ticks, row.ticker.instrument) if row.ticker else 0
 
 
-def _price_steps(row: Holding, wanted: Range, first: datetime, newest: datetime) -> list[int]:
-    """Return the closing price of every step; the last step has the price of this moment."""
-    if row.ticker is None or row.ticker.last_ticks is None:
-        return [0] * wanted.steps
-    found = candles(
-        instrument=row.ticker.instrument, interval=wanted.interval, start=first,
-        end=newest + wanted.step, limit=wanted.steps,
+def _price_steps(holdings: Holdings, wanted: Range, first: datetime) -> Mapping[int, Sequence[int]]:
+    """Return the closing price of every step, by asset; the last step has that of this moment."""
+    tickers_of = {
+        row.balance.asset_id: row.ticker
+        for row in holdings.rows
+        if row.ticker is not None and row.ticker.last_ticks is not None
+    }
+    found = closing_prices(
+        instruments=[ticker.instrument for ticker in tickers_of.values()],
+        first=first, step=wanted.step, steps=wanted.steps,
     )  # fmt: skip
-    known = [((candle.at - first) // wanted.step, candle.close_ticks) for candle in found]
-    before = found[0].open_ticks if found else row.ticker.last_ticks
-    prices = carried_forward(wanted.steps, known, before)
-    prices[-1] = row.ticker.last_ticks
+    prices = {}
+    for row in holdings.rows:
+        ticker = tickers_of.get(row.balance.asset_id)
+        last = ticker.last_ticks if ticker is not None and ticker.last_ticks is not None else 0
+        known = [] if ticker is None else found.get(ticker.instrument.id, [])
+        prices[row.balance.asset_id] = [*(known[:-1] or [last] * (wanted.steps - 1)), last]
     return prices

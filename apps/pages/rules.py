@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 BPS = 10_000
@@ -21,16 +21,6 @@ class Flow:
 def share_bps(part: int, whole: int) -> int:
     """Return the part in basis points of the whole; nothing is a share of nothing."""
     return part * BPS // whole if whole > 0 else 0
-
-
-def carried_forward(steps: int, known: Iterable[tuple[int, int]], before: int) -> list[int]:
-    """Return one price per step: the latest known at its end, ``before`` where none is yet."""
-    prices = dict(known)
-    found, last = [], before
-    for step in range(steps):
-        last = prices.get(step, last)
-        found.append(last)
-    return found
 
 
 def balances_by_step(steps: int, now_minor: int, flows: Sequence[Flow]) -> list[int]:

@@ -114,19 +114,29 @@ def flows(
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT date_bin(make_interval(secs => %s), entry.at, %s) AS begins, entry.asset_id,
-                part.kind, sum(part.amount_minor)::bigint
-            FROM wallets_ledgerentry AS entry
-            JOIN wallets_tradingaccount AS account ON account.id = entry.account_id
+            SELECT step.begins, step.asset_id, part.kind, sum(part.amount_minor)::bigint
+            FROM (
+                SELECT date_bin(make_interval(secs => %s), at, %s) AS begins, asset_id, kind,
+                    sum(amount_minor) AS amount_minor, sum(fee_minor) AS fee_minor
+                FROM wallets_ledgerentry
+                WHERE account_id = %s AND at >= %s AND EXISTS (
+                    SELECT FROM wallets_tradingaccount WHERE id = %s AND owner_id = %s)
+                GROUP BY 1, asset_id, kind
+            ) AS step
             CROSS JOIN LATERAL (
-                VALUES (entry.kind, entry.amount_minor + entry.fee_minor),
-                    ('fee', -entry.fee_minor)
+                VALUES (step.kind, step.amount_minor + step.fee_minor), ('fee', -step.fee_minor)
             ) AS part (kind, amount_minor)
-            WHERE entry.account_id = %s AND account.owner_id = %s AND entry.at >= %s
-                AND part.amount_minor <> 0
-            GROUP BY begins, entry.asset_id, part.kind ORDER BY begins
+            WHERE part.amount_minor <> 0
+            GROUP BY step.begins, step.asset_id, part.kind ORDER BY step.begins
             """,
-            [step // timedelta(seconds=1), since, account.id, _person(viewer).pk, since],
+            [
+                step // timedelta(seconds=1),
+                since,
+                account.id,
+                since,
+                account.id,
+                _person(viewer).pk,
+            ],
         )
         return [FlowRow(*row) for row in cursor.fetchall()]
 

@@ -17,6 +17,7 @@ from apps.markets.presentation import candle_json, instrument_json, ticker_json,
 from apps.markets.projections import MarketsProjection
 from apps.markets.queries import (
     candles,
+    closing_prices,
     instrument_by_symbol,
     recent_trades,
     sparkline,
@@ -284,3 +285,21 @@ def test_a_real_trade_reaches_tape_candle_and_ticker() -> None:
     assert (row.price_ticks, row.quantity_lots, row.taker_side) == (6_000_000, 1000, BUY)
     assert (candle.close_ticks, candle.volume_lots) == (6_000_000, 1000)
     assert ticker(instrument=instrument).last_ticks == 6_000_000
+
+
+@pytest.mark.django_db
+def test_the_price_at_the_end_of_each_step_is_that_of_its_last_trade() -> None:
+    bitcoin, ether, silent = listed("BTC-USDT"), listed("ETH-USDT"), listed("SOL-USDT")
+    minute(bitcoin, NOON - timedelta(days=30), 40)
+    minute(bitcoin, NOON + MINUTE, 50, 60)
+    minute(bitcoin, NOON + 4 * MINUTE, 70, 55)
+    minute(bitcoin, NOON + 5 * MINUTE, 80)
+    minute(ether, NOON + 5 * MINUTE, 7, 9)
+
+    found = closing_prices(
+        instruments=[bitcoin, ether, silent], first=NOON - 5 * MINUTE, step=5 * MINUTE, steps=3
+    )
+
+    # Before anybody traded ether it is taken at what that began with.
+    assert found == {bitcoin.id: [40, 55, 80], ether.id: [7, 7, 9]}
+    assert closing_prices(instruments=[], first=NOON, step=MINUTE, steps=3) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -21,9 +22,9 @@ from apps.pages.queries import (
     value_history,
     value_text,
 )
-from apps.pages.rules import Flow, asked_from, balances_by_step, carried_forward, share_bps
+from apps.pages.rules import Flow, asked_from, balances_by_step, share_bps
 from apps.wallets.queries import flows
-from tests.factories import Trader, fund, person, trader
+from tests.factories import Trader, fund, listed, person, trader
 
 UNIT = 10**8
 
@@ -60,10 +61,6 @@ def test_shares_of_nothing_are_nothing() -> None:
 )
 def test_orders_are_asked_about_from_a_round_tenth_on(whole: int, asked: int) -> None:
     assert asked_from(whole) == asked
-
-
-def test_prices_are_carried_over_steps_without_trades() -> None:
-    assert carried_forward(5, [(1, 20), (3, 40)], 10) == [10, 20, 20, 40, 40]
 
 
 def test_balances_are_counted_back_from_now() -> None:
@@ -216,6 +213,27 @@ def test_all_is_cut_into_few_steps_from_the_opening_on(
     found = range_of("all", now - age, now)
 
     assert (found.interval, found.steps) == (interval, steps)
+
+
+@pytest.mark.django_db
+def test_a_history_costs_as_much_for_many_holdings_as_for_one(
+    world: Trader, django_assert_num_queries: Any
+) -> None:
+    """The account, what moved, and the prices of everything it has."""
+    one = holdings_for(viewer=trader(BTC="1").user)
+    listed("ETH-USDT")
+    listed("SOL-USDT")
+    seller = trader(ETH="1", SOL="100")
+    for market, price in (("ETH-USDT", "3000.00"), ("SOL-USDT", "150.00")):
+        seller.sell("0.1", price, market=market)
+        world.buy("0.1", price, market=market)
+    many = holdings_for(viewer=world.user)
+    assert [len([row for row in each.rows if row.price]) for each in (one, many)] == [1, 3]
+
+    for viewer, holdings in ((world.user, many), (world.user, one)):
+        for name in ("1h", "30d", "all"):
+            with django_assert_num_queries(3):
+                value_history(viewer=viewer, holdings=holdings, name=name)
 
 
 @pytest.mark.django_db
