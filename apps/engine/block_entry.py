@@ -11,7 +11,7 @@ import msgspec
 
 from apps.engine import risk
 from apps.engine.allotting import Member
-from apps.engine.balances import NO_TERMS, Account
+from apps.engine.balances import Account
 from apps.engine.book import Book, Order
 from apps.engine.escrow import Block
 from apps.engine.messages import (
@@ -64,7 +64,8 @@ def open_block(state: State, command: OpenBlock, events: list[AnyEvent]) -> str:
     reason = _ids_refusal(state, command, account)
     if reason:
         return reason
-    if not _is_in_time(account, state.second):
+    # Refused ones count, too.
+    if account.count_orders(state.second, min(BLOCK_WEIGHT, account.placed_orders_max)):
         return "rate_limit"
     book = state.books.get(terms.market_id)
     if book is None:
@@ -110,16 +111,6 @@ def _ids_refusal(state: State, command: OpenBlock, account: Account) -> str:
     if not risk.client_order_id_is_valid(command.client_order_id):
         return "invalid_order"
     return "id_reused" if command.client_order_id in account.client_ids else ""
-
-
-def _is_in_time(account: Account, second: int) -> bool:
-    """Counts the block among the orders of this second; refused ones count, too."""
-    if account.throttle_second != second:
-        account.throttle_second = second
-        account.placed_orders = account.repeated_orders = 0
-        account.last_terms = NO_TERMS
-    account.placed_orders += min(BLOCK_WEIGHT, account.placed_orders_max)
-    return account.placed_orders <= account.placed_orders_max
 
 
 def remember_opening(state: State, command: OpenBlock) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from datetime import datetime, timedelta
+from typing import Final, TypedDict, cast
 
 from django.conf import settings
 from django.db import connection
 
 from apps.core.realtime.connections import client
 from apps.matching import wire
+
+# Commands are counted in so many of the newest rows of the journal, and not in more.
+RATE_ROWS_MAX: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,14 @@ class EngineHealth(TypedDict):
     generation: int
     inbox_entries: int
     alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRate:
+    """How many commands in a stretch of time, and the most within one second."""
+
+    commands: int
+    busiest: int
 
 
 def projected_seq() -> int:
@@ -65,6 +77,29 @@ def wait_for_seq(seq: int, timeout_seconds: float = 2.0) -> bool:
         time.sleep(min(pause_seconds, left_seconds))
         pause_seconds = min(pause_seconds * 2, 0.025)
     return True
+
+
+def command_rate(*, now: datetime, window: timedelta) -> CommandRate:
+    """Return how many commands of anybody were carried out in the last while, by the journal."""
+    until_ns = int(now.timestamp() * 1_000_000) * 1_000
+    since_ns = until_ns - window // timedelta(microseconds=1) * 1_000
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT coalesce(sum(commands), 0)::bigint, coalesce(max(commands), 0)::bigint
+            FROM (
+                SELECT sum(last_seq - first_seq + 1) AS commands
+                FROM (
+                    SELECT first_seq, last_seq, at_ns FROM matching_journal WHERE shard = %s
+                    ORDER BY last_seq DESC LIMIT %s
+                ) AS newest
+                WHERE at_ns > %s AND at_ns <= %s GROUP BY at_ns / 1000000000
+            ) AS each_second
+            """,
+            (settings.MATCHING_SHARD, RATE_ROWS_MAX, since_ns, until_ns),
+        )
+        commands, busiest = cursor.fetchone()
+    return CommandRate(int(commands), int(busiest))
 
 
 def projector_lag() -> ProjectorLag:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.markets.models import Instrument
+from apps.matching.queries import CommandRate, command_rate
 from apps.trades.positions import FIGURE_MAX_MINOR, VALUE_ASSET_ID
 from apps.trades.risk.marks import Mark, known_marks
 
@@ -23,14 +24,19 @@ ORDERS_SHOWN: Final = 25
 SENDERS_SHOWN: Final = 25
 RATE_WINDOW: Final = timedelta(minutes=5)
 
-# An open order at its own price, else at its stop, else at its market's mark; a quote other than
-# the value asset at the mark of that.
+# An open order at its own price, else at its stop; a quote other than the value asset at its mark.
+# What has no price of its own, as a trailing stop, is worth what it moves at the mark of that.
+# Of a pair only one fills: the second of the two is an open order, and worth nothing more.
 _OPEN_ORDERS: Final = """
     WITH mark (asset_id, price_ticks, tick_lot_minor, lot_minor) AS (
         SELECT * FROM unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[])
     ), open_order AS (
         SELECT orders.id, orders.account_id, orders.instrument_id, orders.side, orders.created_at,
-            CASE WHEN instrument.quote_id = %s THEN quote.minor
+            CASE WHEN orders.pair_order_id < orders.id THEN 0
+                WHEN quote.minor IS NULL THEN div(
+                    left_lots.number * instrument.lot_minor * own.price_ticks * own.tick_lot_minor,
+                    own.lot_minor)
+                WHEN instrument.quote_id = %s THEN quote.minor
                 ELSE div(quote.minor * mark.price_ticks * mark.tick_lot_minor, mark.lot_minor)
             END AS value_minor
         FROM trades_order AS orders
@@ -38,9 +44,11 @@ _OPEN_ORDERS: Final = """
         LEFT JOIN mark ON mark.asset_id = instrument.quote_id
         LEFT JOIN mark AS own ON own.asset_id = instrument.base_id
         CROSS JOIN LATERAL (
-            SELECT (orders.quantity_lots - orders.filled_lots)::numeric
-                * coalesce(nullif(orders.price_ticks, 0), nullif(orders.stop_ticks, 0),
-                    CASE WHEN instrument.quote_id = %s THEN own.price_ticks END)
+            SELECT (orders.quantity_lots - orders.filled_lots)::numeric AS number
+        ) AS left_lots
+        CROSS JOIN LATERAL (
+            SELECT left_lots.number
+                * coalesce(nullif(orders.price_ticks, 0), nullif(orders.stop_ticks, 0))
                 * instrument.tick_lot_minor AS minor
         ) AS quote
         WHERE orders.status IN ('open', 'partially_filled')
@@ -76,7 +84,7 @@ _LARGEST: Final = f"""
     JOIN markets_instrument AS instrument ON instrument.id = instrument_id
     JOIN wallets_tradingaccount AS account ON account.id = account_id
     LEFT JOIN accounts_user AS owner ON owner.id = account.owner_id
-    WHERE value_minor IS NOT NULL
+    WHERE value_minor > 0
     ORDER BY value_minor DESC, open_order.id LIMIT %s
 """
 _BY_MARKET: Final = f"""
@@ -177,6 +185,7 @@ class Overview:
     largest: list[LargeOrder]
     markets: list[MarketNow]
     senders: list[Sender]
+    commands: CommandRate
 
 
 def overview(*, now: datetime) -> Overview:
@@ -192,7 +201,9 @@ def overview(*, now: datetime) -> Overview:
         markets = [MarketNow(*row) for row in cursor.fetchall()]
         cursor.execute(_SENDERS, [now - RATE_WINDOW, now, SENDERS_SHOWN])
         senders = [Sender(*row) for row in cursor.fetchall()]
-    return Overview(now, any(mark.fresh for mark in marks), exposures, largest, markets, senders)
+    judged = any(mark.fresh for mark in marks)
+    commands = command_rate(now=now, window=RATE_WINDOW)
+    return Overview(now, judged, exposures, largest, markets, senders, commands)
 
 
 def open_orders_of(*, account_id: int | None = None, market_id: int | None = None) -> int:
@@ -213,6 +224,5 @@ def _prices(marks: Sequence[Mark]) -> list[Any]:
         [mark.price_ticks for mark in marks],
         [mark.instrument.tick_lot_minor for mark in marks],
         [mark.instrument.lot_minor for mark in marks],
-        VALUE_ASSET_ID,
         VALUE_ASSET_ID,
     ]

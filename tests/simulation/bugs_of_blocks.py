@@ -13,8 +13,8 @@ Bugs: TypeAlias = dict[str, tuple[types.ModuleType, str, str]]
 AMONG_ORDERS: Final[Bugs] = {
     "a block counts as one order": (
         block_entry,
-        "account.placed_orders += min(BLOCK_WEIGHT, account.placed_orders_max)",
-        "account.placed_orders += 1",
+        "min(BLOCK_WEIGHT, account.placed_orders_max)",
+        "1",
     ),
     "open buys left out of a leg's position": (
         block_entry,

@@ -10,8 +10,9 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from apps.core import clock
+from apps.core.errors import DomainError
 from apps.markets.models import Instrument
-from apps.matching.queries import projected_seq
+from apps.matching.queries import CommandRate, projected_seq
 from apps.trades import drift
 from apps.trades.models import Order
 from apps.trades.risk.marks import look_at_marks
@@ -69,6 +70,51 @@ def test_the_overview_adds_up(ada: Trader) -> None:
     assert (sender.account_id, sender.orders, sender.traded) == (ada.account.id, 4, 1)
 
 
+def test_what_has_no_price_of_its_own_is_worth_what_it_moves(ada: Trader) -> None:
+    """A trailing stop that is paid in BTC, for ether that costs 3,000 USDT."""
+    listed("ETH-USDT")
+    seller = trader(ETH="1")
+    seller.sell("0.1", "3000", market="ETH-USDT")
+    ada.buy("0.1", "3000", market="ETH-USDT")
+    seller.sell("0.1", "0.05", market="ETH-BTC")
+    look_at_marks(now=clock.now())
+    ada.place(market="ETH-BTC", side="sell", order_type="trailing_stop", quantity="0.1",
+              trail_amount="0.001")  # fmt: skip
+
+    now = overview(now=clock.now())
+
+    assert [order.value_minor // USDT for order in now.largest] == [10_200, 960, 490, 300]
+    of_ada = next(each for each in now.exposures if each.account_id == ada.account.id)
+    assert (of_ada.orders, of_ada.sells_minor) == (3, 300 * USDT)
+
+
+def test_of_a_pair_one_counts(ada: Trader) -> None:
+    first, second = Order.objects.filter(account=ada.account, instrument__symbol="BTC-USDT",
+                                         status="open").order_by("id")  # fmt: skip
+    Order.objects.filter(id=first.id).update(pair_order_id=second.id)
+    Order.objects.filter(id=second.id).update(pair_order_id=first.id)
+
+    now = overview(now=clock.now())
+
+    assert [order.value_minor // USDT for order in now.largest] == [10_200, 490, 250]
+    assert (now.exposures[1].orders, now.exposures[1].buys_minor) == (3, 740 * USDT)
+
+
+def test_commands_are_counted_whoever_sent_them_and_whatever_came_of_them(ada: Trader) -> None:
+    before = overview(now=clock.now()).commands
+
+    with pytest.raises(DomainError):
+        ada.buy("0.01", "90000")
+    ada.buy("0.01", "40000")
+    now = clock.now()
+    after = overview(now=now).commands
+
+    assert before.commands == projected_seq() - 2
+    assert after.commands == before.commands + 2
+    assert 1 <= after.busiest <= after.commands
+    assert overview(now=now + timedelta(minutes=6)).commands == CommandRate(0, 0)
+
+
 def test_cancelled_orders_are_a_share_of_what_was_sent(ada: Trader) -> None:
     from apps.trades.actions import cancel_all
 
@@ -83,7 +129,7 @@ def test_the_overview_costs_the_same_for_many(ada: Trader, django_assert_num_que
     for _ in range(5):
         trader(USDT="1000").buy("0.001", "40000")
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         overview(now=clock.now())
 
 
