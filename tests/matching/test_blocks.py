@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from apps.core.errors import Refused
 from apps.engine import escrow
 from apps.engine.messages import (
     BUY,
@@ -76,7 +77,7 @@ def test_a_block_that_cannot_be_allotted_stops_neither_the_host_nor_other_blocks
 ) -> None:
     running = start_host()
     set_up_three(stream_gateway)
-    allot, tried = escrow.Block.allot, []
+    allot, tried, said = escrow.Block.allot, [], io.StringIO()
 
     def poisoned(block: escrow.Block, *args: Any) -> int:
         if block.block_id == 7:
@@ -87,7 +88,7 @@ def test_a_block_that_cannot_be_allotted_stops_neither_the_host_nor_other_blocks
     monkeypatch.setattr(escrow.Block, "allot", poisoned)
     a_block(stream_gateway, 7)
     eventually(lambda: "Block 7 waits" in queries.engine_health()["alarm"])
-    reopened = actions.set_venue(state="open")
+    actions.set_venue(state="open")
     a_block(stream_gateway, 8)
     eventually(lambda: is_closed(8))
 
@@ -97,8 +98,8 @@ def test_a_block_that_cannot_be_allotted_stops_neither_the_host_nor_other_blocks
     assert (kept.block_id, is_closed(7), running.error) == (7, False, None)
 
     monkeypatch.undo()
-    asked = actions.allot(block_id=7)
+    call_command("allot", "7", stdout=said)
     eventually(lambda: is_closed(7))
-    assert asked > reopened
-    with pytest.raises(Refused, match="nothing to allot"):
-        actions.allot(block_id=7)
+    assert "goes on with block 7" in said.getvalue()
+    with pytest.raises(CommandError, match="nothing to allot"):
+        call_command("allot", "7")

@@ -27,6 +27,7 @@ from apps.trades.changing import amend_order
 from apps.trades.models import Order
 from apps.trades.presentation import order_json
 from apps.trades.queries import block_for, block_legs, block_state, open_orders
+from apps.trades.tasks import tell_block_owners
 from apps.trades.templatetags.orders import order_type, status_words
 from apps.wallets.models import Balance
 from tests.factories import Trader, listed, trader
@@ -47,7 +48,7 @@ class Copying:
         self.news += news
 
     def heard(self) -> list[str]:
-        routing.tell_owners()
+        tell_block_owners()
         return [f"{each.what} {each.reason}".strip() for each in self.news]
 
 
