@@ -182,6 +182,7 @@ def _move(
         state.matcher.change_role(order, order.instrument.taker_fee_ppm)
     order.terms = terms
     order.price_ticks = price_ticks
+    order.arrived_after, order.arrived_seq = state.matcher.next_order_id - 1, state.seq
     order.remaining_lots, order.hidden_lots = remaining_lots, 0
     note_amended(order, hold_minor, book_price_ticks, book_lots, USER, events)
     if waits and not trails:

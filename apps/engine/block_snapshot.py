@@ -59,6 +59,7 @@ class BlockOrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     price_ticks: int
     remaining_lots: int
     hold_minor: int
+    arrived: tuple[int, int] | None = None
 
 
 class BlockState(msgspec.Struct, frozen=True, array_like=True):
@@ -130,6 +131,7 @@ def _member(member: Member) -> MemberState:
 def _order(order: Order) -> BlockOrderState:
     return BlockOrderState(
         order.order_id, order.terms, order.price_ticks, order.remaining_lots, order.hold_minor,
+        (order.arrived_after, order.arrived_seq) if order.arrived_seq else None,
     )  # fmt: skip
 
 
@@ -222,6 +224,8 @@ def _load_order(state: State, block: Block, found: BlockOrderState) -> None:
         found.order_id, found.terms, found.price_ticks, found.hold_minor
     )
     order.remaining_lots = found.remaining_lots
+    if found.arrived is not None:
+        order.arrived_after, order.arrived_seq = found.arrived
     if block.status:
         return
     order.place = RESTING

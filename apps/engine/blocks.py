@@ -303,6 +303,7 @@ def _reprice(
     order.place = NOWHERE
     state.matcher.change_role(order, 0)
     order.price_ticks = price_ticks
+    order.arrived_after, order.arrived_seq = state.matcher.next_order_id - 1, state.seq
     order.terms = msgspec.structs.replace(
         order.terms,
         quantity_lots=order.terms.quantity_lots - lots,

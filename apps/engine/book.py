@@ -28,6 +28,8 @@ from apps.engine.trails import Trails
 
 WINDOW_SECONDS: Final = 300
 HOLES_MAX: Final = 32
+# Orders that trade or end in one step of an auction, unless who calls it asks for less.
+STEP_ORDERS: Final = 100
 
 
 # Where a live order stands.
@@ -44,7 +46,9 @@ class Order(msgspec.Struct, eq=False, gc=False):
     notional it has traded in its present role and ``charged_minor`` the fees of that;
     ``aside_minor`` is the notional of its other role, which it may come back to by an amendment.
     Of an iceberg at rest ``remaining_lots`` is the part that the book shows; any other order has no
-    ``hidden_lots``.
+    ``hidden_lots``. One that was changed so that it arrived anew is younger than the order
+    ``arrived_after``, the newest of then, and older than all that came after command
+    ``arrived_seq``.
     """
 
     order_id: int
@@ -64,6 +68,13 @@ class Order(msgspec.Struct, eq=False, gc=False):
     place: int = NOWHERE
     aside_minor: int = 0
     hidden_lots: int = 0
+    arrived_after: int = 0
+    arrived_seq: int = 0
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Which of two orders is older: the one that is less."""
+        return self.arrived_after or self.order_id, self.arrived_seq
 
     @property
     def left_lots(self) -> int:
@@ -214,6 +225,10 @@ class Book:
     ``phase`` ends at ``phase_until_ns``, set by command ``phase_seq``; ``limit_side`` is the side
     of the orders that brought on the limit state. ``hit_side`` and ``traded_inside`` say of the
     command at hand that an order came to the band, and that something traded in the limit state.
+    While orders are collected ``indicated`` (price, lots, surplus) is what was told last of the
+    auction to come; it is looked at again at ``indicate_at_ns``, set by command ``indicate_seq``.
+    ``uncross_ticks`` is the price at which the auction is trading, or -1 before there is one; it
+    goes on in steps of ``step_orders``, and has traded ``uncrossed_lots``.
 
     ``reference_ticks`` and the band around it are fixed per command: ``fix_band`` is called before
     they are used, ``loosen_band`` when what they rest on has changed. ``purses`` are the balances
@@ -232,6 +247,9 @@ class Book:
         "falling",
         "fee_ppm_max",
         "hit_side",
+        "indicate_at_ns",
+        "indicate_seq",
+        "indicated",
         "instrument",
         "last_ticks",
         "limit_side",
@@ -247,9 +265,12 @@ class Book:
         "reference",
         "reference_ticks",
         "rising",
+        "step_orders",
         "traded_inside",
         "trailing_buys",
         "trailing_sells",
+        "uncross_ticks",
+        "uncrossed_lots",
         "upper_ticks",
     )
 
@@ -259,6 +280,12 @@ class Book:
         self.phase_until_ns = 0
         self.phase_seq = 0
         self.limit_side = 0
+        self.uncross_ticks = 0
+        self.uncrossed_lots = 0
+        self.step_orders = STEP_ORDERS
+        self.indicate_at_ns = 0
+        self.indicate_seq = 0
+        self.indicated = (0, 0, 0)
         self.hit_side = 0
         self.traded_inside = False
         self.set_instrument(instrument, venue_state)
@@ -341,6 +368,12 @@ class Book:
             self.limit_side = 0
         self.phase_until_ns = until_ns
         self.phase_seq = seq
+        self.uncross_ticks = 0
+        self.uncrossed_lots = 0
+        if phase <= PHASE_LIMIT:
+            self.step_orders = STEP_ORDERS
+            self.indicate_at_ns = 0
+            self.indicated = (0, 0, 0)
         self.set_venue(venue_state)
 
     def side(self, side: int) -> Side:

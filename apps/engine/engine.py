@@ -81,6 +81,11 @@ class Engine(State):
         for market_id, book in self.books.items():
             yield market_id, book.phase, book.phase_until_ns
 
+    def indications(self) -> Iterator[tuple[int, int, int, int]]:
+        """(market, price, lots, surplus) of the auctions to come, as they were told last."""
+        for market_id, book in self.books.items():
+            yield market_id, *book.indicated
+
     def reference_ticks(self, market_id: int) -> int:
         """Reference price of the band as of the last command; zero while there is none."""
         return self.books[market_id].reference.ticks(self.now_ns // SECOND_NS)

@@ -120,9 +120,19 @@ class Matcher(Brackets):
             self.follow_fills(book, events)
         if book.armed:
             self._wake(book, events)
-        book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
-        book.loosen_band()
-        self.traded_lots = self.traded_value = 0
+        self._move_reference(book, second)
+
+    def after_step(self, book: Book, second: int, events: list[AnyEvent]) -> None:
+        """The same between two steps of an auction, in which nothing wakes."""
+        if self.filled:
+            self.follow_fills(book, events)
+        self._move_reference(book, second)
+
+    def _move_reference(self, book: Book, second: int) -> None:
+        if self.traded_lots:
+            book.reference.add(second, self.traded_value, self.traded_lots, book.last_ticks)
+            book.loosen_band()
+            self.traded_lots = self.traded_value = 0
 
     def cross(
         self,

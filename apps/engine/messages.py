@@ -320,10 +320,11 @@ class CancelAllAfter(Command, frozen=True, array_like=True, gc=False, tag=23):
 
 
 class CallAuction(Command, frozen=True, array_like=True, gc=False, tag=24):
-    """Opens a halted market by a call auction: orders are collected for so many seconds."""
+    """Opens a halted market by an auction: for so many seconds, in steps of so many orders."""
 
     market_id: int
     seconds: int
+    step_orders: int = 0
 
 
 class ReopenMarket(Command, frozen=True, array_like=True, gc=False, tag=25):
@@ -570,22 +571,29 @@ class PhaseChanged(Event, frozen=True, array_like=True, gc=False, tag=27):
 
 
 class Uncrossed(Event, frozen=True, array_like=True, gc=False, tag=28):
-    """An auction has a price: the next ``trade_count`` trades of the market are at it.
-
-    Both sides of them rested. ``left`` are (side, price, lots) that leave the book by them, at the
-    prices of the orders.
-    """
+    """An auction has a price: the next ``trade_count`` trades are at it, and both sides rested."""
 
     market_id: int
     price_ticks: int
     quantity_lots: int
     trade_count: int
+    # (side, price, lots) that leave the book by them, at the prices of the orders.
     left: tuple[tuple[int, int, int], ...]
+    auction_lots: int = 0  # of all steps so far
+
+
+class Indicated(Event, frozen=True, array_like=True, gc=False, tag=29):
+    """What the auction to come would trade, and how much buyers (below zero: sellers) have over."""
+
+    market_id: int
+    price_ticks: int
+    quantity_lots: int
+    surplus_lots: int
 
 
 AnyEvent: TypeAlias = (
     AccountOpened | AccountSet | InstrumentListed | InstrumentSet | Deposited | HoldPlaced
     | HoldSettled | HoldReleased | Transferred | Accepted | Rested | Triggered | Trade | Closed
     | Prevented | Rejected | Duplicate | ReferenceSet | RulesSet | VenueSet | Amended
-    | CancelAfterSet | BlockEvent | PhaseChanged | Uncrossed
+    | CancelAfterSet | BlockEvent | PhaseChanged | Uncrossed | Indicated
 )  # fmt: skip

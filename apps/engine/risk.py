@@ -169,7 +169,7 @@ _FORCES: Final = frozenset(
 
 def price_refusal(terms: Terms, book: Book) -> str:
     if book.phase > PHASE_LIMIT:
-        return auction_refusal(terms)
+        return auction_refusal(terms, book)
     if terms.order_type == MARKET:
         bounded = book.reference_ticks or book.opposite(terms.side).keys
         return "" if bounded else "no_reference"
@@ -178,16 +178,21 @@ def price_refusal(terms: Terms, book: Book) -> str:
     return limit_price_refusal(terms, book)
 
 
-def auction_refusal(terms: Terms) -> str:
+def auction_refusal(terms: Terms, book: Book) -> str:
     """An auction takes what may rest, at any price: its own price is bounded, not the orders'."""
     collected = terms.order_type == LIMIT and terms.time_in_force in (GTC, GTD)
-    return "" if collected else "auction_limit_only"
+    return uncrossing_refusal(book) if collected else "auction_limit_only"
+
+
+def uncrossing_refusal(book: Book) -> str:
+    """Nobody joins an auction that is trading already."""
+    return "auction_uncrossing" if book.uncross_ticks else ""
 
 
 def limit_price_refusal(terms: Terms, book: Book) -> str:
     """The band bounds only the aggressive side; far away a limit order may wait."""
     if book.phase > PHASE_LIMIT:
-        return ""
+        return uncrossing_refusal(book)
     side, price = terms.side, terms.price_ticks
     if price > book.upper_ticks if side == BUY else price < book.lower_ticks:
         return "price_band"

@@ -19,6 +19,7 @@ from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
     GTD,
+    PHASE_LIMIT,
     Hold,
     Instrument,
     Limits,
@@ -29,7 +30,14 @@ from apps.engine.messages import (
 from apps.engine.pairs import Ties
 from apps.engine.rates import fee_minor
 from apps.engine.risk import hold_fee_ppm
-from apps.engine.state import CANCEL_ALL_AFTER, GOOD_TILL_DATE, MARKET_PHASE, SECOND_NS, State
+from apps.engine.state import (
+    CANCEL_ALL_AFTER,
+    GOOD_TILL_DATE,
+    INDICATION,
+    MARKET_PHASE,
+    SECOND_NS,
+    State,
+)
 from apps.engine.triggers import active_trails, rearm
 
 SNAPSHOT_FORMAT: Final = 1
@@ -65,6 +73,8 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hidden_lots: int = 0
     pair_order_id: int = 0
     parent_order_id: int = 0
+    # After which order and with which command it arrived, if not when it entered.
+    arrived: tuple[int, int] | None = None
 
 
 class AccountState(msgspec.Struct, frozen=True, array_like=True):
@@ -87,7 +97,9 @@ class BookState(msgspec.Struct, frozen=True, array_like=True):
     """Queues are order ids, best level first, oldest first within a level.
 
     Buckets of the reference price are (second, value, lots), oldest first. ``phase`` is (phase,
-    until, seq, side of the limit state), where the market is not simply open.
+    until, seq, side of the limit state), where the market is not simply open; ``call`` is (price of
+    the auction that is trading, lots it has traded, orders of a step, when it is told next, seq,
+    what was told) while orders are collected.
     """
 
     instrument: Instrument
@@ -97,6 +109,7 @@ class BookState(msgspec.Struct, frozen=True, array_like=True):
     bids: list[int]
     asks: list[int]
     phase: tuple[int, int, int, int] | None = None
+    call: tuple[int, int, int, int, int, tuple[int, int, int]] | None = None
 
 
 class EngineState(msgspec.Struct, frozen=True, array_like=True):
@@ -175,6 +188,10 @@ def load(state: State, data: bytes) -> None:
         if book.phase is not None and book.phase[1]:
             _, until_ns, seq, _ = book.phase
             state.add_timer(until_ns, seq, MARKET_PHASE, book.instrument.market_id)
+        if book.call is not None:
+            _, _, _, at_ns, seq, _ = book.call
+            if at_ns:
+                state.add_timer(at_ns, seq, INDICATION, book.instrument.market_id)
     _load_orders(state, found)
     for hold_id, account_id, asset_id, amount in found.reserves:
         state.ledger.reserves[hold_id] = Reserve(hold_id, account_id, asset_id, amount)
@@ -220,7 +237,15 @@ def _book(book: Book, now_ns: int) -> BookState:
         _queue(book.bids),
         _queue(book.asks),
         (book.phase, book.phase_until_ns, book.phase_seq, book.limit_side) if book.phase else None,
+        _call(book) if book.phase > PHASE_LIMIT else None,
     )
+
+
+def _call(book: Book) -> tuple[int, int, int, int, int, tuple[int, int, int]]:
+    return (
+        book.uncross_ticks, book.uncrossed_lots, book.step_orders,
+        book.indicate_at_ns, book.indicate_seq, book.indicated,
+    )  # fmt: skip
 
 
 def _wide(number: int) -> Wide:
@@ -256,6 +281,7 @@ def _order(order: Order, state: State) -> OrderState:
         order.hidden_lots,
         0 if ties is None else ties.pair_id,
         0 if ties is None else ties.entry_id,
+        (order.arrived_after, order.arrived_seq) if order.arrived_seq else None,
     )
 
 
@@ -285,6 +311,11 @@ def _loaded_book(found: BookState, venue_state: int) -> Book:
     if found.phase is not None:
         phase, until_ns, seq, book.limit_side = found.phase
         book.enter_phase(phase, until_ns, seq, venue_state)
+    if found.call is not None:
+        (
+            book.uncross_ticks, book.uncrossed_lots, book.step_orders,
+            book.indicate_at_ns, book.indicate_seq, book.indicated,
+        ) = found.call  # fmt: skip
     return book
 
 
@@ -334,6 +365,8 @@ def _load_order(state: State, found: OrderState) -> None:
         aside_minor=int(found.aside_minor),
         hidden_lots=found.hidden_lots,
     )
+    if found.arrived is not None:
+        order.arrived_after, order.arrived_seq = found.arrived
     state.matcher.orders[order.order_id] = order
     _load_ties(state, order, found)
     account.open_orders[order.order_id] = terms.market_id

@@ -28,6 +28,7 @@ SECOND_NS: Final = 1_000_000_000
 GOOD_TILL_DATE: Final = 1
 CANCEL_ALL_AFTER: Final = 2
 MARKET_PHASE: Final = 3
+INDICATION: Final = 30
 BLOCK_OPENING: Final = 20
 BLOCK_SLICE: Final = 21
 
@@ -212,11 +213,16 @@ def _phase_until_ns(state: State, market_id: int) -> int:
     return state.books[market_id].phase_until_ns
 
 
+def _indicate_at_ns(state: State, market_id: int) -> int:
+    return state.books[market_id].indicate_at_ns
+
+
 # When the thing that a timer is about is due as things stand, by kind; zero where it has ended.
 _DUE_NS: Final[dict[int, Callable[[State, int], int]]] = {
     GOOD_TILL_DATE: _order_due_ns,
     CANCEL_ALL_AFTER: _cancel_after_ns,
     MARKET_PHASE: _phase_until_ns,
+    INDICATION: _indicate_at_ns,
     BLOCK_OPENING: _opening_due_ns,
     BLOCK_SLICE: _slice_due_ns,
 }

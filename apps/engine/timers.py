@@ -11,7 +11,7 @@ from heapq import heappop
 from typing import Final
 
 from apps.engine.blocks import cancel_legs, follow, opening_is_over, slice_is_due
-from apps.engine.halts import attend, turn
+from apps.engine.halts import attend, indicate, turn
 from apps.engine.idempotency import REMEMBERED_NS
 from apps.engine.messages import CANCELLED, EXPIRED, AnyEvent
 from apps.engine.state import (
@@ -19,6 +19,7 @@ from apps.engine.state import (
     BLOCK_SLICE,
     CANCEL_ALL_AFTER,
     GOOD_TILL_DATE,
+    INDICATION,
     MARKET_PHASE,
     SECOND_NS,
     State,
@@ -67,6 +68,7 @@ _RUN_OUT: Final[dict[int, Callable[[State, int, list[AnyEvent]], None]]] = {
     GOOD_TILL_DATE: _expire_order,
     CANCEL_ALL_AFTER: _cancel_all,
     MARKET_PHASE: turn,
+    INDICATION: indicate,
     BLOCK_OPENING: opening_is_over,
     BLOCK_SLICE: slice_is_due,
 }

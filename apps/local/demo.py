@@ -13,9 +13,9 @@ from typing import Final
 from apps.accounts.actions import register_person
 from apps.accounts.models import User
 from apps.accounts.queries import person_by_email
-from apps.markets.actions import list_instrument
+from apps.markets.actions import list_instrument, set_instrument
 from apps.markets.catalogue import STANDARD_MARKETS
-from apps.markets.models import Asset
+from apps.markets.models import Asset, Instrument
 from apps.wallets.actions import (
     MAKER_ACCOUNT_ID,
     TAKER_ACCOUNT_ID,
@@ -40,6 +40,8 @@ DEMO_PEOPLE: Final = (
     DemoPerson("trader2@example.com", "Grace"),
     DemoPerson("trader3@example.com", "Edsger"),
     DemoPerson("staff@example.com", "Staff", is_staff=True),
+    # Opening a market takes two.
+    DemoPerson("staff2@example.com", "Second", is_staff=True),
 )
 DEMO_EMAILS: Final = tuple(person.email for person in DEMO_PEOPLE)
 
@@ -62,11 +64,23 @@ def build_demo_world(*, now: datetime, say: Callable[[str], None]) -> None:
     say("Markets")
     for spec in STANDARD_MARKETS:
         list_instrument(actor=None, spec=spec)
+    _switch_halts_on()
     say("Funds of the house")
     _fund_house()
     say("People")
     for person in DEMO_PEOPLE:
         welcome(_person(person, now), now)
+
+
+def _switch_halts_on() -> None:
+    """Markets that were listed before there were halts get them, too."""
+    for spec in STANDARD_MARKETS:
+        without = Instrument.objects.filter(symbol=spec.symbol, limit_state_seconds=0).first()
+        if without is not None:
+            set_instrument(
+                actor=None, instrument=without,
+                limit_state_seconds=spec.limit_state_seconds, halt_seconds=spec.halt_seconds,
+            )  # fmt: skip
 
 
 def _fund_house() -> None:

@@ -11,7 +11,15 @@ from django.db import connection, transaction
 from apps.accounts.models import User
 from apps.core.errors import Conflict, Invalid, NotAllowed, Refused, Unavailable
 from apps.core.money import parse_decimal, parse_positive
-from apps.engine.messages import KILL_MARKET, ListInstrument, SetInstrument
+from apps.engine.messages import (
+    KILL_MARKET,
+    AnyCommand,
+    CallAuction,
+    ListInstrument,
+    ReopenMarket,
+    SetInstrument,
+    SetReference,
+)
 from apps.engine.messages import Instrument as EngineInstrument
 from apps.markets.catalogue import InstrumentSpec
 from apps.markets.models import Asset, Instrument
@@ -27,16 +35,19 @@ from apps.matching.gateway import (
 from apps.matching.queries import journaled_seq, wait_for_seq
 
 VALID_SECONDS = 60
+COMMAND_SECONDS = 10.0
 CATCH_UP_SECONDS = 1.0
 LOCK = 0x4D41524B
 
 
-def list_instrument(*, actor: User | None, spec: InstrumentSpec) -> int:
+def list_instrument(
+    *, actor: User | None, spec: InstrumentSpec, approved_by: User | None = None
+) -> int:
     """List a market and return the seq of it; listing the same market again changes nothing.
 
     An actor of None is the venue itself, which sets up a new installation.
     """
-    check_staff(actor)
+    check_two(actor, approved_by)
     if Instrument.objects.filter(symbol=spec.symbol).exclude(id=spec.market_id).exists():
         # The engine knows markets by number alone; the tables could not be written any more.
         raise Conflict("market_exists", f"{spec.symbol} is listed under another number already.")
@@ -66,12 +77,17 @@ def set_instrument(
     max_position_lots: int | None = None,
     limit_state_seconds: int | None = None,
     halt_seconds: int | None = None,
+    approved_by: User | None = None,
 ) -> int:
     """Change terms of a market, for orders from now on, and return the seq of the change.
 
     What is not named stays as the last change has left it, whenever ``instrument`` was read.
+    Opening takes two members of staff; whatever else is changed takes one.
     """
-    check_staff(actor)
+    if state == Instrument.State.OPEN:
+        check_two(actor, approved_by)
+    else:
+        check_staff(actor)
     changes = {
         "state": state,
         "maker_fee_ppm": maker_fee_ppm,
@@ -98,6 +114,37 @@ def kill_market(*, actor: User, instrument: Instrument) -> int:
     seq = kill(scope=KILL_MARKET, target_id=instrument.id)
     forget_instruments()
     return seq
+
+
+def call_auction(*, actor: User, approved_by: User, instrument: Instrument, seconds: int) -> int:
+    """Open a market that stands still by an auction, and return the seq of it."""
+    check_two(actor, approved_by)
+    return _carried_out(CallAuction(*_head(), instrument.id, seconds))
+
+
+def reopen_market(
+    *, actor: User, approved_by: User, instrument: Instrument, reference_ticks: int = 0
+) -> int:
+    """End the call of an auction now, around this price where one is given; return the seq."""
+    check_two(actor, approved_by)
+    reopen = ReopenMarket(*_head(), instrument.id)
+    if not reference_ticks:
+        return _carried_out(reopen)
+    return _carried_out(SetReference(*_head(), instrument.id, reference_ticks), reopen)
+
+
+def _head() -> tuple[bytes, int]:
+    return new_command_id(), valid_until_ns(COMMAND_SECONDS)
+
+
+def _carried_out(*commands: AnyCommand) -> int:
+    replies = get_gateway().submit_many(list(commands))
+    forget_instruments()
+    for reply in replies:
+        if reply.rejected is not None:
+            reason = reply.rejected.reason
+            raise Refused(reason, f"The engine refused this ({reason}). The market is as it was.")
+    return replies[-1].seq
 
 
 def _present_terms(market_id: int, *, at_once: bool) -> EngineInstrument:
@@ -173,6 +220,16 @@ def check_staff(actor: User | None) -> None:
     """Refuse whoever is not staff; None is the venue itself."""
     if actor is not None and not (actor.is_active and actor.is_staff):
         raise NotAllowed("staff_only", "Only staff can list and change markets.")
+
+
+def check_two(actor: User | None, approved_by: User | None) -> None:
+    """Refuse what only one member of staff wants; the venue itself needs nobody."""
+    check_staff(actor)
+    if actor is None:
+        return
+    if approved_by is None or approved_by.pk == actor.pk:
+        raise NotAllowed("second_person_required", "Another member of staff has to approve this.")
+    check_staff(approved_by)
 
 
 def _asset(code: str) -> Asset:

@@ -32,7 +32,7 @@ _INSTRUMENT: Final = {
     "lot_size": "0.00001", "min_quantity": "0.00001", "max_quantity": "1000.00000",
     "min_notional": "5.00", "max_notional": "10000000.00", "maker_fee": "0.0008",
     "taker_fee": "0.0010", "price_band": "0.10",
-    "phase": "trading", "phase_until": None,
+    "phase": "trading", "phase_until": None, "auction": None, "last_auction": None,
 }  # fmt: skip
 _TRADE: Final = {
     "id": "90211", "price": "60000.00", "quantity": "0.01000", "side": "buy",
@@ -41,8 +41,13 @@ _TRADE: Final = {
 _TICKER: Final = {
     "market": "BTC-USDT", "last": "60000.00", "open": "59000.00", "high": "60500.00",
     "low": "58800.00", "change": "1.69", "volume": "812.40110", "quote_volume": "48510022.11",
-    "bid": "59999.90", "ask": "60000.10", "at": "2026-11-21T12:00:00.5Z", "phase": "trading",
-    "phase_until": None,
+    "bid": "59999.90", "ask": "60000.10", "at": "2026-11-21T12:00:00.5Z", "phase": "auction",
+    "phase_until": "2026-11-21T12:05:00Z",
+    "auction": {
+        "price": "60000.00", "quantity": "1.20000", "imbalance": "0.30000",
+        "imbalance_side": "buy",
+    },
+    "last_auction": None,
 }  # fmt: skip
 _CANDLE: Final = {
     "at": "2026-11-21T12:00:00Z", "open": "59990.00", "high": "60010.00", "low": "59980.00",
@@ -67,6 +72,23 @@ class CandlesQuery(SeqQuery):
     limit = QueryInteger(low=1, cap=CANDLES_LIMIT_MAX, code="invalid_limit", default=500)
 
 
+class AuctionOutput(serializers.Serializer[dict[str, object]]):
+    price = serializers.CharField(
+        allow_null=True, help_text="What the auction would trade at now; null: nothing crosses."
+    )
+    quantity = serializers.CharField(help_text="How much would trade.")
+    imbalance = serializers.CharField(help_text="How much would be left over at the price.")
+    imbalance_side = serializers.CharField(
+        allow_null=True, help_text="Who is left over, `buy` or `sell`; null: nobody."
+    )
+
+
+class LastAuctionOutput(serializers.Serializer[dict[str, object]]):
+    price = serializers.CharField()
+    quantity = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class InstrumentOutput(serializers.Serializer[dict[str, object]]):
     symbol = serializers.CharField()
     base = serializers.CharField()
@@ -88,6 +110,10 @@ class InstrumentOutput(serializers.Serializer[dict[str, object]]):
     phase_until = serializers.DateTimeField(
         allow_null=True, help_text="When the phase ends by itself."
     )
+    auction = AuctionOutput(
+        allow_null=True, help_text="What the auction to come would trade, while it collects orders."
+    )
+    last_auction = LastAuctionOutput(allow_null=True, help_text="What the last one has traded.")
 
 
 class MarketsOutput(serializers.Serializer[dict[str, object]]):
@@ -151,6 +177,8 @@ class TickerOutput(serializers.Serializer[dict[str, object]]):
     at = serializers.DateTimeField(allow_null=True)
     phase = serializers.ChoiceField(list(PHASE_NAMES.values()))
     phase_until = serializers.DateTimeField(allow_null=True)
+    auction = AuctionOutput(allow_null=True)
+    last_auction = LastAuctionOutput(allow_null=True)
 
 
 class TickersOutput(serializers.Serializer[dict[str, object]]):

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+# How long a market stays at its band before it pauses, and how long it pauses then.
+LIMIT_STATE_SECONDS: Final = 15
+HALT_SECONDS: Final = 300
+
 
 @dataclass(frozen=True, slots=True)
 class InstrumentSpec:
@@ -39,8 +43,9 @@ def _against_usdt(
     market_id: int, base: str, tick_size: str, lot_size: str, max_quantity: str
 ) -> InstrumentSpec:
     return InstrumentSpec(
-        market_id, base, "USDT", tick_size, lot_size, lot_size, max_quantity, "5", "20000000"
-    )
+        market_id, base, "USDT", tick_size, lot_size, lot_size, max_quantity, "5", "20000000",
+        limit_state_seconds=LIMIT_STATE_SECONDS, halt_seconds=HALT_SECONDS,
+    )  # fmt: skip
 
 
 STANDARD_MARKETS: Final = (
@@ -49,5 +54,17 @@ STANDARD_MARKETS: Final = (
     _against_usdt(3, "SOL", "0.01", "0.001", "100000"),
     _against_usdt(4, "XRP", "0.0001", "0.1", "5000000"),
     _against_usdt(5, "DOGE", "0.00001", "1", "50000000"),
-    InstrumentSpec(6, "ETH", "BTC", "0.00001", "0.001", "0.001", "10000", "0.0001", "300"),
+    InstrumentSpec(
+        6,
+        "ETH",
+        "BTC",
+        "0.00001",
+        "0.001",
+        "0.001",
+        "10000",
+        "0.0001",
+        "300",
+        limit_state_seconds=LIMIT_STATE_SECONDS,
+        halt_seconds=HALT_SECONDS,
+    ),  # fmt: skip
 )

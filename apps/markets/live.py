@@ -16,11 +16,13 @@ from apps.core import clock
 from apps.core.realtime.publish import Message
 from apps.engine.messages import (
     BUY,
+    PHASE_LIMIT,
     PHASE_OPEN,
     SELL,
     Amended,
     AnyEvent,
     Closed,
+    Indicated,
     InstrumentListed,
     PhaseChanged,
     Rested,
@@ -28,7 +30,14 @@ from apps.engine.messages import (
     Uncrossed,
 )
 from apps.markets.models import Instrument
-from apps.markets.presentation import candle_json, ticker_json, trade_parts_json
+from apps.markets.presentation import (
+    auction_json,
+    candle_json,
+    last_auction_json,
+    phase_json,
+    ticker_json,
+    trade_parts_json,
+)
 from apps.markets.queries import CandleRow, Ticker24h
 from apps.markets.rules import change_bps, format_price, format_quantity
 
@@ -37,7 +46,7 @@ TAPE_TRADES: Final = 50
 MINUTE_NS: Final = 60 * 1_000_000_000
 DAY_MINUTES: Final = 1440
 
-_OF_A_MARKET: Final = (Rested, Trade, Closed, Amended, Uncrossed, PhaseChanged)
+_OF_A_MARKET: Final = (Rested, Trade, Closed, Amended, Uncrossed, PhaseChanged, Indicated)
 
 Level = tuple[int, int]
 Row = list[str]
@@ -204,6 +213,9 @@ class Market:
     new_minutes: set[int] = field(default_factory=set)
     phase: int = PHASE_OPEN
     phase_until_ns: int = 0
+    # Price, lots and surplus of the auction to come; price and lots of the last, and when it was.
+    indicated: tuple[int, int, int] = (0, 0, 0)
+    last_auction: tuple[int, int, int] = (0, 0, 0)
     # Trades of an auction that are still to come: what they take has left the book already.
     auction_trades: int = 0
 
@@ -240,8 +252,13 @@ class Market:
         self.new_minutes.add(self.day.add(trade, at_ns))
         self.ticker_changed = True
 
-    def turn(self, event: PhaseChanged) -> None:
-        self.phase, self.phase_until_ns = event.phase, event.until_ns
+    def turn(self, event: PhaseChanged | Indicated) -> None:
+        if type(event) is PhaseChanged:
+            self.phase, self.phase_until_ns = event.phase, event.until_ns
+            if event.phase <= PHASE_LIMIT:
+                self.indicated = (0, 0, 0)
+        elif type(event) is Indicated:
+            self.indicated = (event.price_ticks, event.quantity_lots, event.surplus_lots)
         self.ticker_changed = True
 
     def candles(self, minutes: Iterable[int]) -> dict[str, object]:
@@ -253,8 +270,17 @@ class Market:
 
     def ticker(self, now_ns: int) -> dict[str, object]:
         ticker = self.day.ticker(self.instrument, now_ns)
+        return ticker_json(ticker, self.bids.best(), self.asks.best(), self._standing())
+
+    def _standing(self) -> dict[str, object]:
         until = clock.from_ns(self.phase_until_ns) if self.phase_until_ns else None
-        return ticker_json(ticker, self.bids.best(), self.asks.best(), (self.phase, until))
+        price_ticks, lots, at_ns = self.last_auction
+        at = clock.from_ns(at_ns) if at_ns else None
+        return {
+            **phase_json(self.phase, until),
+            "auction": auction_json(self.instrument, self.phase, *self.indicated),
+            "last_auction": last_auction_json(self.instrument, price_ticks, lots, at),
+        }
 
 
 class Board:
@@ -286,10 +312,13 @@ class Board:
                 if market is None:
                     raise OutOfStep(f"Market {event.market_id} is not known yet.")
                 if seq > self._book_seq:
-                    if type(event) is PhaseChanged:
+                    if type(event) is PhaseChanged or type(event) is Indicated:
                         market.turn(event)
                     else:
                         market.fold_book(event)
+                if type(event) is Uncrossed and seq > self._book_seq:
+                    lots = event.auction_lots or event.quantity_lots
+                    market.last_auction = (event.price_ticks, lots, at_ns)
                 if type(event) is Trade and seq > self._trade_seq:
                     market.fold_trade(event, seq, at_ns)
             elif isinstance(event, InstrumentListed) and event.instrument.market_id not in (

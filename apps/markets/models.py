@@ -71,6 +71,13 @@ class Instrument(models.Model):
     halt_seconds = models.IntegerField(default=0, db_default=0)
     phase = models.SmallIntegerField(choices=Phase, default=0, db_default=0)
     phase_until = models.DateTimeField(null=True)
+    # What the auction to come would trade, and what the last one has traded; zero: nothing.
+    indicative_ticks = models.BigIntegerField(default=0, db_default=0)
+    indicative_lots = models.BigIntegerField(default=0, db_default=0)
+    indicative_surplus_lots = models.BigIntegerField(default=0, db_default=0)
+    auction_ticks = models.BigIntegerField(default=0, db_default=0)
+    auction_lots = models.BigIntegerField(default=0, db_default=0)
+    auction_at = models.DateTimeField(null=True)
     seq = models.BigIntegerField(default=0)
 
     class Meta:

@@ -35,6 +35,48 @@ def phase_json(phase: int, until: datetime | None) -> dict[str, object]:
     }
 
 
+def auction_json(
+    instrument: Instrument, phase: int, price_ticks: int, lots: int, surplus_lots: int
+) -> dict[str, object] | None:
+    """Return what the auction to come would trade now; null while no orders are collected."""
+    if phase <= Instrument.Phase.LIMIT_STATE:
+        return None
+    side = "buy" if surplus_lots > 0 else "sell"
+    return {
+        "price": format_price(price_ticks, instrument) if price_ticks else None,
+        "quantity": format_quantity(lots, instrument),
+        "imbalance": format_quantity(abs(surplus_lots), instrument),
+        "imbalance_side": side if surplus_lots else None,
+    }
+
+
+def last_auction_json(
+    instrument: Instrument, price_ticks: int, lots: int, at: datetime | None
+) -> dict[str, object] | None:
+    """Return what the last auction has traded; null where there was none."""
+    if at is None:
+        return None
+    return {
+        "price": format_price(price_ticks, instrument),
+        "quantity": format_quantity(lots, instrument),
+        "at": iso(at),
+    }
+
+
+def standing_json(instrument: Instrument) -> dict[str, object]:
+    """Return phase and auctions as the market's row has them."""
+    return {
+        **phase_json(instrument.phase, instrument.phase_until),
+        "auction": auction_json(
+            instrument, instrument.phase, instrument.indicative_ticks,
+            instrument.indicative_lots, instrument.indicative_surplus_lots,
+        ),
+        "last_auction": last_auction_json(
+            instrument, instrument.auction_ticks, instrument.auction_lots, instrument.auction_at
+        ),
+    }  # fmt: skip
+
+
 def instrument_json(instrument: Instrument) -> dict[str, object]:
     return {
         "symbol": instrument.symbol,
@@ -50,7 +92,7 @@ def instrument_json(instrument: Instrument) -> dict[str, object]:
         "maker_fee": format_minor(instrument.maker_fee_ppm, 6, min_decimals=4),
         "taker_fee": format_minor(instrument.taker_fee_ppm, 6, min_decimals=4),
         "price_band": format_minor(instrument.band_bps, 4, min_decimals=2),
-        **phase_json(instrument.phase, instrument.phase_until),
+        **standing_json(instrument),
     }
 
 
@@ -92,14 +134,13 @@ def ticker_json(
     ticker: Ticker24h,
     bid_ticks: int | None = None,
     ask_ticks: int | None = None,
-    phase: tuple[int, datetime | None] | None = None,
+    standing: dict[str, object] | None = None,
 ) -> dict[str, object]:
     """Return the ticker; best bid and offer come from who follows the book, else they are null.
 
-    So does the ``phase``, of which the row of the market may be behind.
+    So does the ``standing`` (phase and auctions), of which the row of the market may be behind.
     """
     instrument = ticker.instrument
-    phase = phase or (instrument.phase, instrument.phase_until)
     return {
         "market": instrument.symbol,
         "last": _price(ticker.last_ticks, instrument),
@@ -112,7 +153,7 @@ def ticker_json(
         "bid": _price(bid_ticks, instrument),
         "ask": _price(ask_ticks, instrument),
         "at": iso(ticker.at) if ticker.at else None,
-        **phase_json(*phase),
+        **(standing or standing_json(instrument)),
     }
 
 

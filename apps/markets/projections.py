@@ -12,7 +12,16 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.core import bulk
-from apps.engine.messages import Instrument, InstrumentListed, InstrumentSet, PhaseChanged, Trade
+from apps.engine.messages import (
+    PHASE_LIMIT,
+    Indicated,
+    Instrument,
+    InstrumentListed,
+    InstrumentSet,
+    PhaseChanged,
+    Trade,
+    Uncrossed,
+)
 from apps.matching.journal import Batch
 from apps.matching.projections import EngineView, Write
 
@@ -94,6 +103,9 @@ class _Minute:
 
 
 Minutes = dict[tuple[int, int], _Minute]
+_MOMENTS: Final = ("phase_until", "auction_at")
+# What a batch changes of the row of a market besides its terms, by column.
+Turns = dict[int, dict[str, int | None]]
 
 
 class MarketsProjection:
@@ -107,14 +119,14 @@ class MarketsProjection:
     def prepare(self, batch: Batch) -> Write:
         minutes: Minutes = {}
         listed: list[tuple[Instrument, int]] = []
-        phases: dict[int, PhaseChanged] = {}
-        trades = bulk.packed(_trade_rows(batch, minutes, listed, phases))
+        turns: Turns = {}
+        trades = bulk.packed(_trade_rows(batch, minutes, listed, turns))
 
         def write(cursor: Any) -> None:
             for instrument, seq in listed:
                 _write_instrument(cursor, instrument, seq)
-            for phase in phases.values():
-                _write_phase(cursor, phase)
+            for market_id, turn in turns.items():
+                _write_turn(cursor, market_id, turn)
             bulk.copy(cursor, "markets_trade", _TRADE_COLUMNS, trades)
             if minutes:
                 _merge_candles(cursor, minutes)
@@ -145,13 +157,15 @@ def _write_instrument(cursor: Any, instrument: Instrument, seq: int) -> None:
         raise UnknownAsset(f"Market {instrument.symbol}: asset {instrument.base_asset_id}.")
 
 
-def _write_phase(cursor: Any, changed: PhaseChanged) -> None:
-    until = bulk.micros(changed.until_ns) if changed.until_ns else None
+def _write_turn(cursor: Any, market_id: int, turn: dict[str, int | None]) -> None:
+    columns = ", ".join(
+        f"{name} = timestamptz '2000-01-01 00:00:00Z' + %s * interval '1 microsecond'"
+        if name in _MOMENTS
+        else f"{name} = %s"
+        for name in turn
+    )
     cursor.execute(
-        "UPDATE markets_instrument SET phase = %s,"
-        " phase_until = timestamptz '2000-01-01 00:00:00Z' + %s * interval '1 microsecond'"
-        " WHERE id = %s",
-        (changed.phase, until, changed.market_id),
+        f"UPDATE markets_instrument SET {columns} WHERE id = %s", [*turn.values(), market_id]
     )
 
 
@@ -159,7 +173,7 @@ def _trade_rows(
     batch: Batch,
     minutes: Minutes,
     listed: list[tuple[Instrument, int]],
-    phases: dict[int, PhaseChanged],
+    turns: Turns,
 ) -> Iterator[bytes]:
     """Yield the rows of the tape; collect what they add to candles, and what changed of markets."""
     pack = _TRADE_ROW.pack
@@ -174,8 +188,28 @@ def _trade_rows(
                 )  # fmt: skip
             elif type(event) is InstrumentListed or type(event) is InstrumentSet:
                 listed.append((event.instrument, entry.seq))
-            elif type(event) is PhaseChanged:
-                phases[event.market_id] = event
+            elif type(event) is PhaseChanged or type(event) is Indicated:
+                turns.setdefault(event.market_id, {}).update(_turn(event))
+            elif type(event) is Uncrossed:
+                turns.setdefault(event.market_id, {}).update(
+                    auction_ticks=event.price_ticks,
+                    auction_lots=event.auction_lots or event.quantity_lots,
+                    auction_at=bulk.micros(entry.at_ns),
+                )
+
+
+def _turn(event: PhaseChanged | Indicated) -> dict[str, int | None]:
+    if isinstance(event, Indicated):
+        return {
+            "indicative_ticks": event.price_ticks,
+            "indicative_lots": event.quantity_lots,
+            "indicative_surplus_lots": event.surplus_lots,
+        }
+    until = bulk.micros(event.until_ns) if event.until_ns else None
+    turn: dict[str, int | None] = {"phase": event.phase, "phase_until": until}
+    if event.phase <= PHASE_LIMIT:
+        turn.update(indicative_ticks=0, indicative_lots=0, indicative_surplus_lots=0)
+    return turn
 
 
 def _add_to_minute(minutes: Minutes, trade: Trade, at_ns: int) -> None:
@@ -215,15 +249,17 @@ def _merge_candles(cursor: Any, minutes: Minutes) -> None:
 def _instruments_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
     cursor.execute(
         "SELECT id, symbol, base_id, quote_id, lot_minor, tick_lot_minor,"
-        f" {', '.join(_INSTRUMENT_FIELDS)}, phase FROM markets_instrument"
+        f" {', '.join(_INSTRUMENT_FIELDS)}, phase, indicative_ticks, indicative_lots,"
+        " indicative_surplus_lots FROM markets_instrument"
     )
     stored = {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
     phases = {market_id: phase for market_id, phase, _ in view.phases()}
+    indicated = {market_id: row for market_id, *row in view.indications()}
     decided = {
         market_id: (
             each.symbol, each.base_asset_id, each.quote_asset_id, each.lot_minor,
             each.tick_lot_minor, *(getattr(each, name) for name in _INSTRUMENT_FIELDS),
-            phases[market_id],
+            phases[market_id], *indicated[market_id],
         )
         for market_id, each in view.instruments.items()
     }  # fmt: skip

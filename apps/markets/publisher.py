@@ -213,6 +213,11 @@ def _market(instrument: Instrument, view: ReplicaView) -> Market:
         (phase, until_ns) for market_id, phase, until_ns in view.phases()
         if market_id == instrument.id
     )  # fmt: skip
+    indicated = next(
+        (price, lots, surplus) for market_id, price, lots, surplus in view.indications()
+        if market_id == instrument.id
+    )  # fmt: skip
+    auction_at_ns = clock.to_ns(instrument.auction_at) if instrument.auction_at else 0
     tape = [trade_json(trade, instrument) for trade in reversed(trades)]
     last = (trades[0].price_ticks, clock.to_ns(trades[0].at)) if trades else None
     return Market(
@@ -223,6 +228,8 @@ def _market(instrument: Instrument, view: ReplicaView) -> Market:
         deque(tape, maxlen=TAPE_TRADES),
         phase=phase,
         phase_until_ns=phase_until_ns,
+        indicated=indicated,
+        last_auction=(instrument.auction_ticks, instrument.auction_lots, auction_at_ns),
     )
 
 

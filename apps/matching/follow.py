@@ -42,6 +42,10 @@ class ReplicaView(Protocol):
         """Yield (market_id, phase, until_ns)."""
         ...
 
+    def indications(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (market_id, price_ticks, lots, surplus_lots) of the auctions to come."""
+        ...
+
     def reference_ticks(self, market_id: int) -> int:
         """Return the price that the market's band is drawn around."""
         ...

@@ -37,6 +37,10 @@ class EngineView(Protocol):
         """Yield (market_id, phase, until_ns)."""
         ...
 
+    def indications(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (market_id, price_ticks, lots, surplus_lots) of the auctions to come."""
+        ...
+
     def balances(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield (account_id, asset_id, available_minor, held_minor)."""
         ...

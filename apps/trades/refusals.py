@@ -66,6 +66,11 @@ REFUSALS: Final = {
         " are taken, others wait until it trades again.",
         retry_after_seconds=HALT_RETRY_SECONDS,
     ),
+    "auction_uncrossing": Refusal(
+        Paused, "auction_uncrossing",
+        "The auction in {about.market} is trading at this moment. Send it again in a second.",
+        retry_after_seconds=1,
+    ),
     "block_ended": Refusal(
         Conflict, "block_ended", "This block has ended. There was nothing to change."
     ),

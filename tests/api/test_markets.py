@@ -33,6 +33,8 @@ BTC = {
     "price_band": "0.10",
     "phase": "trading",
     "phase_until": None,
+    "auction": None,
+    "last_auction": None,
 }
 
 
@@ -199,6 +201,8 @@ def test_a_market_that_never_traded_has_an_empty_ticker(anybody: APIClient) -> N
         "at": None,
         "phase": "trading",
         "phase_until": None,
+        "auction": None,
+        "last_auction": None,
     }
 
 

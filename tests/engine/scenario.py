@@ -17,7 +17,8 @@
 Everybody starts with the money that ``start`` names (10,000 of each asset otherwise). ``anna.2``
 is another account of anna's trade group. ``dora orders up to 900`` in ``start`` bounds the value
 of her orders, ``as mine`` behind an order is its client order id. What a section does not name is
-not checked, but for ``after``: where it stands, it is the whole book.
+not checked, but for ``after``: where it stands, it is the whole book. After seconds that ``pass``
+what is due happens at once.
 """
 
 from __future__ import annotations
@@ -48,17 +49,24 @@ from apps.engine.messages import (
     Amend,
     Amended,
     AnyEvent,
+    CallAuction,
     Cancel,
     Closed,
     Duplicate,
+    Indicated,
     Limits,
+    PhaseChanged,
     Prevented,
     Rejected,
+    ReopenMarket,
     Rested,
+    SetReference,
     Special,
     Terms,
+    Tick,
     Trade,
     Triggered,
+    Uncrossed,
 )
 from tests.engine import block_scenario
 from tests.engine.venue import MARKET_ID, QUOTE, SECOND, Venue, market
@@ -67,6 +75,7 @@ SECTIONS = ("market", "start", "before", "do", "events", "after", "money")
 SIDES = {"buys": BUY, "sells": SELL, "buy": BUY, "sell": SELL, "bid": BUY, "ask": SELL}
 FORCES = {"ioc": IOC, "fok": FOK, "gtd": GTD}
 STATUS = {FILLED: "filled", CANCELLED: "cancelled", EXPIRED: "expired"}
+PHASES = ("open", "limit state", "auction", "extended", "staff")
 START = 10_000
 
 
@@ -110,6 +119,8 @@ def _opened(told: dict[str, list[str]]) -> Venue:
         "taker_fee_ppm": r"taker fee (\d+)",
         "band_bps": r"band (\d+)",
         "min_notional_minor": r"minimum (\d+)",
+        "limit_state_seconds": r"limit state (\d+)",
+        "halt_seconds": r"pause (\d+)",
     }
     changes = {}
     for field, pattern in names.items():
@@ -155,6 +166,7 @@ _WORDS = (
     + ("amends", "to", "expire", "taker", "maker", "both", "take", "trail", "bps", "from")
     + ("or", "then", "as", "mine", "shows", "of", "decrement")
     + block_scenario.WORDS
+    + ("pass", "staff", "call", "an", "auction", "set", "reference", "reopen")
 )
 
 
@@ -196,10 +208,8 @@ def _waiting(match: re.Match[str]) -> tuple[int, dict[str, Any]]:
 
 
 def _act(venue: Venue, line: str) -> list[AnyEvent]:
-    waits = re.fullmatch(r"wait (\d+) seconds", line)
-    if waits:
-        venue.wait(int(waits[1]))
-        return []
+    if line.startswith("staff ") or line.endswith((" seconds", " pass")):
+        return _act_of_staff(venue, line)
     amends = re.fullmatch(r"(\S+) amends the order @ (\d+) to(?: (\d+))?(?: @ (\d+))?", line)
     if amends:
         changed = (int(amends[3] or 0), int(amends[4] or 0))
@@ -262,6 +272,20 @@ def _more_terms(more: list[str]) -> dict[str, Any]:
     return fields
 
 
+def _act_of_staff(venue: Venue, line: str) -> list[AnyEvent]:
+    """Or of time."""
+    number = int(found[0]) if (found := re.search(r"\d+", line)) else 0
+    if line == f"staff call an auction of {number} seconds":
+        return venue.do(CallAuction, MARKET_ID, number)
+    if line == "staff reopen":
+        return venue.do(ReopenMarket, MARKET_ID)
+    if line == f"staff set the reference {number}":
+        return venue.do(SetReference, MARKET_ID, number)
+    assert line in (f"wait {number} seconds", f"{number} seconds pass"), line
+    venue.wait(number)
+    return venue.do(Tick) if line.endswith("pass") else []
+
+
 def _cancel(venue: Venue, name: str, price: int) -> list[AnyEvent]:
     return venue.do(Cancel, venue.ids[name], _number(venue, name, price))
 
@@ -294,13 +318,23 @@ def _in_words(venue: Venue, events: list[AnyEvent]) -> list[str]:
             case Amended():
                 words = f"{event.remaining_lots} @ {event.price_ticks}"
                 found.append(f"amended {words} {venue.name(event.account_id)}")
-            case Prevented():
-                found.append("prevented")
-            case Duplicate():
-                found.append("again")
+            case Prevented() | Duplicate():
+                found.append("prevented" if isinstance(event, Prevented) else "again")
+            case PhaseChanged() | Uncrossed() | Indicated():
+                found.append(_phase_in_words(event))
             case _:
                 found += block_scenario.in_words(venue, event)
     return found
+
+
+def _phase_in_words(event: PhaseChanged | Uncrossed | Indicated) -> str:
+    if isinstance(event, PhaseChanged):
+        return f"phase {PHASES[event.phase]}: {event.reason}"
+    if isinstance(event, Uncrossed):
+        return f"auction {event.quantity_lots} @ {event.price_ticks}"
+    surplus = event.surplus_lots
+    over = f", {abs(surplus)} to {'buy' if surplus > 0 else 'sell'} left over" if surplus else ""
+    return f"would trade {event.quantity_lots} @ {event.price_ticks}{over}"
 
 
 def _book(venue: Venue) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from apps.engine.engine import Engine
 from apps.engine.messages import (
     BUY,
     EXPIRE_MAKER,
@@ -15,11 +16,15 @@ from apps.engine.messages import (
     SELL,
     Allot,
     Allotted,
+    AmendBlock,
     AnyEvent,
     BlockEnded,
     CallAuction,
+    Cancel,
     Closed,
+    Indicated,
     LegsReleased,
+    PhaseChanged,
     Prevented,
     ReopenMarket,
     Rested,
@@ -27,11 +32,13 @@ from apps.engine.messages import (
     SliceCut,
     Special,
     Terms,
+    Tick,
+    Trade,
     Uncrossed,
 )
 from tests.engine.test_amend import amend
 from tests.engine.test_rules_of_blocks import Blocks
-from tests.engine.venue import MARKET_ID, PLENTY, market, only, order_id, reason, trades
+from tests.engine.venue import MARKET_ID, PLENTY, SECOND, market, only, order_id, reason, trades
 
 
 def calling(**changes: Any) -> Blocks:
@@ -131,13 +138,15 @@ def test_a_leg_that_leaves_keeps_its_part_of_the_slice_at_work(pieces: int) -> N
         venue.do(Allot, 1, 1)
     venue.do(CallAuction, MARKET_ID, 60)
     amend(venue, "anna", order_id(asked), price_ticks=95)
+    # The block arrives anew, after her ask did.
+    venue.do(AmendBlock, 1, venue.ids["leader"], 0, 99)
     venue.sell("sam", 60, 96)
 
     events = reopen(venue)
     venue.allot()
 
     # Of the twelve lots of the slice four are hers; the block goes on without the other sixteen.
-    assert trades(events) == [(5, 100), (27, 100)]
+    assert trades(events) == [(5, 99), (27, 99)]
     assert venue.money("anna")[2:] == (PLENTY + 4 - 5, 0)
     assert venue.escrow() == []
 
@@ -181,3 +190,135 @@ def test_an_iceberg_of_which_less_trades_than_it_shows_keeps_its_place() -> None
 
     assert [each for each in events if isinstance(each, Rested)] == []
     assert [row[:3] for row in venue.queue(BUY)] == [(100, "anna", 2), (100, "ben", 5)]
+
+
+def test_an_order_that_was_repriced_is_a_new_arrival() -> None:
+    venue = calling()
+    bid = venue.buy("anna", 5, 90)
+    venue.sell("anna.2", 5, 95)
+    venue.sell("sam", 5, 95)
+    amend(venue, "anna", order_id(bid), price_ticks=100)
+
+    events = reopen(venue)
+
+    # Her bid was entered first, but has come to its price after her offer: it is the one to go.
+    assert only(events, Closed).order_id == order_id(bid)
+    assert trades(events) == []
+    assert venue.queue(SELL) == [(95, "anna.2", 5, 0), (95, "sam", 5, 0)]
+
+
+def test_an_order_of_which_less_is_left_keeps_its_age() -> None:
+    venue = calling()
+    bid = venue.buy("anna", 5, 100)
+    asked = venue.sell("anna.2", 5, 95)
+    amend(venue, "anna", order_id(bid), 4)
+
+    events = reopen(venue)
+
+    assert only(events, Closed).order_id == order_id(asked)
+
+
+# ------------------------------------------------------------ auctions in steps
+
+
+def stepping(step_orders: int = 2) -> Blocks:
+    venue = Blocks(market())
+    venue.set_reference(100)
+    venue.do(CallAuction, MARKET_ID, 60, step_orders)
+    return venue
+
+
+def pause(venue: Blocks) -> list[AnyEvent]:
+    return venue.later(0.01)
+
+
+def test_a_large_auction_trades_in_steps_at_one_price() -> None:
+    venue = stepping()
+    for name in ("anna", "ben", "carl"):
+        venue.buy(name, 1, 101)
+    venue.sell("sam", 5, 100)
+
+    first = reopen(venue)
+    joins = venue.buy("dora", 1, 100)
+    cancelled = venue.do(ReopenMarket, MARKET_ID)
+    last = pause(venue)
+
+    assert trades(first) == [(1, 100), (1, 100)]
+    assert only(first, Uncrossed).left == ((BUY, 101, 2), (SELL, 100, 2))
+    assert [each for each in first if isinstance(each, PhaseChanged)] == []
+    assert (reason(joins), reason(cancelled)) == ("auction_uncrossing", "auction_running")
+    assert trades(last) == [(1, 100)]
+    assert only(last, PhaseChanged).reason == "price_found"
+    assert venue.queue(SELL) == [(100, "sam", 2, 0)]
+
+
+def test_what_is_cancelled_between_two_steps_trades_no_more() -> None:
+    venue = stepping(1)
+    venue.buy("anna", 1, 101)
+    bid = venue.buy("ben", 1, 101)
+    venue.buy("carl", 1, 101)
+    venue.sell("sam", 2, 100)
+    reopen(venue)
+    venue.do(Cancel, venue.ids["ben"], order_id(bid))
+
+    last = pause(venue)
+
+    assert [each.maker_account_id for each in last if isinstance(each, Trade)] == [
+        venue.ids["carl"]
+    ]
+    assert only(last, PhaseChanged).reason == "price_found"
+
+
+def test_too_many_who_would_meet_themselves_go_in_steps_before_there_is_a_price() -> None:
+    venue = stepping()
+    venue.sell("carl", 5, 95)
+    for _ in range(3):
+        venue.buy("carl.2", 1, 105)
+    venue.buy("anna", 2, 100)
+
+    first = reopen(venue)
+    joins = venue.buy("dora", 1, 100)
+    last = pause(venue)
+
+    assert [each.reason for each in first if isinstance(each, Closed)] == ["self_trade"] * 2
+    assert (trades(first), reason(joins)) == ([], "auction_uncrossing")
+    assert [each.reason for each in last if isinstance(each, Closed)] == ["self_trade"]
+    assert trades(last) == [(2, 100)]
+
+
+def test_an_auction_goes_on_after_a_restart_in_the_middle() -> None:
+    venue = stepping(1)
+    for name in ("anna", "ben"):
+        venue.buy(name, 1, 101)
+    venue.sell("sam", 2, 100)
+    reopen(venue)
+    again = Engine.restore(venue.engine.snapshot())
+
+    assert trades(again.apply(Tick(b"", 0), venue.now_ns + SECOND)) == [(1, 100)]
+
+
+# ------------------------------------------------------------ what it would be
+
+
+def test_the_auction_to_come_is_told_each_second_when_it_has_changed() -> None:
+    venue = calling()
+    venue.sell("sam", 5, 99)
+    venue.buy("anna", 7, 101)
+
+    told = venue.later(1)
+    nothing_new = venue.later(1)
+    venue.sell("sue", 4, 98)
+    changed = venue.later(1)
+
+    assert told == [Indicated(MARKET_ID, 100, 5, 2)]
+    assert nothing_new == []
+    # Anywhere from 99 to 101, of which 100 is the nearest to the reference.
+    assert changed == [Indicated(MARKET_ID, 100, 7, -2)]
+
+
+def test_what_would_meet_itself_is_not_told() -> None:
+    venue = calling()
+    venue.sell("anna", 5, 99)
+    venue.buy("anna.2", 7, 101)
+
+    assert venue.later(1) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.engine.auction import auction_price_ticks
+from apps.engine.auction import auction_price
 from apps.engine.messages import (
     CANCEL_ONLY,
     HALTED,
@@ -281,16 +281,21 @@ def test_a_market_that_was_closed_meanwhile_waits_for_staff() -> None:
 # ------------------------------------------------------------ the price
 
 
-def by_trying(bids: list[tuple[int, int]], asks: list[tuple[int, int]], reference: int) -> int:
+def by_trying(
+    bids: list[tuple[int, int]], asks: list[tuple[int, int]], reference: int
+) -> tuple[int, ...]:
     """R7.2 over every tick there is."""
     best: tuple[int, ...] = (0,)
+    surplus = 0
     for price in range(1, 60):
         buy = sum(lots for at, lots in bids if at >= price)
         sell = sum(lots for at, lots in asks if at <= price)
         if min(buy, sell):
             away = abs(price - reference) if reference else 0
-            best = max(best, (min(buy, sell), -abs(buy - sell), -away, -price))
-    return -best[3] if best[0] else 0
+            rank = (min(buy, sell), -abs(buy - sell), -away, -price)
+            if rank > best:
+                best, surplus = rank, buy - sell
+    return (-best[3], best[0], surplus) if best[0] else (0, 0, 0)
 
 
 QUEUES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 9)), max_size=8)
@@ -304,4 +309,4 @@ def test_the_price_is_the_one_of_the_rule(
     bids.sort(key=lambda row: -row[0])
     asks.sort()
 
-    assert auction_price_ticks(bids, asks, reference) == by_trying(bids, asks, reference)
+    assert auction_price(bids, asks, reference) == by_trying(bids, asks, reference)

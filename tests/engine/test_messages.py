@@ -65,7 +65,7 @@ COMMANDS = {
     " replaced_client_id",
     22: "Kill command_id valid_until_ns scope target_id",
     23: "CancelAllAfter command_id valid_until_ns account_id timeout_ms",
-    24: "CallAuction command_id valid_until_ns market_id seconds",
+    24: "CallAuction command_id valid_until_ns market_id seconds step_orders",
     25: "ReopenMarket command_id valid_until_ns market_id",
     28: "OpenBlock command_id valid_until_ns block_id account_id client_order_id terms"
     " fraction_ppm cap_ticks",
@@ -104,7 +104,8 @@ EVENTS = {
     " hold_change_minor book_price_ticks book_lots reason",
     26: "CancelAfterSet account_id due_ns",
     27: "PhaseChanged market_id phase until_ns reason",
-    28: "Uncrossed market_id price_ticks quantity_lots trade_count left",
+    28: "Uncrossed market_id price_ticks quantity_lots trade_count left auction_lots",
+    29: "Indicated market_id price_ticks quantity_lots surplus_lots",
     32: "BlockOpened block_id account_id client_order_id terms worst_ticks maker_fee_ppm"
     " taker_fee_ppm",
     33: "LegsAdded block_id market_id side legs left_out client_order_id terms",

@@ -9,6 +9,7 @@ from django.contrib.auth import authenticate
 
 from apps.accounts.models import User
 from apps.local.demo import DEMO_EMAILS, DEMO_PASSWORD, HOUSE_FUNDS, build_demo_world
+from apps.markets.actions import set_instrument
 from apps.markets.models import Instrument
 from apps.wallets.actions import MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
@@ -43,11 +44,11 @@ def test_markets_people_and_funds_are_there() -> None:
         }
 
 
-def test_only_the_staff_login_is_staff() -> None:
+def test_only_the_staff_logins_are_staff() -> None:
     build()
 
     staff = set(User.objects.filter(is_staff=True).values_list("email", flat=True))
-    assert staff == {"staff@example.com"}
+    assert staff == {"staff@example.com", "staff2@example.com"}
 
 
 def test_the_house_can_make_markets() -> None:
@@ -93,3 +94,14 @@ def _available(**whose: object) -> dict[str, int]:
 
 def _counts() -> list[int]:
     return [model.objects.count() for model in (User, TradingAccount, Instrument, LedgerEntry)]
+
+
+def test_markets_from_before_there_were_halts_get_them() -> None:
+    build()
+    market = Instrument.objects.get(symbol="BTC-USDT")
+    set_instrument(actor=None, instrument=market, limit_state_seconds=0, halt_seconds=0)
+
+    build()
+
+    market.refresh_from_db()
+    assert (market.limit_state_seconds, market.halt_seconds) == (15, 300)

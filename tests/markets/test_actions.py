@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 
+from apps.accounts.models import User
 from apps.core.errors import (
     Conflict,
     DomainError,
@@ -18,8 +22,10 @@ from apps.core.errors import (
 )
 from apps.markets.actions import (
     as_engine_has_it,
+    call_auction,
     engine_instrument,
     list_instrument,
+    reopen_market,
     set_instrument,
 )
 from apps.markets.catalogue import STANDARD_MARKETS
@@ -56,6 +62,7 @@ def test_a_market_is_shown_with_all_its_terms() -> None:
         "max_quantity": "1000.00000", "min_notional": "5.00", "max_notional": "20000000.00",
         "maker_fee": "0.0008", "taker_fee": "0.0010", "price_band": "0.10",
         "phase": "trading", "phase_until": None,
+        "auction": None, "last_auction": None,
     }  # fmt: skip
 
 
@@ -74,11 +81,11 @@ def test_listing_again_changes_nothing_and_another_market_is_refused() -> None:
 
 def test_a_market_is_not_listed_under_a_second_number() -> None:
     listed()
-    actor = staff()
+    actor, second = staff(), staff()
     before = journaled_seq()
 
     with pytest.raises(Conflict) as refused:
-        list_instrument(actor=actor, spec=replace(BTC_USDT, market_id=7))
+        list_instrument(actor=actor, approved_by=second, spec=replace(BTC_USDT, market_id=7))
 
     assert refused.value.code == "market_exists"
     assert journaled_seq() == before
@@ -112,7 +119,12 @@ def test_while_the_records_are_behind_a_market_can_be_closed_and_nothing_else(
     instrument = listed()
     monkeypatch.setattr("apps.markets.actions.wait_for_seq", lambda seq, seconds: False)
 
-    for change in ({"taker_fee_ppm": 500}, {"state": 1}, {"state": 3, "band_bps": 500}):
+    changes: tuple[dict[str, Any], ...] = (
+        {"taker_fee_ppm": 500},
+        {"state": 1},
+        {"state": 3, "band_bps": 500},
+    )
+    for change in changes:
         with pytest.raises(Unavailable) as refused:
             set_instrument(actor=None, instrument=instrument, **change)
         assert refused.value.code == "not_yet_projected"
@@ -187,3 +199,42 @@ def test_a_halted_market_takes_no_orders_and_says_so() -> None:
         " Nothing was ordered."
     )
     assert ada.has("USDT") == (1000 * 10**8, 0)
+
+
+def test_no_member_of_staff_opens_or_lists_a_market_alone() -> None:
+    market, first, other, nobody = listed(), staff(), staff(), person()
+    set_instrument(actor=first, instrument=market, state=Instrument.State.HALTED)
+    before = journaled_seq()
+
+    def attempts(second: User | None) -> list[Callable[[], int]]:
+        both: dict[str, Any] = {"actor": first, "approved_by": second}
+        opened = Instrument.State.OPEN
+        return [
+            lambda: list_instrument(**both, spec=STANDARD_MARKETS[1]),
+            lambda: set_instrument(**both, instrument=market, state=opened),
+            lambda: call_auction(**both, instrument=market, seconds=60),
+            lambda: reopen_market(**both, instrument=market),
+        ]
+
+    codes = []
+    for second in (None, first, nobody):
+        for attempt in attempts(second):
+            with pytest.raises(NotAllowed) as refused:
+                attempt()
+            codes.append(refused.value.code)
+
+    assert codes == ["second_person_required"] * 8 + ["staff_only"] * 4
+    assert journaled_seq() == before
+    set_instrument(actor=first, approved_by=other, instrument=market, state=1)
+    assert Instrument.objects.get().state == Instrument.State.OPEN
+
+
+def test_only_these_actions_tell_the_engine_to_list_or_open() -> None:
+    commands = r"\b(ListInstrument|SetInstrument|CallAuction|ReopenMarket)\("
+    tellers = {
+        path.relative_to(settings.BASE_DIR).as_posix()
+        for path in (settings.BASE_DIR / "apps").rglob("*.py")
+        if "apps/engine" not in path.as_posix() and re.search(commands, path.read_text())
+    }
+
+    assert tellers == {"apps/markets/actions.py"}

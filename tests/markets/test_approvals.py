@@ -10,12 +10,14 @@ import pytest
 
 from apps.core import clock
 from apps.core.errors import DomainError
+from apps.engine.messages import SetReference
 from apps.markets import approvals
-from apps.markets.actions import kill_market, set_instrument
+from apps.markets.actions import call_auction, kill_market, reopen_market, set_instrument
 from apps.markets.catalogue import STANDARD_MARKETS
 from apps.markets.models import Instrument, StaffRequest
 from apps.markets.presentation import instrument_json
-from tests.factories import listed, person, staff
+from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
+from tests.factories import listed, person, staff, trader
 
 NOW = clock.parse_iso("2026-11-21T12:00:00Z")
 
@@ -134,3 +136,27 @@ def test_one_is_enough_to_stop_a_market(market: Instrument) -> None:
     kill_market(actor=staff(), instrument=market)
 
     assert Instrument.objects.get().state == Instrument.State.CANCEL_ONLY
+
+
+def test_an_auction_is_told_before_and_after(
+    market: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, taker = trader(BTC="1"), trader(USDT="100000")
+    call_auction(actor=staff(), approved_by=staff(), instrument=market, seconds=60)
+    maker.sell("0.3", "60000")
+    taker.buy("0.5", "60100")
+    later_ns = clock.now_ns() + 2_000_000_000
+    monkeypatch.setattr("apps.matching.inprocess.time.time_ns", lambda: later_ns)
+    get_gateway().submit(SetReference(new_command_id(), valid_until_ns(60), 1, 6_000_000))
+    calling = instrument_json(Instrument.objects.select_related("base", "quote").get())
+
+    reopen_market(actor=staff(), approved_by=staff(), instrument=market)
+
+    assert calling["auction"] == {
+        "price": "60000.00", "quantity": "0.30000", "imbalance": "0.20000", "imbalance_side": "buy",
+    }  # fmt: skip
+    after = instrument_json(Instrument.objects.select_related("base", "quote").get())
+    assert after["auction"] is None
+    traded = after["last_auction"]
+    assert isinstance(traded, dict)
+    assert (traded["price"], traded["quantity"]) == ("60000.00", "0.30000")

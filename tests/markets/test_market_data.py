@@ -168,6 +168,7 @@ def test_a_ticker_sums_the_last_24_hours() -> None:
         "market": "BTC-USDT", "last": "11.50", "open": "10.00", "high": "12.10", "low": "9.00",
         "change": "15.00", "volume": "0.00015", "quote_volume": "0.0003462", "bid": "11.49",
         "ask": "11.51", "at": "2026-11-19T12:00:00Z", "phase": "trading", "phase_until": None,
+        "auction": None, "last_auction": None,
     }  # fmt: skip
 
 
@@ -193,6 +194,7 @@ def test_a_market_that_never_traded_has_a_ticker_without_prices() -> None:
         "market": "BTC-USDT", "last": None, "open": None, "high": None, "low": None,
         "change": "0.00", "volume": "0.00000", "quote_volume": "0.00", "bid": None, "ask": None,
         "at": None, "phase": "trading", "phase_until": None,
+        "auction": None, "last_auction": None,
     }  # fmt: skip
 
 

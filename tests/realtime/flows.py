@@ -118,5 +118,6 @@ def board_of(flow: Flow) -> Board:
         markets[market_id] = Market(
             instrument(market_id), Side(bids, is_bid=True), Side(asks, is_bid=False),
             Day({}, None), deque(maxlen=50), phase=flow.engine.books[market_id].phase,
+            indicated=flow.engine.books[market_id].indicated,
         )  # fmt: skip
     return Board(markets, book_seq=flow.engine.seq, trade_seq=flow.engine.seq)

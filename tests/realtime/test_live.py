@@ -21,8 +21,9 @@ from apps.markets.live import (
     OutOfStep,
     Side,
 )
+from apps.markets.presentation import auction_json
 from apps.markets.rules import format_price, format_quantity
-from tests.realtime.flows import MARKETS, START_NS, Flow, board_of, instrument
+from tests.realtime.flows import MARKETS, MIDDLE_TICKS, START_NS, Flow, board_of, instrument
 
 
 class Client:
@@ -119,6 +120,36 @@ def test_deltas_lead_to_the_later_snapshot_and_to_the_engines_own_book(
     for market_id in MARKETS:
         symbol = instrument(market_id).symbol
         assert client.stored[f"market.{symbol}.book"] == _engine_book(flow, market_id)
+        phases = {each: phase for each, phase, _ in flow.engine.phases()}
+        indicated = {each: row for each, *row in flow.engine.indications()}
+        told = auction_json(instrument(market_id), phases[market_id], *indicated[market_id])
+        assert client.stored[f"market.{symbol}.ticker"]["auction"] == told
+
+
+def test_what_an_auction_has_traded_is_told_afterwards() -> None:
+    flow = Flow(1)
+    board = board_of(flow)
+    numbers = iter(range(10**6, 10**7))
+
+    def do(kind: type[m.AnyCommand], *fields: Any) -> None:
+        command_id = next(numbers).to_bytes(16, "big")
+        board.fold(*flow.apply(kind(command_id, flow.at_ns + 5 * 10**9, *fields)))
+
+    do(m.CallAuction, 1, 60, 1)
+    for number, side in enumerate((m.BUY, m.SELL, m.BUY, m.SELL)):
+        terms = m.Terms(1, side, m.LIMIT, m.GTC, 2, price_ticks=MIDDLE_TICKS)
+        do(m.Place, 1000 + side, f"own-{number}", terms)
+    do(m.ReopenMarket, 1)
+    flow.at_ns += 10_000_000
+    do(m.Tick)
+
+    ticker: Any = board.start_anew(flow.at_ns)[-1].data
+
+    # Two steps of an auction, told as one.
+    assert ticker["tickers"][0]["phase"] == "trading"
+    assert ticker["tickers"][0]["auction"] is None
+    traded = ticker["tickers"][0]["last_auction"]
+    assert (traded["price"], traded["quantity"]) == ("100.00", "0.004")
 
 
 def test_a_start_anew_in_between_replaces_everything() -> None:

@@ -358,7 +358,8 @@ class Flow(PairFlow):
         """One is called, or ended early: with a new reference, so that its price may be inside."""
         draw = self.random
         if draw.random() < 0.5:
-            return CallAuction(*self._head(), market_id, draw.choice((5, 60, 600)))
+            steps = draw.choice((0, 0, 1, 2, 5))
+            return CallAuction(*self._head(), market_id, draw.choice((1, 5, 60, 600)), steps)
         self.repairs.append(ReopenMarket(*self._head(), market_id))
         return SetReference(*self._head(), market_id, self._price(market_id))
 

@@ -219,6 +219,7 @@ class NaiveEngine(NaiveTriggers):
         if m.phase > PHASE_LIMIT:
             collected = t.order_type == LIMIT and t.time_in_force in (GTC, GTD)
             check(collected, "auction_limit_only")
+            check(not m.uncross, "auction_uncrossing")
         elif t.order_type == MARKET:
             check(around, "no_reference")
         elif t.order_type == LIMIT:
@@ -228,6 +229,7 @@ class NaiveEngine(NaiveTriggers):
 
     def check_limit(self, m: NaiveMarket, t: Terms, reference: int) -> None:
         if m.phase > PHASE_LIMIT:
+            check(not m.uncross, "auction_uncrossing")
             return
         buys = t.side == BUY
         if reference:

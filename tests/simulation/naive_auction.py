@@ -20,6 +20,7 @@ from apps.engine.messages import (
     PHASE_STAFF,
     SELL,
     CallAuction,
+    Indicated,
     InstrumentSet,
     PhaseChanged,
     Prevented,
@@ -47,10 +48,27 @@ class NaiveAuctions(NaiveEngine):
         return self.venue == OPEN and m.instrument.state == OPEN
 
     def turn_to(self, m: NaiveMarket, phase: int, seconds: int, reason: str) -> None:
-        m.phase = phase
+        m.phase, m.uncross, m.uncrossed = phase, 0, 0
         m.until = (self.now + seconds * SECOND, self.seq) if seconds else None
+        if phase <= PHASE_LIMIT:
+            m.looks, m.told, m.step = None, (0, 0, 0), 100
+        elif not m.looks:
+            self.look_later(m)
         until = m.until[0] if m.until else 0
         self.events.append(PhaseChanged(m.instrument.market_id, phase, until, reason))
+
+    def look_later(self, m: NaiveMarket) -> None:
+        seconds = 10 if m.phase == PHASE_STAFF else 1
+        m.looks = (self.now + seconds * SECOND, self.seq)
+
+    def on_unveil(self, market_id: int) -> None:
+        m = self.markets[market_id]
+        if not m.uncross:
+            told = self.indicative(m)
+            if told != m.told:
+                m.told = told
+                self.events.append(Indicated(market_id, *told))
+        self.look_later(m)
 
     def on_turn(self, market_id: int) -> None:
         m = self.markets[market_id]
@@ -66,7 +84,9 @@ class NaiveAuctions(NaiveEngine):
             return self.turn_to(m, PHASE_AUCTION, pause, "nothing_inside")
         if not self.is_open(m):
             return self.turn_to(m, PHASE_STAFF, 0, "market_closed")
-        if self.is_inside(m, self.indicative(m)):
+        if m.uncross > 0:
+            return self.go_on(m)
+        if self.too_many(m) or self.is_inside(m, self.indicative(m)[0]):
             return self.uncross(m)
         if m.phase == PHASE_AUCTION:
             return self.turn_to(m, PHASE_EXTENDED, pause, "price_outside")
@@ -78,18 +98,31 @@ class NaiveAuctions(NaiveEngine):
             return True
         return self.band(m, SELL, reference) <= price <= self.band(m, BUY, reference)
 
-    def auction(self, m: NaiveMarket) -> tuple[int, list[Pair]]:
-        """(price, fills), after everybody is gone who must not meet another: ask of a copy."""
-        while True:
-            bids, asks = self.queue(m, BUY), self.queue(m, SELL)
-            price = self.auction_price(m, bids, asks)
-            fills = self.fills(bids, asks, price)
-            for bid, ask, _ in fills:
-                older, newer = sorted((bid, ask), key=lambda o: o.number)
-                if self.part(older, newer):
-                    break
-            else:
-                return price, fills
+    def prospect(self, m: NaiveMarket) -> tuple[int, list[Pair]]:
+        """(price, fills) of the orders that there are, whoever meets whom."""
+        bids, asks = self.queue(m, BUY), self.queue(m, SELL)
+        price = self.auction_price(m, bids, asks)
+        return price, self.fills(bids, asks, price)
+
+    def separate(self, m: NaiveMarket) -> bool:
+        """The first two that must not meet do not any more. Whether there were any."""
+        for bid, ask, _ in self.prospect(m)[1]:
+            older, newer = sorted((bid, ask), key=lambda o: o.age)
+            if self.part(older, newer):
+                return True
+        return False
+
+    def copied(self, m: NaiveMarket) -> tuple[NaiveAuctions, NaiveMarket]:
+        """The world once more, to try things out."""
+        world = copy.deepcopy(self)
+        return world, world.markets[m.instrument.market_id]
+
+    def too_many(self, m: NaiveMarket) -> bool:
+        """More have to go than may in one step."""
+        if not self.prospect(m)[1]:
+            return False
+        world, its = self.copied(m)
+        return all(world.separate(its) for _ in range(m.step + 1))
 
     def part(self, older: NaiveOrder, newer: NaiveOrder) -> bool:
         """As if the newer had come to the resting older one, but that nobody has a mode."""
@@ -105,10 +138,20 @@ class NaiveAuctions(NaiveEngine):
         self.end(newer if mode == EXPIRE_TAKER else older, EXPIRED, "self_trade")
         return True
 
-    def indicative(self, m: NaiveMarket) -> int:
-        """The price there would be now, tried out in a copy of the world."""
-        world = copy.deepcopy(self)
-        return world.auction(world.markets[m.instrument.market_id])[0]
+    def indicative(self, m: NaiveMarket) -> tuple[int, int, int]:
+        """Price, lots and surplus there would be now, tried out in a copy of the world."""
+        if not self.prospect(m)[1]:
+            return 0, 0, 0
+        world, its = self.copied(m)
+        for _ in range(m.step):
+            if not world.separate(its):
+                break
+        price, fills = world.prospect(its)
+        if not price:
+            return 0, 0, 0
+        wanted = sum(o.left for o in world.queue(its, BUY) if o.worst >= price)
+        offered = sum(o.left for o in world.queue(its, SELL) if o.worst <= price)
+        return price, sum(lots for _, _, lots in fills), wanted - offered
 
     def auction_price(self, m: NaiveMarket, bids: list[NaiveOrder], asks: list[NaiveOrder]) -> int:
         reference = self.reference(m.instrument.market_id)
@@ -139,8 +182,55 @@ class NaiveAuctions(NaiveEngine):
         return found
 
     def uncross(self, m: NaiveMarket) -> None:
+        too_many = self.too_many(m)
+        for _ in range(m.step):
+            self.separate(m)
+        price, _ = self.prospect(m)
+        if too_many:
+            self.rest_for(m, -1)
+        elif price:
+            m.uncross = price
+            self.go_on(m)
+        else:
+            goes_on = m.uncross
+            self.turn_to(m, PHASE_OPEN, 0, "nothing_crosses")
+            if goes_on and m.last:
+                self.wake_waiting(m)
+
+    def rest_for(self, m: NaiveMarket, price: int) -> None:
+        m.uncross = price
+        m.until = (self.now + 10_000_000, self.seq)
+
+    def go_on(self, m: NaiveMarket) -> None:
+        price = m.uncross
+        fills = self.fills(self.queue(m, BUY), self.queue(m, SELL), price)
+        apart = self.first_apart(m, fills[: m.step + 1])
+        self.exchange(m, price, fills[: min(apart, m.step)])
+        is_last = len(fills) <= m.step
+        if apart < min(len(fills), m.step + 1):
+            is_last = False
+            self.part(*sorted(fills[apart][:2], key=lambda o: o.age))
+        crossed = bool(self.prospect(m)[0])
+        if is_last and not crossed:
+            self.turn_to(m, PHASE_OPEN, 0, "price_found")
+            self.wake_waiting(m)
+        else:
+            self.follow_fills(m)
+            self.rest_for(m, -1 if is_last else price)
+        m.traded_inside = False
+
+    def first_apart(self, m: NaiveMarket, fills: list[Pair]) -> int:
+        """The number of the first fill whose two must not meet."""
+        for number, (bid, ask, _) in enumerate(fills):
+            if self.group_of(bid) == self.group_of(ask) or min(bid.account_id, ask.account_id) < 0:
+                world, _ = self.copied(m)
+                both = [o for o in world.orders if o.number in (bid.number, ask.number)]
+                if world.part(*sorted(both, key=lambda o: o.age)):
+                    return number
+        return len(fills)
+
+    def exchange(self, m: NaiveMarket, price: int, fills: list[Pair]) -> None:
         market_id = m.instrument.market_id
-        price, fills = self.auction(m)
         if fills:
             traded: dict[int, int] = {}
             left: dict[tuple[int, int], int] = {}
@@ -152,31 +242,30 @@ class NaiveAuctions(NaiveEngine):
                 left[o.terms.side, o.worst] += min(o.shown, traded.pop(o.number, 0))
             levels = tuple((side, at, lots) for (side, at), lots in left.items())
             volume = sum(lots for _, _, lots in fills)
-            self.events.append(Uncrossed(market_id, price, volume, len(fills), levels))
+            m.uncrossed += volume
+            self.events.append(Uncrossed(market_id, price, volume, len(fills), levels, m.uncrossed))
         for bid, ask, lots in fills:
-            older, newer = sorted((bid, ask), key=lambda o: o.number)
+            older, newer = sorted((bid, ask), key=lambda o: o.age)
             self.trade(older, newer, m, lots, at=price)
             if not newer.left:
                 self.orders.remove(newer)
         for o in self.orders:
             if o.terms.market_id == market_id and o.rank and not o.shown:
                 self.rest(o)
-        self.turn_to(m, PHASE_OPEN, 0, "price_found" if fills else "nothing_crosses")
-        m.traded_inside = False
-        if fills:
-            self.wake_waiting(m)
 
     def do_CallAuction(self, c: CallAuction) -> None:
         check(c.market_id in self.markets, "unknown_market")
         m = self.markets[c.market_id]
         check(self.venue != HALTED, "venue_halted")
         check(self.venue != CANCEL_ONLY, "cancel_only")
-        check(1 <= c.seconds <= 86_400, "invalid_timeout")
-        check(m.phase not in (PHASE_AUCTION, PHASE_EXTENDED), "auction_running")
+        check(1 <= c.seconds <= 86_400 and 0 <= c.step_orders <= 100, "invalid_timeout")
+        running = m.uncross or m.phase in (PHASE_AUCTION, PHASE_EXTENDED)
+        check(not running, "auction_running")
         if m.instrument.state != OPEN:
             m.instrument = msgspec.structs.replace(m.instrument, state=OPEN)
             self.events.append(InstrumentSet(m.instrument))
         self.turn_to(m, PHASE_AUCTION, c.seconds, "called_by_staff")
+        m.step = c.step_orders or 100
 
     def do_ReopenMarket(self, c: ReopenMarket) -> None:
         check(c.market_id in self.markets, "unknown_market")
@@ -185,5 +274,7 @@ class NaiveAuctions(NaiveEngine):
         check(m.instrument.state != HALTED, "market_halted")
         check(self.is_open(m), "cancel_only")
         check(m.phase >= PHASE_AUCTION, "no_auction")
-        check(self.is_inside(m, self.indicative(m)), "price_band")
+        check(not m.uncross, "auction_running")
+        near = self.too_many(m) or self.is_inside(m, self.indicative(m)[0])
+        check(near, "price_band")
         self.uncross(m)

@@ -542,6 +542,7 @@ class NaiveBlocks(NaiveSlices):
             return
         old = order.worst
         order.worst, order.rank, order.shown = price, 0, 0
+        order.arrived = (self.numbers, self.seq)
         order.terms = msgspec.structs.replace(order.terms, quantity_lots=total, price_ticks=price)
         hold = self.order_hold(block, order.left, price)
         self.tell_amended(block, order, hold, old, before)

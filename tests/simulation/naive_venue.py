@@ -126,6 +126,7 @@ class NaiveVenue(NaiveAuctions):
         order.terms, order.worst, order.left, order.hold = t, worst, left, hold
         if not order.waiting:
             order.rank = order.shown = 0
+            order.arrived = (self.numbers, self.seq)
             self.arrive(order, m)
         self.after_change(order)
 

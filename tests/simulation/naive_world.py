@@ -126,10 +126,15 @@ class NaiveOrder:
     entry: NaiveOrder | None = None  # the purchase that it protects
     exits: list[NaiveOrder] = field(default_factory=list)  # what protects it
     follows: bool = False  # it was not placed by a command of its own
+    arrived: tuple[int, int] | None = None  # anew: after which order, with which command
 
     @property
     def buys(self) -> bool:
         return self.terms.side == BUY
+
+    @property
+    def age(self) -> tuple[int, int]:
+        return self.arrived or (self.number, 0)
 
 
 @dataclass
@@ -144,6 +149,11 @@ class NaiveMarket:
     limit_side: int = 0
     hit: int = 0  # the side of an order that has just come to the band
     traded_inside: bool = False
+    looks: tuple[int, int] | None = None  # when the auction to come is told next, and since when
+    told: tuple[int, int, int] = (0, 0, 0)  # of it
+    uncross: int = 0  # the price of the auction that trades; -1 while some still have to go
+    uncrossed: int = 0  # lots that it has traded
+    step: int = 100
 
 
 def assets_of(i: Instrument) -> tuple[int, int]:
@@ -198,6 +208,7 @@ class NaiveWorld:
             *((o.terms.expires_at_ns, self.entered[o.number], "date", o.number) for o in dated),
             *((*a.cancel_after, "silence", n) for n, a in self.accounts.items() if a.cancel_after),
             *((*m.until, "turn", n) for n, m in self.markets.items() if m.until),
+            *((*m.looks, "unveil", n) for n, m in self.markets.items() if m.looks),
         ]
 
     def on_date(self, number: int) -> None:

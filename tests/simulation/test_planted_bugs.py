@@ -37,6 +37,7 @@ from apps.engine import (
     trails,
     triggers,
 )
+from tests.simulation.bugs_of_auctions import BUGS_OF_AUCTIONS
 from tests.simulation.bugs_of_blocks import AMONG_ORDERS, OF_BLOCKS
 from tests.simulation.bugs_of_triggers import OF_TRIGGERS
 from tests.simulation.flow import Flow
@@ -58,6 +59,7 @@ COMMANDS = 2_000
 CUT_EVERY = 50
 
 BUGS = {
+    **BUGS_OF_AUCTIONS,
     "maker's fee rounded down": (
         matching,
         "(traded * maker.instrument.maker_fee_ppm + 999_999)",
@@ -352,76 +354,6 @@ BUGS = {
         remainder,
         "needed_minor = needed_hold_minor(order, order.price_ticks, left_lots)",
         "needed_minor = needed_hold_minor(order, order.price_ticks, left_lots + lots)",
-    ),
-    "a limit state that no trade ends": (
-        halts,
-        "if book.phase == PHASE_LIMIT and book.traded_inside:",
-        "if book.phase == PHASE_LIMIT and not book.instrument:",
-    ),
-    "liquidity back inside is looked for on the wrong side": (
-        halts,
-        "(book.asks if buys else book.bids)",
-        "(book.bids if buys else book.asks)",
-    ),
-    "an auction prices anywhere": (
-        halts,
-        "book.lower_ticks <= price <= book.upper_ticks",
-        "price",
-    ),
-    "an auction leaves as much over as it likes": (
-        auction,
-        "-abs(wanted - offered), -away",
-        "-away, -away",
-    ),
-    "the highest of equal prices": (
-        auction,
-        "-away, -price)",
-        "-away, -price) if price != highest else (min(wanted, offered) + 1, 0, 0, -price)",
-    ),
-    "an auction charges takers": (
-        matching,
-        "taker_fee_ppm=entered.maker_fee_ppm",
-        "taker_fee_ppm=entered.taker_fee_ppm",
-    ),
-    "the older order expires in an auction": (
-        auction,
-        "(bid, ask) if bid.order_id < ask.order_id else (ask, bid)",
-        "(ask, bid) if bid.order_id < ask.order_id else (bid, ask)",
-    ),
-    "an auction counts only what icebergs show": (
-        auction,
-        "Entry(order, order.left_lots)",
-        "Entry(order, order.remaining_lots)",
-    ),
-    "an iceberg shows all of itself after an auction": (
-        matching,
-        "if order.remaining_lots > hidden_lots:\n            order.remaining_lots -= hidden_lots",
-        "if order.remaining_lots > hidden_lots:\n            hidden_lots = 0",
-    ),
-    "copiers meet their block in an auction": (
-        auction,
-        "if not is_own and not (self.blocks and share_copiers(self.blocks, older, newer)):",
-        "if not is_own:",
-    ),
-    "a leg that leaves in an auction is counted": (
-        auction,
-        "lots_without(gone)",
-        "lots_without([])",
-    ),
-    "an auction ends a block": (
-        auction,
-        "older if resting is None else newer)",
-        "newer)",
-    ),
-    "a block pays as a taker in an auction": (
-        blocks,
-        "made = event.taker_remaining_lots, auction_trades > 0",
-        "made = event.taker_remaining_lots, False",
-    ),
-    "a call phase lost in the snapshot": (
-        snapshot,
-        "if found.phase is not None:",
-        "if found.phase == ():",
     ),
     "remembered commands lost in the snapshot": (
         snapshot,

@@ -47,7 +47,7 @@ PAUSE_NS: Final = 2_000_000_000
 # What a refusal of an order means for the desk; what is not named here makes it start over.
 _WRONG_REFERENCE: Final = frozenset({"price_band", "no_reference"})
 _WAIT: Final = frozenset({
-    "market_halted", "venue_halted", "cancel_only", "auction_limit_only",
+    "market_halted", "venue_halted", "cancel_only", "auction_limit_only", "auction_uncrossing",
     "account_blocked", "reduce_only", "unknown_account", "unknown_market", "rate_limit",
     "repeated_order", "max_open_orders", "max_position",
 })  # fmt: skip
