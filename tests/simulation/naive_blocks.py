@@ -138,11 +138,11 @@ class NaiveBlocks(NaiveSlices):
     def check_name(self, account_id: int, name: str) -> None:
         printable = all(" " <= letter <= "~" for letter in name)
         check(printable and 1 <= len(name) <= 64, "invalid_order")
-        placed = [m[3] for m in self.memory if isinstance(m[3], Place)]
-        names = [(c.account_id, c.client_order_id) for c in placed]
-        names += [(o.account_id, o.client_order_id) for o in self.orders]
-        check((account_id, name) not in names, "id_reused")
-        check(not self.names_a_block(account_id, name), "id_reused")
+        check(not self.is_taken(account_id, name), "id_reused")
+
+    def is_taken(self, account_id: int, client_order_id: str) -> bool:
+        taken = super().is_taken(account_id, client_order_id)
+        return taken or self.names_a_block(account_id, client_order_id)
 
     def check_weight(self, account: NaiveAccount) -> None:
         """A block counts as ten orders, or as many as there may be."""
