@@ -139,7 +139,7 @@ def test_an_order_is_explained_with_its_numbers(page: Page) -> None:
     body = """const d = await import("decimal");
       const market = { base: "BTC", quote: "USDT", pricePlaces: 2, quotePlaces: 2,
         tick: d.parse("0.01"), lot: d.parse("0.001") };
-      const names = ["price", "stop", "quantity", "last"];
+      const names = ["price", "stop", "stopLimit", "quantity", "last", "takeProfit", "stopLoss"];
       return input.map((order) => {
         for (const name of names) order[name] = order[name] ? d.parse(order[name]) : null;
         if (order.trail) order.trail = { basis: 150n, text: "1.5" };
@@ -152,7 +152,10 @@ def test_an_order_is_explained_with_its_numbers(page: Page) -> None:
         {**base, "side": "sell", "type": "take_profit", "stop": "70000"},
         {**base, "side": "sell", "type": "trailing_stop", "trail": True},
         {**base, "side": "buy", "type": "limit", "price": "59000"},
-    ]
+        {**base, "side": "sell", "type": "oco", "price": "63000", "stop": "58000"},
+        {**base, "side": "buy", "type": "limit", "price": "59000", "takeProfit": "63000",
+         "stopLoss": "58000"},
+    ]  # fmt: skip
 
     assert _with(page, "order-explain", body, cases) == [
         [
@@ -176,4 +179,18 @@ def test_an_order_is_explained_with_its_numbers(page: Page) -> None:
             "When the last trade falls to it, 0.5 BTC is sold at once at the best prices then.",
         ],
         [],
+        [
+            "An order to sell 0.5 BTC at 63,000.00 or higher waits in the book.",
+            "If the last trade falls to 58,000.00 or below, 0.5 BTC is sold at once at the best"
+            " prices then.",
+            "What fills of one comes off the other; when one ends, so does the other.",
+            "You get about 31,500.00 USDT or about 29,000.00 USDT, before fees; your balance is"
+            " set aside for one of them.",
+        ],
+        [
+            "What it has bought is sold at 63,000.00 or higher.",
+            "Or, if the last trade falls to 58,000.00 or below, it is sold at once at the best"
+            " prices then.",
+            "Whichever comes first ends the other.",
+        ],
     ]

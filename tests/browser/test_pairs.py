@@ -243,24 +243,26 @@ def test_the_exits_grow_with_the_purchase(visit: Visit) -> None:
     page = _without_orders(visit("trader2@example.com"), "ETH-USDT")
     other = visit("trader3@example.com")
     other.open_market("ETH-USDT")
-    bid = Decimal(page.evaluate(
-        "async () => (await import('decimal')).text((await import('market')).book.bids[0][0])"
+    # What the best offer does not fill rests at its price, where nobody stands before it.
+    price = Decimal(page.evaluate(
+        "async () => (await import('decimal')).text((await import('market')).book.asks[0][0])"
     ))  # fmt: skip
     placed = _send(page, "POST", "orders", {
         "market": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "2",
-        "price": str(bid), "take_profit_price": str(bid * 2),
-        "stop_loss_price": str((bid / 2).quantize(bid)),
+        "price": str(price), "take_profit_price": str(price * 2),
+        "stop_loss_price": str((price / 2).quantize(TICK)),
     })  # fmt: skip
     assert placed["status"] in ("open", "partially_filled", "filled"), placed
 
-    # Sold to at its own price until it is full: whatever stands before it is taken as well.
+    # Sold to until it is full.
     filled, deadline = Decimal(0), time.monotonic() + PATIENCE_MS / 1000
     while filled < 2 and time.monotonic() < deadline:
         _send(other.page, "POST", "orders", {
-            "market": "ETH-USDT", "side": "sell", "type": "limit", "quantity": "0.5",
-            "price": str(bid), "time_in_force": "ioc",
+            "market": "ETH-USDT", "side": "sell", "type": "limit", "quantity": "0.4",
+            "price": str(price), "time_in_force": "ioc",
         })  # fmt: skip
-        filled = Decimal(_send(page, "GET", f"orders/{placed['id']}")["filled_quantity"])
+        path = f"orders/{placed['id']}?min_seq={placed['seq']}"
+        filled = Decimal(_send(page, "GET", path)["filled_quantity"])
         exits = [
             each for each in _send(page, "GET", "orders?status=open&market=ETH-USDT")["items"]
             if each["parent_order_id"] == placed["id"]

@@ -107,6 +107,10 @@ def _make_history(page: Page) -> None:
         {"side": "buy", "type": "market", "quantity": "0.8000", "market": "ETH-USDT"},
         {"side": "sell", "type": "market", "quantity": "0.5000", "market": "ETH-USDT"},
         {"side": "buy", "type": "market", "quantity": "900", "market": "XRP-USDT"},
+        {
+            "side": "buy", "type": "market", "quantity": "0.02500", "market": "BTC-USDT",
+            "take_profit_price": f"{last * 1.015:.2f}", "stop_loss_price": f"{last * 0.99:.2f}",
+        },
         {"side": "buy", "type": "limit", "quantity": "0.02500", "price": f"{last * 0.985:.2f}"},
         {"side": "sell", "type": "limit", "quantity": "0.04000", "price": f"{last * 1.012:.2f}"},
         {

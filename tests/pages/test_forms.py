@@ -75,6 +75,42 @@ def test_orders_that_wait_by_form(
     assert (order.price_ticks, order.quantity_lots, order.status) == (0, 1_000, "open")
 
 
+def test_a_limit_and_a_stop_together_by_form(signed_in: Client, world: Trader) -> None:
+    both = {**LIMIT, "type": "oco", "side": "sell", "price": "63000", "stop_price": "58000",
+            "stop_limit_price": "57900"}  # fmt: skip
+
+    response = signed_in.post(PLACE, both)
+    wrong = signed_in.post(PLACE, {**both, "price": "57000", "client_order_id": "form-2"})
+
+    assert response.status_code == 302, response.context["errors"]
+    stop, limit = _orders(world)[:2]
+    assert (limit.pair_order_id, stop.pair_order_id) == (stop.id, limit.id)
+    assert (limit.price_ticks, stop.stop_ticks, stop.price_ticks) == (
+        6_300_000, 5_800_000, 5_790_000,
+    )  # fmt: skip
+    assert wrong.status_code == 422
+    assert "on either side of the last price" in wrong.context["errors"]["price"]
+    assert _orders(world)[0] == stop
+
+
+def test_a_purchase_with_exits_by_form(signed_in: Client, world: Trader) -> None:
+    exits = {"bracket": "1", "take_profit_price": "63000", "stop_loss_price": "58000"}
+
+    response = signed_in.post(PLACE, {**LIMIT, **exits})
+    by_quote = signed_in.post(
+        PLACE, {**LIMIT, **exits, "type": "market", "unit": "quote", "client_order_id": "form-2"}
+    )
+    sold = signed_in.post(PLACE, {**LIMIT, **exits, "side": "sell", "client_order_id": "form-3"})
+
+    assert response.status_code == 302, response.context["errors"]
+    without, order = _orders(world)[:2]
+    assert (order.take_profit_ticks, order.stop_loss_ticks) == (6_300_000, 5_800_000)
+    assert "without exits" in by_quote.context["errors"]["quantity"]
+    # What the form hides for a sale does not count, however it was left.
+    assert sold.status_code == 302
+    assert (without.take_profit_ticks, without.stop_loss_ticks) == (None, None)
+
+
 def test_an_iceberg_by_form(signed_in: Client, world: Trader) -> None:
     hidden = {"display_quantity": "0.002", "self_trade_prevention": "decrement"}
 
