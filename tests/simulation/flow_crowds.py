@@ -1,10 +1,10 @@
-"""Flows in which what is rare elsewhere happens all the time: blocks, and auctions of blocks."""
+"""Flows in which what is rare elsewhere happens all the time: blocks, auctions of blocks, pairs."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from apps.engine.messages import AnyCommand, Instrument, Limits, Tick
+from apps.engine.messages import Amend, AnyCommand, Instrument, Limits, Tick
 from tests.simulation.flow import SECOND, Flow
 
 
@@ -36,6 +36,25 @@ class CrowdedFlow(Flow):
 
     def _staff(self) -> AnyCommand:
         return Tick(*self._head())
+
+
+class LinkedFlow(Flow):
+    """Half of all orders are pairs, or purchases with exits."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.links = 0.5
+        self.blockiness = 0.0
+
+    def _next(self) -> AnyCommand:
+        if self.live and self.random.random() < 0.15:
+            # Of an order that is linked only the prices can change.
+            order_id = self.random.choice(list(self.live)[-30:])
+            account_id, _, market_id = self.live[order_id]
+            side = self.sides[order_id]
+            prices = (0, self._stop(market_id, side)), (self._price(market_id, side), 0)
+            return Amend(*self._head(), account_id, order_id, "", 0, *self.random.choice(prices))
+        return super()._next()
 
 
 class CallingFlow(CrowdedFlow):

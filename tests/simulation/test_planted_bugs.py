@@ -21,6 +21,7 @@ from apps.engine import (
     block_snapshot,
     blocks,
     book,
+    brackets,
     control,
     entry,
     escrow,
@@ -39,9 +40,10 @@ from apps.engine import (
 )
 from tests.simulation.bugs_of_auctions import BUGS_OF_AUCTIONS
 from tests.simulation.bugs_of_blocks import AMONG_ORDERS, OF_BLOCKS
+from tests.simulation.bugs_of_pairs import OF_PAIRS
 from tests.simulation.bugs_of_triggers import OF_TRIGGERS
 from tests.simulation.flow import Flow
-from tests.simulation.flow_crowds import CallingFlow, CrowdedFlow
+from tests.simulation.flow_crowds import CallingFlow, CrowdedFlow, LinkedFlow
 from tests.simulation.run import Failed, restart, simulate
 
 pytestmark = pytest.mark.needs_source
@@ -49,7 +51,7 @@ pytestmark = pytest.mark.needs_source
 BLOCK_MODULES = (allotting, block_entry, block_snapshot, blocks, escrow)
 MODULES = (
     *BLOCK_MODULES,
-    *(amend, auction, halts, balances, book, control, entry, matching, pairs),
+    *(amend, auction, halts, balances, book, brackets, control, entry, matching, pairs),
     *(rates, remainder, risk, snapshot, state, sweeping, timers, trails, triggers),
 )
 # Where functions are found by what they are for.
@@ -310,6 +312,7 @@ BUGS = {
     ),
     **AMONG_ORDERS,
     **OF_BLOCKS,
+    **OF_PAIRS,
     "leavers lost in the snapshot": (
         block_snapshot,
         "block.leavers = [by_order[order_id] for order_id in found.leavers]",
@@ -391,6 +394,8 @@ def found(name: str) -> bool:
         draws: type[Flow] = Flow
         if "auction" in name:
             draws = CallingFlow
+        elif name in OF_PAIRS:
+            draws = LinkedFlow
         elif name not in AMONG_ORDERS and module in BLOCK_MODULES or "copier" in name:
             draws = CrowdedFlow
         return _is_found(draws, in_snapshot=module in (snapshot, block_snapshot))
