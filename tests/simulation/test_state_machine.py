@@ -38,12 +38,14 @@ from apps.engine.messages import (
     ListInstrument,
     OpenAccount,
     Place,
+    PlacePair,
     Release,
     SetAccount,
     SetInstrument,
     SetReference,
     Settle,
     SetVenue,
+    Special,
     Terms,
     Tick,
     Transfer,
@@ -105,6 +107,18 @@ class EngineMachine(Machine):
     def stop(self, owner: int, side: int, lots: int, stop: int, price: int) -> None:
         kind = STOP_LIMIT if price else STOP
         self.place(owner, Terms(1, side, kind, GTC, lots, price_ticks=price, stop_ticks=stop))
+
+    @rule(owner=OWNERS, side=SIDES, lots=LOTS, price=PRICES, stop=PRICES)
+    def pair(self, owner: int, side: int, lots: int, price: int, stop: int) -> None:
+        terms = Terms(1, side, LIMIT, GTC, lots, price_ticks=price, post_only=True)
+        stop_terms = Terms(1, side, STOP, GTC, lots, stop_ticks=stop)
+        self.clients += 1
+        self.send(PlacePair, owner, f"c{self.clients}", terms, stop_terms)
+
+    @rule(owner=OWNERS, lots=LOTS, price=PRICES, away=st.integers(1, 6))
+    def purchase_with_exits(self, owner: int, lots: int, price: int, away: int) -> None:
+        exits = Special(take_profit_ticks=price + away, stop_loss_ticks=price - away)
+        self.place(owner, Terms(1, BUY, LIMIT, GTC, lots, price_ticks=price, special=exits))
 
     @rule(owner=OWNERS, order_id=st.integers(1, 40))
     def cancel(self, owner: int, order_id: int) -> None:
