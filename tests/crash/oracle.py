@@ -51,7 +51,8 @@ def main(paths: list[Path]) -> dict[str, Any]:
                 for event in entry.events:
                     if isinstance(event, HoldSettled | HoldReleased):
                         ends[event.hold_id] += 1
-                    if isinstance(event, Accepted) and name.startswith("web:"):
+                    # A fill may wake the exits of somebody else's purchase: those are accepted too.
+                    if isinstance(event, Accepted) and name == f"web:{event.client_order_id}":
                         orders[name] = str(event.order_id)
     accepted = {name: line for name, line in told.items() if not line["refused"]}
     return {

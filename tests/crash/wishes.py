@@ -18,6 +18,7 @@ from apps.engine.messages import (
     IOC,
     LIMIT,
     SELL,
+    STOP,
     TAKE_PROFIT,
     TRAILING_STOP,
     AddLegs,
@@ -33,6 +34,7 @@ from apps.engine.messages import (
     Leg,
     OpenBlock,
     Place,
+    PlacePair,
     Release,
     RemoveLegs,
     ReopenMarket,
@@ -70,6 +72,7 @@ LATE: Final = {
     "CallAuction": ("auction_running",),
     "ReopenMarket": ("no_auction",),
     "Place": ("would_trigger", "no_reference"),
+    "PlacePair": ("would_trigger", "no_reference", "post_only_would_take"),
     "Settle": ("unknown_hold",),
     "Release": ("unknown_hold",),
 }
@@ -156,6 +159,20 @@ def _specials(number: int, turn: int, name: str) -> Iterator[AnyCommand]:
     )
 
 
+def _pairs(number: int, turn: int, name: str) -> Iterator[AnyCommand]:
+    """A limit above the market with a stop below it, and a purchase with both as its exits."""
+    price = _wave(turn)
+    above, below = price + 2 * STEP_TICKS, price - 2 * STEP_TICKS
+    limit = Terms(1, SELL, LIMIT, GTC, quantity_lots=3, price_ticks=above, post_only=True)
+    stop = Terms(1, SELL, STOP, GTC, quantity_lots=3, stop_ticks=below)
+    yield PlacePair(*_head(), FIRST_ACCOUNT_ID + number, f"{name}-pair", limit, stop)
+    exits = Special(take_profit_ticks=above, stop_loss_ticks=below)
+    yield _placed(
+        number, f"{name}-exits",
+        Terms(1, BUY, LIMIT, GTC, quantity_lots=3, price_ticks=price, special=exits),
+    )  # fmt: skip
+
+
 def _block(number: int, turn: int, name: str) -> Iterator[AnyCommand]:
     """One order for many; every second one rests and fills in slices, until it is taken apart."""
     rests = turn // BLOCK_EVERY % 2 == 0
@@ -203,6 +220,7 @@ WISHES: Final[tuple[tuple[int, Wish], ...]] = (
     (8, _transfer),
     (11, _changes),
     (13, _specials),
+    (17, _pairs),
     (WITHDRAWAL_EVERY, _withdrawal),
     (BLOCK_EVERY, _block),
     (AUCTION_EVERY, _auction),
