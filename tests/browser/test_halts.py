@@ -122,7 +122,7 @@ def test_an_auction_is_seen_from_its_call_to_what_it_traded(visit: Visit) -> Non
         expect(seen.locator("[data-auction-quantity]")).to_have_text(re.compile("^[1-9].* DOGE$"))
         expect(seen.locator("[data-auction-price]")).to_have_text(re.compile(r"^0\.[0-9]+$"))
         picture(visitor.page, f"auction-{width}")
-    expect(wide.locator("[data-spread]")).to_have_text(re.compile(r"^Auction at 0\.[0-9]+$"))
+    expect(wide.locator("[data-auction-line]")).to_have_text(re.compile(r"^Auction at 0\.[0-9]+$"))
     row = wide.locator("[data-open-rows] tr").filter(has_text=MARKET)
     expect(row).to_have_count(1)
 

@@ -45,7 +45,8 @@ export default function book(root) {
   const tip = root.querySelector("[data-tip]");
   const summary = root.querySelector("[data-summary]");
   const spread = root.querySelector("[data-spread]");
-  const spreadWord = root.querySelector(".spread-word");
+  const spreadLine = root.querySelector(".spread");
+  const auctionLine = root.querySelector("[data-auction-line]");
   const last = root.querySelector("[data-last]");
   const select = root.closest("section").querySelector("[data-grouping]");
   const sides = {
@@ -130,16 +131,16 @@ export default function book(root) {
   function drawSpread() {
     const [bid, ask] = [feed.bids[0]?.[0], feed.asks[0]?.[0]];
     if (!bid || !ask) {
-      spreadWord.hidden = false;
+      spreadLine.classList.remove("crossed");
       spread.textContent = bid || ask ? "only one side has orders" : "no orders";
       return;
     }
     // In the call of an auction there is no spread; its price stands where the last one is past.
     const crossed = bid >= ask;
-    spreadWord.hidden = crossed;
+    spreadLine.classList.toggle("crossed", crossed);
     if (crossed) {
       const price = ticker.now?.auction?.price;
-      spread.textContent = price ? `Auction at ${amount(price)}` : "Bids and asks cross";
+      auctionLine.textContent = price ? `Auction at ${amount(price)}` : "Bids and asks cross";
       return;
     }
     const share = ((ask - bid) * SPREAD_BASIS) / bid;
