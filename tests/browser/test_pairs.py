@@ -242,6 +242,8 @@ def test_the_exits_of_a_purchase_appear_when_it_fills(visit: Visit, width: int) 
 def test_the_exits_grow_with_the_purchase(visit: Visit) -> None:
     page = _without_orders(visit("trader2@example.com"), "ETH-USDT")
     other = visit("trader3@example.com")
+    # Whoever has sold all that he had is refused; the market goes on without him.
+    other.expect_complaint("422")
     other.open_market("ETH-USDT")
     # What the best offer does not fill rests at its price, where nobody stands before it.
     price = Decimal(page.evaluate(
