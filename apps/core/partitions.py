@@ -61,6 +61,33 @@ def ensure_months(
     return made
 
 
+def ensure_index(cursor: CursorWrapper, table: str, name: str, on: str, ending: str) -> None:
+    """Index a partitioned table, without a lock that its writer meets; it may be done again.
+
+    ``on`` is columns and condition, ``ending`` that of the names of the partitions' own indexes.
+    Whatever transaction there is must have ended before.
+    """
+    cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
+    if cursor.fetchone() == (True,):
+        return
+    cursor.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON ONLY "{table}" {on}')
+    cursor.execute(
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        " WHERE inhparent = %s::regclass ORDER BY relname",
+        [table],
+    )
+    for (partition,) in cursor.fetchall():
+        index = f"{partition}_{ending}"
+        cursor.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [index]
+        )
+        if cursor.fetchone() == (False,):
+            # What a run that was broken off has left.
+            cursor.execute(f'DROP INDEX CONCURRENTLY "{index}"')
+        cursor.execute(f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{index}" ON "{partition}" {on}')
+        cursor.execute(f'ALTER INDEX "{name}" ATTACH PARTITION "{index}"')
+
+
 def month_start(now: datetime, offset: int) -> datetime:
     """Return the first moment (UTC) of the month ``offset`` months after that of ``now``."""
     now = now.astimezone(UTC)

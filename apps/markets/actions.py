@@ -127,24 +127,25 @@ def reopen_market(
 ) -> int:
     """End the call of an auction now, around this price where one is given; return the seq."""
     check_two(actor, approved_by)
-    reopen = ReopenMarket(*_head(), instrument.id)
-    if not reference_ticks:
-        return _carried_out(reopen)
-    return _carried_out(SetReference(*_head(), instrument.id, reference_ticks), reopen)
+    if reference_ticks:
+        # First this alone: where it is refused, the market must not open by its old reference.
+        _carried_out(SetReference(*_head(), instrument.id, reference_ticks))
+    return _carried_out(ReopenMarket(*_head(), instrument.id))
 
 
 def _head() -> tuple[bytes, int]:
     return new_command_id(), valid_until_ns(COMMAND_SECONDS)
 
 
-def _carried_out(*commands: AnyCommand) -> int:
-    replies = get_gateway().submit_many(list(commands))
+def _carried_out(command: AnyCommand) -> int:
+    reply = get_gateway().submit(command)
     forget_instruments()
-    for reply in replies:
-        if reply.rejected is not None:
-            reason = reply.rejected.reason
-            raise Refused(reason, f"The engine refused this ({reason}). The market is as it was.")
-    return replies[-1].seq
+    if reply.rejected is not None:
+        reason = reply.rejected.reason
+        raise Refused(
+            reason, f"The engine refused this ({reason}). The state of the market is as it was."
+        )
+    return reply.seq
 
 
 def _present_terms(market_id: int, *, at_once: bool) -> EngineInstrument:

@@ -242,14 +242,20 @@ class Market:
             return
         self.book_changed = self.ticker_changed = True
 
-    def fold_trade(self, trade: Trade, seq: int, at_ns: int) -> None:
-        told = trade_parts_json(
-            self.instrument, trade.trade_id, trade.price_ticks, trade.quantity_lots,
-            trade.taker_side, clock.from_ns(at_ns), seq,
-        )  # fmt: skip
-        self.tape.append(told)
-        self.new_trades.append(told)
-        self.new_minutes.add(self.day.add(trade, at_ns))
+    def fold_traded(self, event: AnyEvent, seq: int, at_ns: int) -> None:
+        if type(event) is Trade:
+            told = trade_parts_json(
+                self.instrument, event.trade_id, event.price_ticks, event.quantity_lots,
+                event.taker_side, clock.from_ns(at_ns), seq,
+            )  # fmt: skip
+            self.tape.append(told)
+            self.new_trades.append(told)
+            self.new_minutes.add(self.day.add(event, at_ns))
+        elif type(event) is Uncrossed:
+            lots = event.auction_lots or event.quantity_lots
+            self.last_auction = (event.price_ticks, lots, at_ns)
+        else:
+            return
         self.ticker_changed = True
 
     def turn(self, event: PhaseChanged | Indicated) -> None:
@@ -287,7 +293,7 @@ class Board:
     """All markets. ``seq`` is the last command folded in; each topic has its own chain of it."""
 
     def __init__(self, markets: Mapping[int, Market], *, book_seq: int, trade_seq: int) -> None:
-        """Books are as of ``book_seq``, tapes and candles as of ``trade_seq``."""
+        """Books and phases are as of ``book_seq``, what has traded as of ``trade_seq``."""
         self._markets = dict(markets)
         self._book_seq = book_seq
         self._trade_seq = trade_seq
@@ -316,11 +322,8 @@ class Board:
                         market.turn(event)
                     else:
                         market.fold_book(event)
-                if type(event) is Uncrossed and seq > self._book_seq:
-                    lots = event.auction_lots or event.quantity_lots
-                    market.last_auction = (event.price_ticks, lots, at_ns)
-                if type(event) is Trade and seq > self._trade_seq:
-                    market.fold_trade(event, seq, at_ns)
+                if seq > self._trade_seq:
+                    market.fold_traded(event, seq, at_ns)
             elif isinstance(event, InstrumentListed) and event.instrument.market_id not in (
                 self._markets
             ):

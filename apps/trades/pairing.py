@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.core.errors import Conflict, DomainError, Invalid, NotFound, Refused
 from apps.engine.messages import PlacePair
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
+from apps.trades import routing
 from apps.trades.actions import (
     VALID_SECONDS,
     Draft,
@@ -68,6 +69,9 @@ def place_pair(
     is not carried out twice.
     """
     owned = owned_account(actor, account)
+    if routing.owner_of(owned) is not None:
+        # Alone it would pass by those who take part in all that this account orders.
+        raise _invalid("block_terms", "account", "A pair cannot be ordered for others as well.")
     name = new_command_id().hex() if client_order_id is None else client_order_id
     check_client_order_id(name, LINKED_ORDER_ID_MAX)
     if time_in_force not in _WAITS:

@@ -76,7 +76,7 @@ def test_a_new_partition_has_every_index_of_its_table() -> None:
         of_table, of_partition = cursor.fetchone()
         cursor.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
         assert cursor.fetchone() == (0,)
-    assert of_table == of_partition == 4
+    assert of_table == of_partition == 5
 
 
 @pytest.mark.django_db

@@ -104,6 +104,16 @@ def test_what_the_engine_refuses_stays_to_be_decided(market: Instrument) -> None
     assert request.status == "pending"
 
 
+def test_where_the_reference_is_refused_the_auction_goes_on(market: Instrument) -> None:
+    call_auction(actor=staff(), approved_by=staff(), instrument=market, seconds=60)
+
+    with pytest.raises(DomainError) as refused:
+        reopen_market(actor=staff(), approved_by=staff(), instrument=market, reference_ticks=-1)
+
+    assert refused.value.code == "invalid_price"
+    assert Instrument.objects.get().phase == Instrument.Phase.AUCTION
+
+
 def test_a_market_is_listed_by_two(market: Instrument) -> None:
     spec = json.dumps(asdict(STANDARD_MARKETS[1]))
     request = asked(StaffRequest.Kind.LIST, spec=spec)

@@ -248,6 +248,21 @@ def test_books_and_trades_as_of_different_commands_are_brought_to_one_point() ->
     assert found.state["market.BTC-USDT.trades"]["trades"] == between
 
 
+def test_an_auction_that_trades_lag_behind_is_told_of_at_the_start() -> None:
+    # Books are as of command 9, what has traded as of 7; the auction was command 8.
+    day = Day({START_NS // MINUTE_NS: Minute(100, 150, 90, 120, 10, 1000)}, (120, START_NS))
+    market = Market(instrument(1), Side([], is_bid=True), Side([], is_bid=False), day)
+    board = Board({1: market}, book_seq=9, trade_seq=7)
+
+    board.fold(8, START_NS, [m.Uncrossed(1, 125, 4, 1, ((m.BUY, 125, 4), (m.SELL, 125, 4)), 6)])
+    board.fold(9, START_NS, [])
+
+    reader = Client()
+    reader.take(board.start_anew(START_NS))
+    traded = reader.state["market.BTC-USDT.ticker"]["last_auction"]
+    assert (traded["price"], traded["quantity"]) == ("1.25", "0.006")
+
+
 def _trade(price_ticks: int, lots: int = 1) -> m.Trade:
     return m.Trade(1, 1, m.BUY, price_ticks, lots, 0, price_ticks * lots, *([0] * 10))
 

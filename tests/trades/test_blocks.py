@@ -25,6 +25,7 @@ from apps.trades.block_entry import Submitted
 from apps.trades.block_models import Block
 from apps.trades.changing import amend_order
 from apps.trades.models import Order
+from apps.trades.pairing import place_pair
 from apps.trades.presentation import order_json
 from apps.trades.queries import block_for, block_legs, block_state, open_orders
 from apps.trades.tasks import tell_block_owners
@@ -323,6 +324,21 @@ def test_orders_of_an_account_can_go_as_blocks_by_themselves(ada: Trader, bob: T
     assert again.id == first.id
     assert the_leg(ada).id == first.id
     assert the_leg(bob).quantity_lots == 500
+
+
+def test_of_an_account_whose_orders_are_blocks_no_pair_passes_by_the_others(ada: Trader) -> None:
+    routing.register("leads", lambda _: None, join=lambda *_: [], account_kinds=["main"])
+    try:
+        with pytest.raises(Invalid) as refused:
+            place_pair(
+                actor=ada.user, account=ada.account, market="BTC-USDT", side="buy",
+                quantity="0.01", price="49000", stop_price="51000", now=clock.now(),
+            )  # fmt: skip
+    finally:
+        routing.forget("leads")
+
+    assert refused.value.code == "block_terms"
+    assert not Order.objects.exists()
 
 
 def test_a_kind_has_one_owner() -> None:

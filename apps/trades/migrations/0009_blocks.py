@@ -2,7 +2,6 @@
 
 import django.db.models.deletion
 from django.db import migrations, models
-from django.db.models import Q
 
 
 class Migration(migrations.Migration):
@@ -98,11 +97,5 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=20, primary_key=True, serialize=False)),
                 ("last_id", models.BigIntegerField(default=0)),
             ],
-        ),
-        migrations.AddIndex(
-            "order",
-            models.Index(
-                condition=Q(block_id__isnull=False), fields=["block_id"], name="order_block"
-            ),
         ),
     ]

@@ -5,6 +5,8 @@ Each partition gets its index without a lock that the projector meets; the steps
 
 from django.db import migrations, models
 
+from apps.core.partitions import ensure_index
+
 NAME = "ledger_deposit_reference"
 TABLE = "wallets_ledgerentry"
 ON = "(account_id, asset_id, reference) WHERE kind = 'deposit'"
@@ -12,24 +14,7 @@ ON = "(account_id, asset_id, reference) WHERE kind = 'deposit'"
 
 def make_index(apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute(f"CREATE INDEX IF NOT EXISTS {NAME} ON ONLY {TABLE} {ON}")
-        cursor.execute(
-            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-            f" WHERE inhparent = '{TABLE}'::regclass ORDER BY relname"
-        )
-        for (partition,) in cursor.fetchall():
-            index = f"{partition}_deposit_reference"
-            cursor.execute(
-                "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [index]
-            )
-            found = cursor.fetchone()
-            if found == (False,):
-                # What a run that was broken off has left.
-                cursor.execute(f'DROP INDEX CONCURRENTLY "{index}"')
-            cursor.execute(
-                f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{index}" ON "{partition}" {ON}'
-            )
-            cursor.execute(f'ALTER INDEX {NAME} ATTACH PARTITION "{index}"')
+        ensure_index(cursor, TABLE, NAME, ON, "deposit_reference")
 
 
 def drop_index(apps, schema_editor):
