@@ -55,16 +55,7 @@ STANDARD_MARKETS: Final = (
     _against_usdt(4, "XRP", "0.0001", "0.1", "5000000"),
     _against_usdt(5, "DOGE", "0.00001", "1", "50000000"),
     InstrumentSpec(
-        6,
-        "ETH",
-        "BTC",
-        "0.00001",
-        "0.001",
-        "0.001",
-        "10000",
-        "0.0001",
-        "300",
-        limit_state_seconds=LIMIT_STATE_SECONDS,
-        halt_seconds=HALT_SECONDS,
-    ),  # fmt: skip
-)
+        6, "ETH", "BTC", "0.00001", "0.001", "0.001", "10000", "0.0001", "300",
+        limit_state_seconds=LIMIT_STATE_SECONDS, halt_seconds=HALT_SECONDS,
+    ),
+)  # fmt: skip

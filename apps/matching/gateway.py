@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.core.errors import Unavailable
-from apps.engine.messages import AnyCommand, AnyEvent, Duplicate, Place, Rejected
+from apps.engine.messages import AnyCommand, AnyEvent, Duplicate, Rejected
 from apps.matching.journal import Entry
 
 COMMANDS_PER_ENTRY_MAX: Final = 500
@@ -102,7 +102,7 @@ def outcome_unknown(commands: Sequence[AnyCommand]) -> Unavailable:
         " you send it again; the same id is never carried out twice.",
         retry_after_seconds=1,
         command_id=first.command_id.hex(),
-        client_order_id=first.client_order_id if isinstance(first, Place) else "",
+        client_order_id=getattr(first, "client_order_id", ""),
     )
 
 

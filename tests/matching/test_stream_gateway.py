@@ -13,9 +13,12 @@ import redis
 from apps.core.errors import Unavailable
 from apps.engine.messages import (
     BLOCKED,
+    GTC,
     HALTED,
     KILL_ACCOUNT,
+    LIMIT,
     REDUCE_ONLY,
+    SELL,
     Accepted,
     AccountSet,
     CancelAll,
@@ -23,14 +26,16 @@ from apps.engine.messages import (
     Kill,
     Leg,
     Limits,
+    PlacePair,
     Rested,
     SetAccount,
     SetVenue,
+    Terms,
     Transfer,
     VenueSet,
 )
 from apps.matching import queries, stream, wire
-from apps.matching.gateway import new_command_id, valid_until_ns
+from apps.matching.gateway import new_command_id, outcome_unknown, valid_until_ns
 from apps.matching.inbox import Link
 from apps.matching.stream import StreamGateway
 from tests.matching.commands import ALICE, place, set_up, until_available
@@ -185,6 +190,14 @@ def test_no_answer_in_time_is_not_taken_for_a_refusal(
     assert caught.value.data["client_order_id"] == "a-1"
     assert caught.value.data["command_id"] == order.command_id.hex()
     assert in_stream(valkey) == 1
+
+
+def test_whoever_gets_no_answer_for_a_pair_is_told_its_id_too() -> None:
+    terms = Terms(1, SELL, LIMIT, GTC, 1, price_ticks=2)
+
+    unknown = outcome_unknown([PlacePair(new_command_id(), 1, ALICE, "both", terms, terms)])
+
+    assert unknown.data["client_order_id"] == "both"
 
 
 def test_only_so_many_may_wait(

@@ -145,7 +145,7 @@ def restrict_for_breach(*, account_id: int, breach: Breach, now: datetime) -> Re
         if before is not None:
             if breach.own_limit or not before.own_limit:
                 return None
-            before.lifted_at, before.lift_reason = now, "The account's own limit was reached, too."
+            before.lifted_at, before.lift_reason = now, "The house's limit was reached, too."
             before.save(update_fields=["lifted_at", "lift_reason"])
         blocks = breach.kills or (before is not None and before.state == BLOCKED)
         until: datetime | None = now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -29,11 +29,11 @@ from apps.wallets.queries import main_account
 # Name, label, unit, and what it does.
 FIELDS: Final = (
     ("max_daily_loss", "Loss of a day", "USDT",
-     "Realised and unrealised, fees included, since 0:00 UTC. Past it you can only sell until"
-     " the day is over."),
+     "Realised and unrealised, fees included, since 0:00 UTC. Once it is reached, you are"
+     " stopped until the day is over."),
     ("max_drawdown_percent", "Fall below the highest value", "%",
-     "Past it you can only sell for 24 hours."),
-    ("on_breach", "Past either of these", "", ""),
+     "Once it is reached, you are stopped for 24 hours."),
+    ("on_breach", "When either stops you", "", ""),
     ("max_order_value", "Value of one order", "USDT",
      "In any market, at the last price of what it is paid in."),
     ("max_open_orders", "Open orders", "", "At the same time."),

@@ -61,6 +61,7 @@ def test_what_a_breach_does_is_chosen_on_the_page(ada: Trader, client: Client) -
     wrong = client.post("/account/limits", {"on_breach": "sell everything"})
 
     assert '<option value="kill" selected>' in chosen
+    assert "Once it is reached, you are stopped for 24 hours." in chosen
     assert '<option value="kill" selected>' in loosened
     assert "From then on you can only sell." in loosened
     assert wrong.status_code == 400

@@ -118,6 +118,7 @@ def test_the_houses_limit_goes_further_than_ones_own(ada: Trader, mark: Any) -> 
 
     first, second = Restriction.objects.order_by("id")
     assert (first.own_limit, first.lifted_at, first.lifted_by) == (True, NOON, None)
+    assert first.lift_reason == "The house's limit was reached, too."
     assert (second.own_limit, second.state, second.until) == (False, BLOCKED, None)
     assert refusal_of(ada, side="sell", price="31000") == "account_blocked"
     watch.look_once(now=NOON + 2 * DAY)
