@@ -205,11 +205,10 @@ def _carry_out(state: State, book: Book, found: Uncrossing, events: list[AnyEven
         book.uncross_ticks = found.price_ticks
         _trade(state, book, events)
     else:
-        goes_on = book.uncross_ticks
         _enter(state, book, PHASE_OPEN, 0, "nothing_crosses", events)
-        if goes_on and book.last_ticks:
-            # Earlier steps may have traded.
-            state.matcher.after_trades(book, state.second, events)
+        # Earlier steps may have traded, also of an auction that was broken off: nothing that waits
+        # for a price has seen theirs yet.
+        state.matcher.after_trades(book, state.second, events)
 
 
 def _part(state: State, book: Book, conflict: Conflict, events: list[AnyEvent]) -> None:

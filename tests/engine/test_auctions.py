@@ -9,11 +9,13 @@ import pytest
 from apps.engine.engine import Engine
 from apps.engine.messages import (
     BUY,
+    CANCEL_ONLY,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
     GTC,
     LIMIT,
     SELL,
+    TRAILING_STOP,
     Allot,
     Allotted,
     AmendBlock,
@@ -28,12 +30,14 @@ from apps.engine.messages import (
     Prevented,
     ReopenMarket,
     Rested,
+    SetInstrument,
     SetReference,
     SliceCut,
     Special,
     Terms,
     Tick,
     Trade,
+    Triggered,
     Uncrossed,
 )
 from tests.engine.test_amend import amend
@@ -295,6 +299,32 @@ def test_an_auction_goes_on_after_a_restart_in_the_middle() -> None:
     again = Engine.restore(venue.engine.snapshot())
 
     assert trades(again.apply(Tick(b"", 0), venue.now_ns + SECOND)) == [(1, 100)]
+
+
+def test_prices_of_an_auction_that_was_broken_off_are_seen_when_the_market_opens() -> None:
+    venue = Blocks(market())
+    venue.trade_at(100)
+    trails = Terms(MARKET_ID, SELL, TRAILING_STOP, GTC, 1, special=Special(trail_ticks=5))
+    venue.place("anna", trails)
+    waiting = order_id(venue.stop("ben", BUY, 1, 103))
+    venue.do(CallAuction, MARKET_ID, 60, 1)
+    bids = [order_id(venue.buy("carl", 1, 105)) for _ in range(2)]
+    venue.sell("sam", 2, 105)
+    assert trades(reopen(venue)) == [(1, 105)]
+
+    # The market is closed between two steps, and what crosses leaves before it opens again.
+    venue.do(SetInstrument, market(state=CANCEL_ONLY))
+    closed = pause(venue)
+    venue.do(Cancel, venue.ids["carl"], bids[1])
+    venue.do(SetInstrument, market())
+    opened = reopen(venue)
+    venue.place("dora", trails)
+
+    assert only(closed, PhaseChanged).reason == "market_closed"
+    assert only(opened, PhaseChanged).reason == "nothing_crosses"
+    assert (only(opened, Triggered).order_id, trades(opened)) == (waiting, [(1, 105)])
+    # Whoever trails has seen the price: a stop that comes now has seen none that they have not.
+    assert [run.key for run in venue.engine.books[MARKET_ID].trailing_sells.runs] == [105]
 
 
 # ------------------------------------------------------------ what it would be

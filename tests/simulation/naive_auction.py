@@ -192,9 +192,8 @@ class NaiveAuctions(NaiveEngine):
             m.uncross = price
             self.go_on(m)
         else:
-            goes_on = m.uncross
             self.turn_to(m, PHASE_OPEN, 0, "nothing_crosses")
-            if goes_on and m.last:
+            if m.last:
                 self.wake_waiting(m)
 
     def rest_for(self, m: NaiveMarket, price: int) -> None:
