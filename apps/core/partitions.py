@@ -67,14 +67,17 @@ def ensure_index(cursor: CursorWrapper, table: str, name: str, on: str, ending: 
     ``on`` is columns and condition, ``ending`` that of the names of the partitions' own indexes.
     Whatever transaction there is must have ended before.
     """
-    cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
-    if cursor.fetchone() == (True,):
-        return
     cursor.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON ONLY "{table}" {on}')
+    # A partition that was made since has its index already, by another name.
     cursor.execute(
-        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-        " WHERE inhparent = %s::regclass ORDER BY relname",
-        [table],
+        """
+        SELECT relname FROM pg_inherits AS month JOIN pg_class ON pg_class.oid = month.inhrelid
+        WHERE month.inhparent = %s::regclass AND NOT EXISTS (
+            SELECT FROM pg_index JOIN pg_inherits AS part ON part.inhrelid = indexrelid
+            WHERE indrelid = month.inhrelid AND part.inhparent = %s::regclass)
+        ORDER BY relname
+        """,
+        [table, name],
     )
     for (partition,) in cursor.fetchall():
         index = f"{partition}_{ending}"

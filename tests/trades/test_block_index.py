@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 from django.db import connection
 
+from apps.core.partitions import Partitioned, ensure_months
+
 INDEX = "order_block"
+FAR = datetime(2041, 5, 1, tzinfo=UTC)
 
 
 def rows_of(query: str) -> list[tuple[object, ...]]:
@@ -24,6 +28,8 @@ def test_each_partition_has_the_index_and_the_step_can_be_taken_again() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX {INDEX}")
         cursor.execute(f"CREATE INDEX {INDEX} ON ONLY trades_order {migration.ON}")
+    # A month begins between the two.
+    (month,) = ensure_months(Partitioned("trades_order", "created_at"), FAR, behind=0, ahead=0)
 
     migration.make_index(None, editor)
     migration.make_index(None, editor)
@@ -35,5 +41,7 @@ def test_each_partition_has_the_index_and_the_step_can_be_taken_again() -> None:
         "SELECT indexrelid::regclass::text, indisvalid FROM pg_inherits JOIN pg_index ON"
         f" indexrelid = inhrelid WHERE inhparent = '{INDEX}'::regclass"
     )
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {month}")
     assert len(found) == len(partitions) > 1
     assert all(valid for _, valid in found)
