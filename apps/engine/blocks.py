@@ -270,6 +270,9 @@ def _amend_refusal(
     state: State, block: Block, order: Order, book: Book, total_lots: int, price_ticks: int
 ) -> str:
     leader = block.members[0].account
+    # At another price it arrives anew, which counts as it does of any order.
+    if price_ticks != order.price_ticks and leader.count_orders(state.second, 1):
+        return "rate_limit"
     reason = risk.state_refusal(leader.state, state.venue_state, book.instrument.state, order.side)
     if reason:
         return reason

@@ -9,6 +9,8 @@ from apps.engine.messages import (
     Accepted,
     AddLegs,
     Allot,
+    AmendBlock,
+    Amended,
     AnyEvent,
     BlockClosed,
     BlockEnded,
@@ -51,6 +53,21 @@ def test_who_may_send_one_order_a_second_may_send_one_block() -> None:
 
     assert only(_open(venue, 1), BlockOpened)
     assert reason(_open(venue, 2)) == "rate_limit"
+
+
+def test_another_price_of_a_block_counts_as_one_order_and_less_of_it_as_none() -> None:
+    venue = Blocks()
+    leader = venue.account("leader", Limits(0, 2, 0))
+    venue.open_block("leader", 10)
+    venue.submit()
+    venue.wait(1)
+
+    moved = [venue.do(AmendBlock, 1, leader, 0, price) for price in (99, 98, 97)]
+    less = venue.do(AmendBlock, 1, leader, 5)
+
+    assert [reason_or_none(events) for events in moved] == ["", "", "rate_limit"]
+    assert only(less, Amended).remaining_lots == 5
+    assert venue.engine.depth(MARKET_ID)[0] == [(98, 5)]
 
 
 def _open(venue: Blocks, block_id: int, name: str = "") -> list[AnyEvent]:

@@ -521,8 +521,10 @@ class NaiveBlocks(NaiveSlices):
         assert order is not None
         check(not block.status and order.rank, "block_ended")
         m = self.markets[block.terms.market_id]
-        self.check_states(self.accounts[c.account_id], m, order.terms)
         price = c.price_ticks or order.worst
+        if price != order.worst:
+            self.check_another(self.accounts[c.account_id])
+        self.check_states(self.accounts[c.account_id], m, order.terms)
         total = c.quantity_lots or order.terms.quantity_lots
         check(1 <= price <= AMOUNT_MAX, "invalid_price")
         check(1 <= total <= order.terms.quantity_lots, "invalid_quantity")
