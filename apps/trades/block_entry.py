@@ -51,7 +51,7 @@ from apps.matching.gateway import (
 from apps.matching.journal import Entry
 from apps.matching.queries import wait_for_seq
 from apps.trades import routing
-from apps.trades.block_models import Block
+from apps.trades.block_models import Block, BlockEvent
 from apps.trades.folding import Folded
 from apps.trades.models import Order
 from apps.trades.queries import BlockState, block_for, block_state, leader_order, orders_named
@@ -64,8 +64,9 @@ from apps.wallets.models import TradingAccount
 VALID_SECONDS: Final = 5.0
 CATCH_UP_SECONDS: Final = 2.0
 UNCHANGED: Final = "The block is as it was."
-# The engine knows a command again for twice as long; after that the tables have the block.
-SENT_AGAIN_FOR: Final = timedelta(minutes=5)
+# By then a block has been submitted, or has run out, and the tables say what became of it. The
+# engine may know its commands no longer: it remembers so many, however little time that is.
+SENT_AGAIN_FOR: Final = timedelta(seconds=20)
 REASON_LENGTH_MAX: Final = 40
 _FORCES: Final = frozenset({(LIMIT, GTC), (LIMIT, GTD), (LIMIT, IOC), (MARKET, IOC)})
 # What the engine says of a block that has run out before it was submitted.
@@ -136,7 +137,7 @@ def submit_block(
     if now - block.created_at > SENT_AGAIN_FOR:
         known = leader_order(block=block)
         if known is not None:
-            return Submitted(block, known, (), known.last_seq)
+            return Submitted(block, known, _left_out(block), known.last_seq)
     return _send(block, wanted)
 
 
@@ -324,6 +325,9 @@ def _send(block: Block, wanted: _Wanted) -> Submitted:
 def _check_opened(reply: Reply, block: Block, terms: Terms) -> None:
     if reply.rejected is None:
         return
+    if reply.rejected.reason == "block_exists":
+        # It is this one, which the engine has and of which it has forgotten the command.
+        raise _taken()
     # A refusal uses up no client order id.
     block.delete()
     raise refusal(
@@ -349,11 +353,22 @@ def _leader_leg(block: Block, replies: Sequence[Reply], terms: Terms) -> Order:
     for change in Folded(entries).changes.values():
         if change.block_id == block.id and change.account_id == block.account_id:
             return order_of(change, block.account, block.instrument)
-    raise Unavailable(
+    raise _taken()
+
+
+def _taken() -> Unavailable:
+    return Unavailable(
         "not_yet_projected",
         "The order was taken; how it stands can be read in a moment.",
         retry_after_seconds=1,
     )
+
+
+def _left_out(block: Block) -> tuple[Left, ...]:
+    """Return who was left out of a block that was sent before."""
+    events = BlockEvent.objects.filter(block_id=block.id, what=BlockEvent.What.LEFT_OUT)
+    legs = (leg for each in events.values_list("legs", flat=True) for leg in each)
+    return tuple(Left(account_id, reason) for account_id, *_, reason in legs)
 
 
 def _cancel(block: Block) -> Cancel:

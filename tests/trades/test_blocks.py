@@ -12,7 +12,8 @@ import pytest
 from apps.core import clock
 from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Refused
 from apps.engine.messages import BlockLeg
-from apps.trades import actions, drift, routing
+from apps.matching.gateway import new_command_id
+from apps.trades import actions, block_entry, drift, routing
 from apps.trades.actions import (
     amend_block,
     cancel_all,
@@ -21,7 +22,7 @@ from apps.trades.actions import (
     remove_legs,
     submit_block,
 )
-from apps.trades.block_entry import Submitted
+from apps.trades.block_entry import Left, Submitted
 from apps.trades.block_models import Block
 from apps.trades.changing import amend_order
 from apps.trades.models import Order
@@ -172,6 +173,28 @@ def test_the_same_block_again_is_the_first_and_another_is_refused(
     with pytest.raises(DomainError) as same_name:
         ada.buy("0.01", "40000", client_order_id="lead")
     assert same_name.value.code == "id_reused"
+
+
+def test_a_block_whose_commands_the_engine_has_forgotten_is_sent_once_and_stays_known(
+    copying: Copying, ada: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poor = trader(USDT="1")
+    first = send(ada, bob, poor)
+    # A command that is forgotten is to the engine one that it has never seen.
+    monkeypatch.setattr(block_entry, "derived_command_id", lambda *_: new_command_id())
+
+    with pytest.raises(DomainError) as soon:
+        send(ada, bob, poor)
+    Block.objects.update(created_at=clock.now() - timedelta(minutes=1))
+    later = send(ada, bob, poor)
+    cancel_block(kind="copying", block_id=first.block.id)
+    ended = send(ada, bob, poor)
+
+    assert soon.value.code == "not_yet_projected"
+    assert (later.block, later.order.id) == (first.block, first.order.id)
+    assert later.left_out == first.left_out == (Left(poor.account.id, "insufficient_balance"),)
+    assert (ended.order.id, ended.order.status) == (first.order.id, "cancelled")
+    assert Order.objects.filter(block_id__isnull=False).count() == 2
 
 
 @pytest.mark.parametrize(
