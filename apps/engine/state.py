@@ -139,8 +139,11 @@ class State:
         self.due_ns = min(self.due_ns, due_ns)
 
     def is_live(self, timer: Timer) -> bool:
-        due_ns, _, kind, key = timer
-        return _DUE_NS[kind](self, key) == due_ns
+        due_ns, seq, kind, key = timer
+        if _DUE_NS[kind](self, key) != due_ns:
+            return False
+        set_by = _SET_BY.get(kind)
+        return set_by is None or set_by(self, key) == seq
 
     def next_due_ns(self) -> int | None:
         """When the next timer is due, if any."""
@@ -225,4 +228,30 @@ _DUE_NS: Final[dict[int, Callable[[State, int], int]]] = {
     INDICATION: _indicate_at_ns,
     BLOCK_OPENING: _opening_due_ns,
     BLOCK_SLICE: _slice_due_ns,
+}
+
+
+def _cancel_after_seq(state: State, account_id: int) -> int:
+    return state.accounts[account_id].cancel_after_seq
+
+
+def _slice_seq(state: State, block_id: int) -> int:
+    return state.blocks[block_id].due_seq
+
+
+def _phase_seq(state: State, market_id: int) -> int:
+    return state.books[market_id].phase_seq
+
+
+def _indicate_seq(state: State, market_id: int) -> int:
+    return state.books[market_id].indicate_seq
+
+
+# Which command set the timer that counts, by kind, of what can be set anew to the same time: it
+# has its turn by the newest, the only one that a snapshot tells.
+_SET_BY: Final[dict[int, Callable[[State, int], int]]] = {
+    CANCEL_ALL_AFTER: _cancel_after_seq,
+    MARKET_PHASE: _phase_seq,
+    INDICATION: _indicate_seq,
+    BLOCK_SLICE: _slice_seq,
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from apps.engine.engine import Engine
 from apps.engine.messages import (
     BLOCKED,
     CANCEL_ONLY,
@@ -209,6 +210,22 @@ def test_the_switch_is_armed_again_and_taken_back() -> None:
     assert (first, venue.do(Tick)) == ([], [])
     assert taken_back == [CancelAfterSet(venue.ids["anna"], 0)]
     assert venue.engine.next_due_ns() is None
+
+
+def test_a_switch_that_is_armed_anew_has_its_turn_by_its_newest_command() -> None:
+    venue = Venue()
+    venue.buy("anna", 1, 90)
+    venue.buy("ben", 1, 90)
+    for name, seconds in (("anna", 1), ("ben", 1), ("anna", 0), ("anna", 1)):
+        arm(venue, name, seconds)
+    again = Engine.restore(venue.engine.snapshot())
+    later_ns = venue.now_ns + SECOND
+
+    events = venue.engine.apply(Tick(b"", 0), later_ns)
+
+    ended = [venue.name(event.account_id) for event in events if isinstance(event, Closed)]
+    assert ended == ["ben", "anna"]
+    assert again.apply(Tick(b"", 0), later_ns) == events
 
 
 @pytest.mark.parametrize("timeout_ms", [-1, 86_400_001])
