@@ -7,7 +7,7 @@ what the order then does is the matcher's.
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Final
 
 from apps.engine.book import ARMED, NOWHERE, Book, Order, Side
@@ -154,17 +154,19 @@ class Watch:
     def _look(self) -> None:
         book = self.book
         last = self.last_ticks = book.last_ticks
-        self.due += self.passed_over
-        self.passed_over.clear()
+        found, self.passed_over = self.passed_over, []
         book.trailing_buys.see(last)
         book.trailing_sells.see(last)
-        self.risen_key = self._gather(book.rising, self.risen_key)
-        self.fallen_key = self._gather(book.falling, self.fallen_key)
-        self.due += book.trailing_buys.crossed(last)
-        self.due += book.trailing_sells.crossed(last)
-        heapify(self.due)
+        self.risen_key = self._gather(book.rising, self.risen_key, found)
+        self.fallen_key = self._gather(book.falling, self.fallen_key, found)
+        found += book.trailing_buys.crossed(last)
+        found += book.trailing_sells.crossed(last)
+        # Those that are due already are not touched, so that a price that jumps to and fro costs
+        # no more than who is found by it.
+        for order_id in found:
+            heappush(self.due, order_id)
 
-    def _gather(self, side: Side, gathered_key: int) -> int:
+    def _gather(self, side: Side, gathered_key: int, found: list[int]) -> int:
         """Takes up who waits between the price and where it has been; answers where it is now."""
         book = self.book
         key = self.last_ticks * side.sign
@@ -175,7 +177,7 @@ class Watch:
                 side.remove(order_id, order.terms.stop_ticks)
                 trail_from(order, book, self.last_ticks)
             else:
-                self.due.append(order_id)
+                found.append(order_id)
         return min(gathered_key, key)
 
     def _is_crossed(self, order: Order) -> bool:
