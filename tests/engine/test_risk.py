@@ -411,7 +411,7 @@ def test_an_account_may_have_a_greatest_value_of_its_orders() -> None:
 def test_the_greatest_value_of_an_order_counts_in_any_market() -> None:
     """In euros, of orders that are paid in dollars, in coins and in something without a price."""
     euro, coin, paper = 7, 8, 9
-    venue = Venue(market(tick_lot_minor=1_000))
+    venue = Venue()
     venue.do(ListInstrument, market(market_id=2, base_asset_id=coin, quote_asset_id=euro,
                                     lot_minor=10, tick_lot_minor=3))  # fmt: skip
     venue.do(ListInstrument, market(market_id=3, base_asset_id=euro, quote_asset_id=QUOTE,
@@ -430,11 +430,11 @@ def test_the_greatest_value_of_an_order_counts_in_any_market() -> None:
     # Before there are prices nobody can say what anything is worth.
     unknown = [answer(number, 1) for number in (1, 4, 5)]
     venue.do(SetReference, 2, 50)
-    venue.do(SetReference, 3, 11)
+    venue.do(SetReference, 3, 33)
     # A lot of ten coins is worth 150 euros, so 3,000 euros are 200 coins.
     coins = [answer(4, price) for price in (200, 201)]
-    # A hundred euros cost 77 dollars: 3,000 euros are 2,310 dollars.
-    dollars = [answer(1, price) for price in (2, 3)]
+    # A hundred euros cost 231 dollars: 3,000 euros are 6,930 dollars, and one more is too much.
+    dollars = [answer(1, price) for price in (6_930, 6_931)]
     after_restart = [venue.again() and answer(4, price) for price in (200, 201)]
 
     assert unknown == ["max_order_notional"] * 3

@@ -46,7 +46,8 @@ def test_rebuilt_projections_equal_the_live_ones(
     traded: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = everything()
-    assert min(len(rows) for rows in before.values()) >= 1
+    # There are no blocks here; how theirs are written again is tested with them.
+    assert {table for table, rows in before.items() if not rows} == {"trades_blockevent"}
     assert len(before["trades_order"]) == 20
 
     call_command("rebuild_projections")

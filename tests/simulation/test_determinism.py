@@ -16,7 +16,7 @@ from apps.engine import engine as core
 from apps.engine.block_snapshot import BlockState
 from apps.engine.engine import Engine
 from apps.engine.messages import AnyCommand, Cancel, Rejected
-from apps.engine.snapshot import AccountState, EngineState
+from apps.engine.snapshot import AccountState, BookState, EngineState
 from tests.simulation.flow import Flow
 from tests.simulation.run import check_determinism, replay, simulate
 
@@ -134,7 +134,7 @@ def _same_but_for_time(before: EngineState, after: EngineState) -> bool:
     """Old commands are forgotten, old trades leave the window and switches fire, whatever comes."""
     if before.now_ns != after.now_ns:
         accounts = [_after_its_switch(account, after.now_ns) for account in before.accounts]
-        books = [msgspec.structs.replace(book, buckets=[]) for book in after.books]
+        books = [_without_time(book) for book in after.books]
         kept = [entry for entry in before.remembered if entry in after.remembered]
         before = msgspec.structs.replace(
             before,
@@ -142,13 +142,19 @@ def _same_but_for_time(before: EngineState, after: EngineState) -> bool:
             accounts=accounts,
             blocks=_without_slice_times(before.blocks),
             forgotten_seq=after.forgotten_seq,
-            books=[msgspec.structs.replace(book, buckets=[]) for book in before.books],
+            books=[_without_time(book) for book in before.books],
             remembered=kept,
         )
         after = msgspec.structs.replace(
             after, books=books, blocks=_without_slice_times(after.blocks)
         )
     return before == after
+
+
+def _without_time(book: BookState) -> BookState:
+    """Trades leave the window; the price of a call is looked at, and is due again later."""
+    call = book.call and (*book.call[:3], 0, 0, book.call[5])
+    return msgspec.structs.replace(book, buckets=[], call=call)
 
 
 def _without_slice_times(blocks: list[BlockState]) -> list[BlockState]:
