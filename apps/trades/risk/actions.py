@@ -36,6 +36,7 @@ from apps.trades.risk.rules import (
     LimitSet,
     looser_names,
     narrower,
+    unsaid,
     wider_than_house,
 )
 from apps.wallets.actions import PERSON_LIMITS
@@ -83,9 +84,9 @@ def set_own_limits(
                 field=OUTSIDE_NAMES[wider[0]],
             )
         own, later = limits_in(sets.get(_Source.OWN)), sets.get(_Source.OWN_LATER)
-        at_once = narrower(own, wanted)
+        at_once = narrower(unsaid(own, wanted), wanted)
         in_force_at = now + LOOSENING_DELAY
-        if later is not None and not looser_names(wanted, limits_in(later)):
+        if later is not None and not looser_names(wanted, unsaid(limits_in(later), wanted)):
             in_force_at = later.in_force_at or in_force_at
         RiskLimits.objects.filter(account=account, source=_Source.OWN_LATER).delete()
         _write(account, _Source.OWN, at_once, actor, now)

@@ -6,7 +6,7 @@ Whole minor units and basis points; knows no database and no clock.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Final
 
@@ -60,6 +60,16 @@ def looser_names(wanted: LimitSet, bounds: LimitSet) -> list[str]:
         if (bound := getattr(bounds, name)) is not None
         and ((value := getattr(wanted, name)) is None or value > bound)
     ]
+
+
+def unsaid(limits: LimitSet, wanted: LimitSet) -> LimitSet:
+    """Return the limits without "only sell" where ``wanted`` names no action.
+
+    That is what a breach does where nothing was chosen: to say it no longer loosens nothing.
+    """
+    if wanted.breach_action is None and limits.breach_action == ONLY_SELL:
+        return replace(limits, breach_action=None)
+    return limits
 
 
 def wider_than_house(wanted: LimitSet, house: LimitSet) -> list[str]:

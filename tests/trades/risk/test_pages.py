@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from apps.core import clock
-from apps.trades.risk.actions import restrict_account, set_house_limits
+from apps.trades.risk.actions import restrict_account, set_house_limits, set_own_limits
 from apps.trades.risk.queries import limits_of
-from apps.trades.risk.rules import LimitSet
+from apps.trades.risk.rules import ONLY_SELL, LimitSet
 from tests.factories import Trader, house, listed, staff, trader
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,20 @@ def test_limits_are_set_on_a_page(ada: Trader, client: Client) -> None:
     assert 'name="max_daily_loss" inputmode="decimal" autocomplete="off" value="100.00"' in shown
     assert "Your account has 500.00 USDT." in shown
     assert "Nothing at risk" not in shown
+
+
+def test_a_form_that_is_saved_as_it_was_shown_loosens_nothing(ada: Trader, client: Client) -> None:
+    set_own_limits(
+        actor=ada.user, account=ada.account, now=clock.now(),
+        wanted=LimitSet(max_daily_loss_minor=100 * USDT, breach_action=ONLY_SELL),
+    )  # fmt: skip
+
+    client.post("/account/limits", {"max_daily_loss": "100.00", "on_breach": ""})
+    shown = text(client.get("/account/limits"))
+
+    found = limits_of(viewer=ada.user)
+    assert (found.own, found.later) == (LimitSet(max_daily_loss_minor=100 * USDT), None)
+    assert "Your limits are set." in shown
 
 
 def test_what_a_breach_does_is_chosen_on_the_page(ada: Trader, client: Client) -> None:
