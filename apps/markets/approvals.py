@@ -65,6 +65,13 @@ def approve(*, actor: User, request_id: int, now: datetime) -> int:
     """Carry a request out and return the seq of it. Nobody approves his own."""
     with transaction.atomic():
         asked = _pending(actor, request_id, now)
+        asker = asked.asked_by
+        if not (asker.is_active and asker.is_staff):
+            raise Conflict(
+                "asker_not_staff",
+                "Who asked for this is no longer staff. Turn the request down, and ask for it"
+                " yourself, so that another member of staff approves it.",
+            )
         seq = _carry_out(asked, actor)
         _decide(asked, actor, StaffRequest.Status.APPROVED, now)
     return seq

@@ -75,6 +75,27 @@ def test_who_is_not_staff_asks_and_approves_nothing(market: Instrument) -> None:
         assert refused.value.code == "staff_only"
 
 
+@pytest.mark.parametrize("lost", ["is_staff", "is_active"])
+def test_what_somebody_asked_who_is_no_longer_staff_is_turned_down(
+    market: Instrument, lost: str
+) -> None:
+    set_instrument(actor=None, instrument=market, state=Instrument.State.HALTED)
+    request = asked(StaffRequest.Kind.OPEN, market)
+    setattr(request.asked_by, lost, False)
+    request.asked_by.save(update_fields=[lost])
+    second = staff()
+
+    with pytest.raises(DomainError) as refused:
+        approvals.approve(actor=second, request_id=request.id, now=NOW)
+    approvals.reject(actor=second, request_id=request.id, now=NOW)
+
+    assert refused.value.code == "asker_not_staff"
+    assert refused.value.message.startswith("Who asked for this is no longer staff.")
+    assert Instrument.objects.get().state == Instrument.State.HALTED
+    request.refresh_from_db()
+    assert request.status == "rejected"
+
+
 def test_an_auction_is_called_and_ended_by_two(market: Instrument) -> None:
     second = staff()
     set_instrument(actor=None, instrument=market, state=Instrument.State.HALTED)
