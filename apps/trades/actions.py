@@ -6,6 +6,7 @@ replied, not from the tables, which may be a moment behind.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -53,11 +54,15 @@ from apps.trades.terms import (
 from apps.wallets.models import TradingAccount
 from apps.wallets.queries import account_for
 
+logger = logging.getLogger(__name__)
+
 VALID_SECONDS: Final = 5.0
 ORDERS_PER_BATCH_MAX: Final = 100
 # How long an answer that needs the tables waits for them to catch up.
 CATCH_UP_SECONDS: Final = 1.0
 LEG_POLL_SECONDS: Final = 0.02
+# Blocks go one after another, each as slow as the tables: none is begun after so long.
+ROUTED_SECONDS_MAX: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,9 @@ def place_orders(
 
     ``orders`` are the arguments of ``place_order`` without actor, account and now. Only what
     concerns all of them is raised: the account, the size of the batch, an engine that is away.
+    Orders that go as blocks, of which some may be in already, have an outcome each even then.
     """
+    begin_until = time.monotonic() + ROUTED_SECONDS_MAX
     if not 1 <= len(orders) <= ORDERS_PER_BATCH_MAX:
         raise NotAllowed("batch_size", f"A batch has 1 to {ORDERS_PER_BATCH_MAX} orders. {NOTHING}")
     owned = owned_account(actor, account)
@@ -163,7 +170,8 @@ def place_orders(
         elif before is not None:
             outcomes.append(_again(before, draft))
         elif owner is not None:
-            outcomes.append(_as_block(owner, owned, asked, draft, now))
+            late = bool(outcomes) and time.monotonic() >= begin_until
+            outcomes.append(_too_late() if late else _as_block(owner, owned, asked, draft, now))
         else:
             outcomes.append(None)
             sent.append((index, draft))
@@ -178,15 +186,44 @@ def place_orders(
 def _as_block(
     owner: routing.Owner, account: TradingAccount, asked: Asked, draft: Draft, now: datetime
 ) -> Order | DomainError:
-    """Place the order as a block of the app that says who else takes part in it."""
+    """Place the order as a block of the app that says who else takes part in it.
+
+    Whatever goes wrong is this order's alone: others of its batch may be in the market already.
+    """
     if owner.join is None:
         raise RuntimeError(f"Nobody says who joins a block of kind {owner.kind}.")
     order = {**asdict(asked), "client_order_id": draft.client_order_id}
     try:
         legs = owner.join(account, draft.terms)
+    except DomainError as error:
+        return error
+    except Exception:
+        logger.exception("Nobody could say who joins an order of account %s.", account.id)
+        return Unavailable(
+            "unavailable",
+            f"It could not be found out who takes part in this order. {NOTHING} Try again.",
+            retry_after_seconds=1,
+        )
+    try:
         return submit_block(kind=owner.kind, account=account, order=order, legs=legs, now=now).order
     except DomainError as error:
         return error
+    except Exception:
+        logger.exception("A block of account %s broke off on its way.", account.id)
+        return Unavailable(
+            "outcome_unknown",
+            "It is not known whether this order was taken. Look at your orders, or send it again"
+            " under the same client order id: it is carried out once.",
+            retry_after_seconds=1,
+        )
+
+
+def _too_late() -> Unavailable:
+    return Unavailable(
+        "unavailable",
+        f"The orders before this one took too long. {NOTHING} Send it again.",
+        retry_after_seconds=1,
+    )
 
 
 def cancel_order(*, actor: User, order_id: str | int) -> Order:

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from apps.core import clock
-from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, Refused
+from apps.core.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from apps.engine.messages import BlockLeg
 from apps.matching.gateway import new_command_id
 from apps.trades import actions, block_entry, drift, routing
@@ -19,6 +27,7 @@ from apps.trades.actions import (
     cancel_all,
     cancel_block,
     cancel_order,
+    place_orders,
     remove_legs,
     submit_block,
 )
@@ -35,6 +44,11 @@ from apps.wallets.models import Balance
 from tests.factories import Trader, listed, trader
 
 LOT = "0.00001"
+A_BATCH = [
+    {"market": "BTC-USDT", "side": "buy", "order_type": "limit", "quantity": "0.01",
+     "price": price, "client_order_id": f"at-{price}"}
+    for price in ("49000", "48000", "47000")
+]  # fmt: skip
 
 
 class Copying:
@@ -347,6 +361,49 @@ def test_orders_of_an_account_can_go_as_blocks_by_themselves(ada: Trader, bob: T
     assert again.id == first.id
     assert the_leg(ada).id == first.id
     assert the_leg(bob).quantity_lots == 500
+
+
+def test_each_order_of_a_batch_of_blocks_has_its_own_answer(ada: Trader) -> None:
+    joins: Iterator[list[BlockLeg] | Exception] = iter([[], KeyError("copies"), []])
+
+    def join(*_: object) -> list[BlockLeg]:
+        found = next(joins)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    routing.register("leads", lambda _: None, join=join, account_kinds=["main"])
+    try:
+        first, second, third = place_orders(
+            actor=ada.user, account=ada.account, orders=A_BATCH, now=clock.now()
+        )
+    finally:
+        routing.forget("leads")
+
+    assert isinstance(first, Order)
+    assert isinstance(third, Order)
+    assert isinstance(second, Unavailable)
+    assert (second.code, second.data) == ("unavailable", {"retry_after_seconds": 1})
+    placed = Order.objects.filter(account=ada.account).order_by("id")
+    assert list(placed.values_list("id", flat=True)) == [first.id, third.id]
+
+
+def test_no_block_of_a_batch_is_begun_after_its_time_is_over(
+    ada: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "ROUTED_SECONDS_MAX", 0.0)
+    routing.register("leads", lambda _: None, join=lambda *_: [], account_kinds=["main"])
+    try:
+        first, *rest = place_orders(
+            actor=ada.user, account=ada.account, orders=A_BATCH, now=clock.now()
+        )
+    finally:
+        routing.forget("leads")
+
+    assert isinstance(first, Order)
+    answers = [(each.code, each.data) for each in rest if isinstance(each, Unavailable)]
+    assert answers == [("unavailable", {"retry_after_seconds": 1})] * 2
+    assert Order.objects.get(account=ada.account).id == first.id
 
 
 def test_of_an_account_whose_orders_are_blocks_no_pair_passes_by_the_others(ada: Trader) -> None:
