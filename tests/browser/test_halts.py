@@ -17,6 +17,13 @@ from tests.browser.stack import REPOSITORY
 
 MARKET = "DOGE-USDT"
 MARKET_ID = 5
+# What a screen reader is told, each time that it is told something.
+NOTE_TOLD = """() => {
+  window.told = [];
+  const status = document.querySelector("[data-phase-status]");
+  const note = () => window.told.push(status.textContent);
+  new MutationObserver(note).observe(status, { childList: true });
+}"""
 FOLDER = REPOSITORY / "artifacts" / "screenshots"
 # What has moved on the desk by itself, in words, so that a failure says where to look.
 NOTE_MOVES = """() => {
@@ -97,6 +104,12 @@ def test_an_auction_is_seen_from_its_call_to_what_it_traded(visit: Visit) -> Non
     both = pair(visit)
     wide = both["1440"].page
     expect(banner(wide)).to_be_hidden()
+    # What is read out is there, and empty, before there is anything to say.
+    status = wide.locator("[data-phase-status]")
+    expect(status).to_be_visible()
+    expect(status).to_have_role("status")
+    expect(status).to_have_text("")
+    wide.evaluate(NOTE_TOLD)
     last = Decimal(wide.evaluate("async () => (await import('market')).ticker.now.last"))
 
     staff_agree(visit, "ask_for_auction")
@@ -106,9 +119,13 @@ def test_an_auction_is_seen_from_its_call_to_what_it_traded(visit: Visit) -> Non
         expect(seen).to_contain_text("The market is paused for an auction.")
         expect(seen).to_contain_text("Limit orders are collected")
         expect(seen.locator("[data-countdown]")).to_have_text(re.compile("^[0-5]:[0-5][0-9]$"))
+    first_count = banner(wide).locator("[data-countdown]").inner_text()
 
     for visitor in both.values():
         assert visitor.page.evaluate("window.moved") == []
+    expect(banner(wide).locator("[data-countdown]")).not_to_have_text(first_count)
+    told = wide.evaluate("window.told")
+    assert [words[:39] for words in told] == ["The market is paused for an auction. Li"]
 
     both["1440"].expect_complaint("503")
     order(wide, "market", "1000")

@@ -19,6 +19,8 @@ export default function marketPhase(element) {
   const price = element.querySelector("[data-auction-price]");
   const quantity = element.querySelector("[data-auction-quantity]");
   const imbalance = element.querySelector("[data-auction-imbalance]");
+  // What is hidden when it changes is not read out: the status is never hidden, only empty.
+  const status = element.parentElement.querySelector("[data-phase-status]");
   let { phase, until } = element.dataset;
   // Of the auction before the one that is called now.
   let auctionAt;
@@ -30,9 +32,16 @@ export default function marketPhase(element) {
     countdown.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   };
 
+  /** Once for each phase: what is told already is left alone. */
+  const tell = () => {
+    const words = element.querySelector(`[data-when="${phase}"]`)?.textContent.trim() ?? "";
+    if (status.textContent !== words) status.textContent = words;
+  };
+
   const show = () => {
     element.hidden = phase === "trading";
     for (const each of cases) each.hidden = each.dataset.when !== phase;
+    tell();
     clearInterval(timer);
     ofTime.hidden = element.hidden || !until;
     if (ofTime.hidden) return;
