@@ -370,6 +370,8 @@ class OrderView(Endpoint):
     @documented(
         summary="Cancel an order", tag="orders", answer=OrderOutput,
         description=(
+            "An order that is one of two ends with the other. With an exit ends, too, what is "
+            "left of the purchase that it protects (`parent_order_id`), if that is open. "
             "A leg of a block leaves it, with its part of what has filled. Until that part is "
             "allotted, which takes a moment, it may still be open; its `reason` says that it ends."
         ),

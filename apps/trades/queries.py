@@ -5,7 +5,7 @@ An order of somebody else and an order that does not exist look the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -178,6 +178,27 @@ def open_orders(*, viewer: User | None, account: TradingAccount | None = None) -
     owned = owned_account(viewer, account)
     orders = Order.objects.filter(account_id=owned.id, status__in=OPEN_STATUSES)
     return list(_of_account(owned, orders.order_by("-id")[:OPEN_ORDERS_MAX]))
+
+
+def open_among(order_ids: Collection[int]) -> set[str]:
+    """Return which of these orders are open, as they are named outside."""
+    if not order_ids:
+        return set()
+    found = Order.objects.filter(id__in=order_ids, status__in=OPEN_STATUSES)
+    return {str(number) for number in found.values_list("id", flat=True)}
+
+
+def ended_its_purchase(exit_order: Order) -> bool:
+    """Return whether what was left of the purchase has ended with this exit of it.
+
+    It always does, so that one which the tables call open has not been written down yet.
+    """
+    if exit_order.parent_order_id is None:
+        return False
+    return Order.objects.filter(
+        Q(status__in=OPEN_STATUSES) | Q(last_seq=exit_order.last_seq),
+        id=exit_order.parent_order_id,
+    ).exists()
 
 
 def fills_page(

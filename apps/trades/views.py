@@ -37,11 +37,17 @@ from apps.trades.actions import cancel_all, cancel_order, place_order
 from apps.trades.entry import PAIR, Entry, entry_of, field_of
 from apps.trades.exports import fills_csv, ledger_csv, orders_csv
 from apps.trades.listing import listing_of
-from apps.trades.models import OPEN_STATUSES
+from apps.trades.models import OPEN_STATUSES, Order
 from apps.trades.pairing import place_pair
 from apps.trades.position_queries import positions_of, value_asset
 from apps.trades.presentation import fill_json, order_json, position_json
-from apps.trades.queries import fills_page, open_orders, orders_page
+from apps.trades.queries import (
+    ended_its_purchase,
+    fills_page,
+    open_among,
+    open_orders,
+    orders_page,
+)
 from apps.trades.risk.presentation import standing_json
 from apps.trades.risk.queries import standing_of
 from apps.trades.rules import ORDER_TYPES
@@ -148,12 +154,21 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(_page_of_form(request, "trades:orders"))
     try:
-        cancel_order(actor=_person(request), order_id=order_id)
+        ended = cancel_order(actor=_person(request), order_id=order_id)
     except DomainError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The order is cancelled.")
+        messages.success(request, _cancelled_words(ended))
     return redirect(_page_of_form(request, "trades:orders"))
+
+
+def _cancelled_words(ended: Order) -> str:
+    if ended_its_purchase(ended):
+        which = "Both exits are" if ended.pair_order_id else "The exit is"
+        return f"{which} cancelled, and so is what was left of the purchase."
+    if ended.pair_order_id:
+        return "Both orders are cancelled: they were linked."
+    return "The order is cancelled."
 
 
 @require_POST
@@ -205,17 +220,24 @@ def order_list(request: HttpRequest) -> HttpResponse:
         "limit": PAGE_ROWS,
         "wanted": listing.wanted,
     }
+    parents: set[int] = set()
     if show == "fills":
         fills = fills_page(**asked)
         rows, following = [fill_json(fill) for fill in fills.items], fills.next
     else:
         orders = orders_page(**asked)
         rows, following = [order_json(order) for order in orders.items], orders.next
+        parents = {
+            order.parent_order_id
+            for order in orders.items
+            if order.parent_order_id and order.status in OPEN_STATUSES
+        }
     kept = [part for part in ("show=fills" if show == "fills" else "", listing.query) if part]
     context = {
         "show": show,
         "filters": listing.filters,
         "rows": rows,
+        "open_purchases": open_among(parents),
         "next_query": "&".join([*kept, f"before={following}"]) if following else "",
         "download_query": listing.query,
         "filtered": listing.filtered,
@@ -314,7 +336,7 @@ def _first_book(symbol: str) -> dict[str, list[list[str]]]:
 def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
     """Return the viewer's rows of the open tab; a script fetches those of the others when asked."""
     rows: dict[str, Any] = {"open_orders": [], "positions": [], "history": [], "fills": []}
-    rows["standing"] = None
+    rows |= {"standing": None, "open_purchases": set()}
     if not request.user.is_authenticated:
         return rows
     try:
@@ -324,6 +346,7 @@ def _mine(request: HttpRequest, tab: str) -> dict[str, Any]:
     viewer: dict[str, Any] = {"viewer": request.user, "account": account}
     rows["standing"] = standing_json(standing_of(**viewer))
     rows["open_orders"] = [order_json(order) for order in open_orders(**viewer)]
+    rows["open_purchases"] = {order["id"] for order in rows["open_orders"]}
     if tab == "history":
         recent = orders_page(**viewer, limit=PAGE_ROWS).items
         rows["history"] = [

@@ -6,6 +6,8 @@ import * as decimal from "decimal";
 import { amount, signed } from "format";
 
 const KEYS = { ArrowUp: 1n, ArrowDown: -1n, PageUp: 100n, PageDown: -100n };
+// A range has to end somewhere: at so many times the first price, and later where a line gets there.
+const RANGE = 10n;
 const EXITS = { take_profit_price: "Profit", stop_loss_price: "Loss", stop_loss_limit_price: "At worst" };
 
 /** What an order has lines for. The exits of one that is open already follow when it has filled. */
@@ -73,7 +75,8 @@ export class OrderLines {
     handle.classList.toggle("order-handle--draft", Boolean(point.order.draft));
     handle.classList.toggle("order-handle--fixed", point.fixed);
     const drawn = this.scale.addLine({ price: 0, lineWidth: 1, axisLabelVisible: true, title: "" });
-    const line = { handle, drawn, at: decimal.ZERO };
+    const most = decimal.parse(point.order[point.name]) * RANGE;
+    const line = { handle, drawn, at: decimal.ZERO, most };
     this.lines.set(point.id, line);
     this.root.append(handle);
     if (point.fixed) return line;
@@ -92,6 +95,7 @@ export class OrderLines {
     const text = amount(decimal.text(units, this.instrument.pricePlaces));
     const what = nameOf(line);
     line.at = units;
+    line.most = decimal.most(line.most, units);
     line.drawn.applyOptions({ price: Number(decimal.text(units)) });
     const made = this.made(line);
     const gain = made === null ? "" : this.gainWords(made);
@@ -99,6 +103,8 @@ export class OrderLines {
     if (!line.fixed) {
       const sends = line.order.draft ? "in the form" : "Enter sends";
       handle.setAttribute("aria-label", `${what}, price; arrow keys move it, ${sends}`);
+      handle.setAttribute("aria-valuemin", this.instrument.tickText);
+      handle.setAttribute("aria-valuemax", decimal.text(line.most));
       handle.setAttribute("aria-valuenow", decimal.text(units));
       handle.setAttribute("aria-valuetext", gain ? `${text}, ${gain} before fees` : text);
     }

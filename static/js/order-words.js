@@ -70,6 +70,21 @@ export function linkWords(order) {
   return parts.join(", ");
 }
 
+/** What cancelling it ends besides: the other of its pair, what is left of an open purchase. */
+export function cancelWords(order, purchaseIsOpen) {
+  const paired = Boolean(order.pair_order_id);
+  if (purchaseIsOpen) {
+    return {
+      button: paired ? "Cancel all 3" : "Cancel both",
+      what: paired ? "both exits and the rest of their purchase" : "the exit and the rest of its purchase",
+      done: `${paired ? "Both exits are" : "The exit is"} cancelled, and so is what was left of the purchase.`,
+    };
+  }
+  return paired
+    ? { button: "Cancel both", what: "", done: "Both orders are cancelled: they were linked." }
+    : { button: "Cancel", what: "", done: "The order is cancelled." };
+}
+
 function filledShare(order) {
   const [part, whole] = order.quantity
     ? [order.filled_quantity, order.quantity]

@@ -226,6 +226,9 @@ def test_the_exits_of_a_purchase_appear_when_it_fills(visit: Visit, width: int) 
     expect(loss).to_have_text(re.compile(r"^Sell 0.500 stop -[\d.,]+ USDT$"))
     expect(profit).to_have_text(re.compile(r"^Sell 0.500 \+[\d.,]+ USDT$"))
     price = Decimal(profit.get_attribute("aria-valuenow") or "")
+    assert Decimal(profit.get_attribute("aria-valuemin") or "") == TICK
+    assert Decimal(profit.get_attribute("aria-valuemax") or "") == 10 * price
+    expect(rows.first.locator("[data-link-note]")).to_contain_text("so does the other")
 
     profit.focus()
     page.keyboard.press("Shift+ArrowUp")

@@ -6,15 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.core import clock
 from apps.core.errors import Invalid, NotFound
 from apps.trades.actions import cancel_order
+from apps.trades.models import Order
 from apps.trades.presentation import fill_json, order_json
 from apps.trades.queries import Wanted, fills_page, open_orders, order_for, orders_page
 from apps.wallets.presentation import entry_json
 from apps.wallets.queries import flows, ledger_page
-from tests.factories import Trader, listed, trader
+from tests.factories import Trader, house, listed, trader
 
 
 @pytest.fixture
@@ -210,3 +212,35 @@ def test_fees_are_a_flow_of_their_own(ada: Trader, bob: Trader) -> None:
         flows(viewer=None, account=ada.account, since=started, step=timedelta(hours=1))
     assert flows(viewer=bob.user, account=ada.account, since=started,
                  step=timedelta(hours=1)) == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("exits", "button", "label", "told"),
+    [
+        ({"take_profit_price": "60000"}, "Cancel both",
+         "Cancel both: the exit and the rest of its purchase",
+         "The exit is cancelled, and so is what was left of the purchase."),
+        ({"take_profit_price": "60000", "stop_loss_price": "40000"}, "Cancel all 3",
+         "Cancel all 3: both exits and the rest of their purchase",
+         "Both exits are cancelled, and so is what was left of the purchase."),
+    ],
+)  # fmt: skip
+def test_who_cancels_an_exit_is_told_that_the_rest_of_the_purchase_ends(
+    client: Client, exits: dict[str, str], button: str, label: str, told: str
+) -> None:
+    house()
+    listed()
+    ada, bob = trader(USDT="10000"), trader(BTC="1")
+    bob.sell("0.01", "50000")
+    purchase = ada.place(side="buy", order_type="limit", quantity="0.02", price="50000", **exits)
+    profit = Order.objects.get(parent_order_id=purchase.id, price_ticks__gt=0)
+    client.force_login(ada.user)
+
+    pages = [client.get(path).content.decode() for path in ("/orders", "/trade/BTC-USDT")]
+    after = client.post(f"/orders/{profit.id}/cancel", follow=True).content.decode()
+
+    for page in pages:
+        assert f'aria-label="{label}"' in page
+        assert f">{button}<" in page
+    assert told in after
+    assert not Order.objects.filter(account=ada.account, status="open").exists()

@@ -5,7 +5,7 @@ The same rules are in static/js/order-words.js, so that a row reads the same who
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from django import template
@@ -40,6 +40,13 @@ _STATUSES: Final = {
     "cancelled": "Cancelled",
     "rejected": "Refused",
     "expired": "Expired",
+}
+# Cancel, and what ends with it: whether it is one of two, and its purchase is still open.
+_CANCELLED_WITH: Final = {
+    (False, False): ("", " this order"),
+    (True, False): (" both", " orders"),
+    (False, True): (" both", ": the exit and the rest of its purchase"),
+    (True, True): (" all 3", ": both exits and the rest of their purchase"),
 }
 # Why an order ended before it was filled, as its owner would say it.
 _REASONS: Final = {
@@ -105,6 +112,25 @@ def order_link(order: Row) -> str:
     if order["pair_order_id"]:
         parts.append("one of two")
     return ", ".join(parts)
+
+
+@register.filter
+def cancel_words(order: Row, open_purchases: Collection[object]) -> str:
+    """What the button says: an exit takes the other with it, and what is left of its purchase."""
+    return f"Cancel{_CANCELLED_WITH[_ending(order, open_purchases)][0]}"
+
+
+@register.filter
+def cancel_label(order: Row, open_purchases: Collection[object]) -> str:
+    """The same in full, for those who do not see what the button stands next to."""
+    button, what = _CANCELLED_WITH[_ending(order, open_purchases)]
+    return f"Cancel{button}{what}"
+
+
+def _ending(order: Row, open_purchases: Collection[object]) -> tuple[bool, bool]:
+    if not order:
+        return False, False
+    return bool(order["pair_order_id"]), order["parent_order_id"] in (open_purchases or ())
 
 
 def _trigger_word(order: Row) -> str:

@@ -4,7 +4,7 @@ import { account, follow, loadEnded, noteOrder } from "account";
 import { moment } from "format";
 import { instrument, trades } from "market";
 import { cancel, cancelAll } from "orders";
-import { balanceCells, fillCells, orderCells, resultWords, statusWords } from "order-words";
+import { balanceCells, cancelWords, fillCells, orderCells, resultWords, statusWords } from "order-words";
 import { remember, remembered } from "memory";
 import { painter, TEXT_PER_SECOND } from "paint";
 import { fill, sync } from "rows";
@@ -36,6 +36,8 @@ export default function activity(root) {
     cell.classList.toggle("down", side === "sell");
   }
 
+  const purchaseIsOpen = (order) => account.orders.has(order.parent_order_id);
+
   function drawOpen() {
     const orders = [...account.orders.values()]
       .sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? 1 : -1))
@@ -47,8 +49,11 @@ export default function activity(root) {
       const words = `${order.side} ${order.quantity ?? ""} ${order.market}`;
       const paired = Boolean(order.pair_order_id);
       row.toggleAttribute("data-paired", paired);
-      button.querySelector("span").textContent = paired ? "Cancel both" : "Cancel";
-      button.setAttribute("aria-label", `${paired ? "Cancel both" : "Cancel"}: ${words}`);
+      row.querySelector("[data-link-note]").hidden = !paired;
+      const ends = cancelWords(order, purchaseIsOpen(order));
+      button.querySelector("span").textContent = ends.button;
+      const parts = [ends.button, ends.what, words];
+      button.setAttribute("aria-label", parts.filter(Boolean).join(": "));
       row.querySelector("[data-change]").setAttribute("aria-label", `Change: ${words}`);
       button.setAttribute("aria-busy", String(asked.has(order.id)));
     });
@@ -133,12 +138,13 @@ export default function activity(root) {
   async function stop(id, button) {
     if (asked.has(id)) return;
     asked.add(id);
+    const order = account.orders.get(id);
+    const withPurchase = Boolean(order) && purchaseIsOpen(order);
     button.setAttribute("aria-busy", "true");
     try {
       const ended = await cancel(id);
       noteOrder(ended);
-      const both = "Both orders are cancelled: they were linked.";
-      toast(ended.pair_order_id ? both : "The order is cancelled.", { kind: "plain" });
+      toast(cancelWords(ended, withPurchase).done, { kind: "plain" });
     } catch (error) {
       asked.delete(id);
       toast(error.message, { kind: "bad" });
