@@ -10,8 +10,8 @@ from apps.engine import rates, snapshot, trails, triggers
 OF_TRIGGERS: Final[dict[str, tuple[types.ModuleType, str, str]]] = {
     "stops wake in no order": (
         triggers,
-        "        heapify(self.due)\n",
-        "",
+        "            heappush(self.due, order_id)\n",
+        "            self.due.append(order_id)\n",
     ),
     "stops are not asked again after a trade": (
         triggers,
