@@ -20,6 +20,7 @@ from bench._orders import people, process
 WARM_UP_SECONDS = 5
 USUAL_SECONDS = 15
 RECOVERY_SECONDS = 10
+AHEAD_SECONDS = 0.05
 PROJECTED_SECONDS_MAX = 60.0
 
 
@@ -87,7 +88,12 @@ class Crowd:
 
     async def load(self, per_second: int, seconds: int) -> list[Answer]:
         started = time.perf_counter() + 0.1
-        orders = (self.place(started + n / per_second) for n in range(per_second * seconds))
+        orders: list[asyncio.Task[Answer]] = []
+        for number in range(per_second * seconds):
+            due = started + number / per_second
+            # Not all at once: making them would make the first ones late.
+            await asyncio.sleep(max(0.0, due - time.perf_counter() - AHEAD_SECONDS))
+            orders.append(asyncio.create_task(self.place(due)))
         return await asyncio.gather(*orders)
 
 

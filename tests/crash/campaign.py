@@ -32,6 +32,7 @@ SOCKETS: Final = 100
 ENGINE_PAUSE: Final = "0.015"
 HTTP_PAUSE: Final = "0.08"
 KILLS_USUAL: Final = 200
+DAMAGES_USUAL: Final = 10
 # Nothing is judged by it: whoever has not come back by then hangs, however busy the machine is.
 RECOVERY_SECONDS_MAX: Final = 180.0
 QUIET_SECONDS: Final = (0.05, 0.6)
@@ -43,12 +44,11 @@ NEVER: Final = ("lost", "doubled", "changed", "strangers", "ended_twice")
 def plan(kills: int, seed: int) -> list[str]:
     """Which victims die in which order: as often as their share, faults in between."""
     draw = random.Random(seed)
-    usual = sum(count for count, _, _ in KILLS.values())
-    victims = [
-        name for name, (count, _, _) in KILLS.items() for _ in range(max(1, count * kills // usual))
+    order = [
+        name
+        for name, (count, _, _) in [*KILLS.items(), *FAULTS.items()]
+        for _ in range(max(1, count * kills // KILLS_USUAL))
     ]
-    faults = [name for name in FAULTS for _ in range(max(1, kills // 100))]
-    order = [*victims, *faults]
     draw.shuffle(order)
     return order
 
@@ -97,7 +97,7 @@ class Campaign:
     def strike(self, name: str, load: Load) -> float:
         """Do one thing to it and wait until it works again; return how long that took."""
         time.sleep(self._draw.uniform(*QUIET_SECONDS))
-        strike, witness = KILLS[name][1:] if name in KILLS else FAULTS[name]
+        _, strike, witness = (KILLS | FAULTS)[name]
         struck_at = strike(self.world, load)
         seconds = self._recovered(struck_at, witness, load)
         self.recoveries[name].append(seconds)
@@ -219,7 +219,7 @@ def main(kills: int, seed: int) -> int:
             _say(f"{number}/{len(order)} {name}: {seconds:.2f} s")
         found = campaign.judge(load)
         wrong = violations(found)
-        wrong += damage.refused(campaign.world)
+        wrong += damage.refused(campaign.world, max(1, DAMAGES_USUAL * kills // KILLS_USUAL), seed)
     except (AssertionError, psycopg.Error, OSError) as error:
         found, wrong = {}, [f"{type(error).__name__}: {error}"]
     finally:

@@ -256,24 +256,25 @@ KILLS: Final = {
     "everything at once": (10, kill_everything, "http-"),
 }
 
+# The same of what is not a kill, or one at a chosen place.
 FAULTS: Final = {
-    "writer frozen for 3 s": (freeze_writer(FROZEN_SECONDS), "client-"),
-    "writer frozen for 30 s": (freeze_writer(FROZEN_LONG_SECONDS), "client-"),
-    "PostgreSQL frozen for 10 s": (freeze_server("PostgreSQL", 10.0), "client-"),
-    "Valkey frozen for 5 s": (freeze_server("Valkey", 5.0), "client-"),
-    "two writers": (two_writers, "client-"),
-    "inserted, not committed": (inserted_not_committed, "client-"),
-    "before the insert": (failpoint(failpoints.BEFORE_INSERT), "client-"),
-    "sent, not committed": (failpoint(failpoints.SENT_NOT_COMMITTED), "client-"),
-    "committed, not acknowledged": (failpoint(failpoints.COMMITTED_NOT_ACKED), "client-"),
-    "acknowledged, not projected": (failpoint(failpoints.ACKED_NOT_PROJECTED), "projector"),
-    "mid-projection": (failpoint(failpoints.MID_PROJECTION), "projector"),
-    "mid-snapshot": (failpoint(failpoints.MID_SNAPSHOT), "client-"),
-    "letter read, not sent": (failpoint(failpoints.LETTER_READ), "duty-"),
-    "letter sent, not forgotten": (failpoint(failpoints.LETTER_SENT), "duty-"),
-    "no room at the insert": (no_room_for_rows(AT_INSERT), "client-"),
-    "no room at the commit": (no_room_for_rows(AT_COMMIT), "client-"),
-    "no room for PostgreSQL's writes": (no_room_for_writes, "client-"),
+    "writer frozen for 3 s": (2, freeze_writer(FROZEN_SECONDS), "client-"),
+    "writer frozen for 30 s": (20, freeze_writer(FROZEN_LONG_SECONDS), "client-"),
+    "PostgreSQL frozen for 10 s": (2, freeze_server("PostgreSQL", 10.0), "client-"),
+    "Valkey frozen for 5 s": (2, freeze_server("Valkey", 5.0), "client-"),
+    "two writers": (20, two_writers, "client-"),
+    "inserted, not committed": (10, inserted_not_committed, "client-"),
+    "before the insert": (10, failpoint(failpoints.BEFORE_INSERT), "client-"),
+    "sent, not committed": (10, failpoint(failpoints.SENT_NOT_COMMITTED), "client-"),
+    "committed, not acknowledged": (10, failpoint(failpoints.COMMITTED_NOT_ACKED), "client-"),
+    "acknowledged, not projected": (10, failpoint(failpoints.ACKED_NOT_PROJECTED), "projector"),
+    "mid-projection": (10, failpoint(failpoints.MID_PROJECTION), "projector"),
+    "mid-snapshot": (10, failpoint(failpoints.MID_SNAPSHOT), "client-"),
+    "letter read, not sent": (10, failpoint(failpoints.LETTER_READ), "duty-"),
+    "letter sent, not forgotten": (10, failpoint(failpoints.LETTER_SENT), "duty-"),
+    "no room at the insert": (4, no_room_for_rows(AT_INSERT), "client-"),
+    "no room at the commit": (3, no_room_for_rows(AT_COMMIT), "client-"),
+    "no room for PostgreSQL's writes": (3, no_room_for_writes, "client-"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -152,6 +153,34 @@ async def test_a_change_too_many_is_refused_at_once(settings: Any) -> None:
     assert (refused.status, refused.headers[b"retry-after"]) == (503, b"1")
     assert orjson.loads(refused.body)["code"] == "server_busy"
     assert [visitor.status for visitor in (*changing, after)] == [200, 200, 200]
+
+
+async def test_a_burst_may_queue_but_a_queue_that_does_not_drain_is_kept_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(site, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    gate = threading.Event()
+
+    def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        assert gate.wait(10)
+        return echo(environ, start_response)
+
+    application = Site(wait)
+    burst = [Visitor(b"a") for _ in range(site.QUEUE_STANDING_MAX + 2)]
+    tasks = [asyncio.create_task(visitor.visit(application)) for visitor in burst]
+    await asyncio.sleep(0.05)
+    now[0] += site.QUEUE_STANDS_SECONDS + 0.01
+    late = Visitor(b"b")
+    await late.visit(application)
+    gate.set()
+    await asyncio.gather(*tasks)
+    after = Visitor(b"c")
+    await after.visit(application)
+
+    assert [visitor.status for visitor in burst] == [200] * len(burst)
+    assert (late.status, late.headers[b"retry-after"]) == (503, b"1")
+    assert after.status == 200
 
 
 async def test_a_header_that_could_pass_for_another_is_dropped() -> None:

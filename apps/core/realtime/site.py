@@ -10,6 +10,7 @@ bodies that do not arrive.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 REQUESTS_MAX: Final = 220
+# A queue of changes that has not been as short as this for so long stands, and gets no longer.
+QUEUE_SHORT: Final = 4
+QUEUE_STANDS_SECONDS: Final = 0.1
+QUEUE_STANDING_MAX: Final = 8
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
 SOCKET_PATH: Final = "/ws"
@@ -38,9 +43,11 @@ class Site:
     def __init__(self, django: Callable[..., Any]) -> None:
         self._requests = 0
         self._changes = 0
+        self._short_at = 0.0
         # Half of the threads may wait for the engine; the rest go on serving pages.
         threads = 2 * settings.MATCHING_WAITERS_MAX
         self._changes_max = threads
+        self._standing_max = min(threads, QUEUE_STANDING_MAX)
         self._pages = Pages(django, threads)
         self._socket = LiveConsumer.as_asgi()
 
@@ -92,9 +99,14 @@ class Site:
         """Orders and the like, of which no more may wait than can be worked on.
 
         One more would wait behind all the others. Refused before anything has been done for it, it
-        costs those who were there first as good as nothing.
+        costs those who were there first as good as nothing. A burst may fill all threads; a queue
+        that does not drain is kept short, because who joins it waits for nothing but its length.
         """
-        if self._changes >= self._changes_max:
+        now = time.monotonic()
+        if self._changes <= QUEUE_SHORT:
+            self._short_at = now
+        stands = now - self._short_at > QUEUE_STANDS_SECONDS
+        if self._changes >= (self._standing_max if stands else self._changes_max):
             await _refuse(send, 503, "server_busy", "Too much is going on. Try again soon.")
             return
         self._changes += 1
