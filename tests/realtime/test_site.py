@@ -175,12 +175,24 @@ async def test_a_burst_may_queue_but_a_queue_that_does_not_drain_is_kept_short(
     await late.visit(application)
     gate.set()
     await asyncio.gather(*tasks)
-    after = Visitor(b"c")
-    await after.visit(application)
 
     assert [visitor.status for visitor in burst] == [200] * len(burst)
     assert (late.status, late.headers[b"retry-after"]) == (503, b"1")
-    assert after.status == 200
+
+    # For a second after somebody was refused no burst is let in either; then all is as before.
+    assert await statuses_of_burst(application, gate) == [200] * 8 + [503, 503]
+    now[0] += site.RETRY_AFTER_SECONDS
+    assert await statuses_of_burst(application, gate) == [200] * 10
+
+
+async def statuses_of_burst(application: Site, gate: threading.Event) -> list[int]:
+    gate.clear()
+    visitors = [Visitor(b"a") for _ in range(10)]
+    tasks = [asyncio.create_task(visitor.visit(application)) for visitor in visitors]
+    await asyncio.sleep(0.05)
+    gate.set()
+    await asyncio.gather(*tasks)
+    return [visitor.status for visitor in visitors]
 
 
 async def test_a_header_that_could_pass_for_another_is_dropped() -> None:

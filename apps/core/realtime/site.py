@@ -10,6 +10,7 @@ bodies that do not arrive.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -27,10 +28,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 REQUESTS_MAX: Final = 220
-# A queue of changes that has not been as short as this for so long stands, and gets no longer.
+# A queue of changes that has not been as short as this for so long stands, and gets no longer; not
+# before nobody was refused for as long as they were told to stay away.
 QUEUE_SHORT: Final = 4
 QUEUE_STANDS_SECONDS: Final = 0.1
 QUEUE_STANDING_MAX: Final = 8
+RETRY_AFTER_SECONDS: Final = 1
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
 SOCKET_PATH: Final = "/ws"
@@ -43,7 +46,8 @@ class Site:
     def __init__(self, django: Callable[..., Any]) -> None:
         self._requests = 0
         self._changes = 0
-        self._short_at = 0.0
+        self._short_at = -math.inf
+        self._refused_at = -math.inf
         # Half of the threads may wait for the engine; the rest go on serving pages.
         threads = 2 * settings.MATCHING_WAITERS_MAX
         self._changes_max = threads
@@ -105,8 +109,12 @@ class Site:
         now = time.monotonic()
         if self._changes <= QUEUE_SHORT:
             self._short_at = now
-        stands = now - self._short_at > QUEUE_STANDS_SECONDS
+        stands = (
+            now - self._short_at > QUEUE_STANDS_SECONDS
+            or now - self._refused_at < RETRY_AFTER_SECONDS
+        )
         if self._changes >= (self._standing_max if stands else self._changes_max):
+            self._refused_at = now
             await _refuse(send, 503, "server_busy", "Too much is going on. Try again soon.")
             return
         self._changes += 1
@@ -146,6 +154,6 @@ async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
         (b"cache-control", b"no-store"),
     ]
     if status == 503:
-        headers.append((b"retry-after", b"1"))
+        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
