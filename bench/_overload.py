@@ -21,6 +21,7 @@ WARM_UP_SECONDS = 5
 USUAL_SECONDS = 15
 RECOVERY_SECONDS = 10
 AHEAD_SECONDS = 0.05
+IDLE_SECONDS_MAX = 3.0
 PROJECTED_SECONDS_MAX = 60.0
 
 
@@ -40,7 +41,7 @@ class Crowd:
     def __init__(self, port: int, tokens: list[str]) -> None:
         self._port = port
         self._tokens = tokens
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._sent = 0
 
     async def place(self, due: float) -> Answer:
@@ -61,15 +62,14 @@ class Crowd:
         return Answer(due, delay_ms, status, b"retry-after:" in head, order_id)
 
     async def _ask(self, token: str, order: dict[str, str]) -> tuple[int, bytes, bytes]:
-        # The server ends connections that were idle for some seconds.
-        while self._idle and self._idle[-1][0].at_eof():
-            self._idle.pop()[1].close()
+        # The server ends connections that were idle for some seconds, perhaps at this moment.
+        while self._idle and time.perf_counter() - self._idle[-1][0] > IDLE_SECONDS_MAX:
+            self._idle.pop()[2].close()
         try:
-            reader, writer = (
-                self._idle.pop()
-                if self._idle
-                else await asyncio.open_connection("127.0.0.1", self._port)
-            )
+            if self._idle:
+                _, reader, writer = self._idle.pop()
+            else:
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
             body = json.dumps(order)
             writer.write(
                 (
@@ -83,7 +83,7 @@ class Crowd:
             said = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
         except (OSError, asyncio.IncompleteReadError):
             return 0, b"", b""
-        self._idle.append((reader, writer))
+        self._idle.append((time.perf_counter(), reader, writer))
         return int(head[9:12]), head, said
 
     async def load(self, per_second: int, seconds: int) -> list[Answer]:
