@@ -15,12 +15,11 @@ import django
 
 from bench import _services
 from bench._listeners import free_port
-from bench._orders import people, process
+from bench._orders import AHEAD_SECONDS, people, process
 
 WARM_UP_SECONDS = 5
 USUAL_SECONDS = 15
 RECOVERY_SECONDS = 10
-AHEAD_SECONDS = 0.05
 IDLE_SECONDS_MAX = 3.0
 PROJECTED_SECONDS_MAX = 60.0
 

@@ -6,6 +6,7 @@ Daphne has no way to notice a peer that does not read, so slow readers are teste
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import os
 import signal
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -28,7 +30,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from apps.core.management.commands.serve import listen
+from apps.core.management.commands.serve import listen, settle
 from apps.core.realtime import publish, tickets
 from apps.core.realtime.connections import key
 from apps.core.realtime.server import build_server
@@ -372,3 +374,24 @@ async def test_a_peer_that_is_gone_without_a_word_is_cut_off(free_port: Callable
                 await asyncio.sleep(0.05)
     server.should_exit = True
     await serving
+
+
+class Circle:
+    itself: Circle
+
+
+def test_what_every_request_needs_is_not_collected_again() -> None:
+    try:
+        settle()
+        frozen = gc.get_freeze_count()
+        # Django, its models and the views stay; what comes later is collected as ever.
+        later = Circle()
+        later.itself = later
+        gone = weakref.ref(later)
+        del later
+        gc.collect()
+        assert gone() is None
+        assert frozen > 50_000
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()
