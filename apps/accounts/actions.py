@@ -54,6 +54,7 @@ def register_person(
     now: datetime,
     is_staff: bool = False,
     is_superuser: bool = False,
+    kyc_tier: int = 0,
 ) -> User:
     """Make a person and have the apps above welcome them."""
     user = User(
@@ -61,6 +62,7 @@ def register_person(
         display_name=display_name,
         is_staff=is_staff,
         is_superuser=is_superuser,
+        kyc_tier=kyc_tier,
     )
     user.set_password(password)
     _save_new(user)
@@ -113,8 +115,9 @@ def open_sign_in(*, actor: User, client: str, address: str, now: datetime) -> To
     refresh = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     with transaction.atomic():
         sign_in = SignIn.objects.create(
-            user=actor, client=_printable(client)[:200], address=address[:45], created_at=now
-        )
+            user=actor, client=_printable(client)[:200], address=address[:45], created_at=now,
+            proved_at=now,
+        )  # fmt: skip
         _keep(refresh, sign_in, now)
     person_arrived(actor, now)
     return _pair(actor.public_id, sign_in.pk, refresh)

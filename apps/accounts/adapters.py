@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.forms import BaseForm
 from django.http import HttpRequest
 
-from apps.accounts import actions
+from apps.accounts import actions, step_up
 from apps.accounts.events import person_arrived
 from apps.accounts.models import User
 from apps.core import clock
@@ -59,7 +59,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         super().login(request, user)
-        person_arrived(cast(User, user), clock.now())
+        now = clock.now()
+        step_up.record(request, now=now)
+        person_arrived(cast(User, user), now)
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         super().set_password(user, password)

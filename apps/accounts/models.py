@@ -37,6 +37,18 @@ class User(AbstractBaseUser, PermissionsMixin):
     wrong_passwords = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Tries since somebody last got in with the password."
     )
+    wrong_codes = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Tries since a second factor was last right."
+    )
+    security_changed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Last change of password, address or second factors."
+    )
+    frozen_at = models.DateTimeField(
+        null=True, editable=False, help_text="Since when its owner has had the account frozen."
+    )
+    kyc_tier = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="How well the person is known: 0 to 3."
+    )
 
     objects = People()
 
@@ -48,7 +60,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kyc_tier__lte=3), name="user_kyc_tier_is_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -63,6 +78,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Take a new password; what was guessed about the old one counts no more."""
         super().set_password(raw_password)
         self.wrong_passwords = 0
+        self.wrong_codes = 0
 
 
 class SignIn(models.Model):
@@ -76,6 +92,9 @@ class SignIn(models.Model):
     client = models.CharField(max_length=200, blank=True, help_text="What the client calls itself.")
     address = models.CharField(max_length=45, blank=True)
     created_at = models.DateTimeField()
+    proved_at = models.DateTimeField(
+        null=True, help_text="When password and second factor were last given."
+    )
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, blank=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -67,3 +68,29 @@ def ended_sign_ins(ids: set[str]) -> set[str]:
     """Return those of the sign-ins that have ended or were never there."""
     lasting = SignIn.objects.filter(pk__in=ids, ended_at=None).values_list("pk", flat=True)
     return ids - {str(pk) for pk in lasting}
+
+
+def security_changed_at(*, person_id: int) -> datetime | None:
+    """Return when password, address or second factors last changed; None is never."""
+    changed_at: datetime | None = _of_person(person_id, "security_changed_at")
+    return changed_at
+
+
+def tier_of(*, person_id: int) -> int:
+    """Return how well the person is known, 0 to 3: what limits follow from."""
+    tier: int = _of_person(person_id, "kyc_tier")
+    return tier
+
+
+def is_frozen(*, person_id: int) -> bool:
+    """Return whether its owner has had the account frozen."""
+    return _of_person(person_id, "frozen_at") is not None
+
+
+def sign_in_proved_at(*, sign_in_id: uuid.UUID) -> datetime | None:
+    """Return when the sign-in was last proved with all that its person has; None is never."""
+    return SignIn.objects.filter(pk=sign_in_id).values_list("proved_at", flat=True).first()
+
+
+def _of_person(person_id: int, field: str) -> Any:
+    return User.objects.values_list(field, flat=True).get(pk=person_id)
