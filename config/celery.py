@@ -36,6 +36,17 @@ app.conf.beat_schedule = {
         "schedule": 6 * 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    # What happened below reaches the apps above; a round that is late is the next one.
+    "core-deliver-events": {
+        "task": "core.deliver_events",
+        "schedule": 1.0,
+        "options": {"queue": "default", "expires": 1},
+    },
+    "core-forget-delivered-events": {
+        "task": "core.forget_delivered_events",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3000},
+    },
     "accounts-forget-old-sign-ins": {
         "task": "accounts.forget_old_sign_ins",
         "schedule": 3600.0,

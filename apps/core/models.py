@@ -1,4 +1,4 @@
-"""Rows that belong to no business: the answers that were given to idempotent requests."""
+"""Rows that belong to no business: answers to idempotent requests, events on their way up."""
 
 from __future__ import annotations
 
@@ -23,3 +23,55 @@ class IdempotentAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} of person {self.person_id}"
+
+
+class OutboxEvent(models.Model):
+    """Something that happened, written in the transaction in which it did; see ``core.outbox``."""
+
+    topic = models.CharField(max_length=40)
+    key = models.CharField(max_length=200, help_text="The same key again is the same event.")
+    data = models.JSONField()
+    emitted_at = models.DateTimeField()
+    handed_out_at = models.DateTimeField(
+        null=True, help_text="When each subscriber got a delivery of its own."
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["topic", "key"], name="outbox_event_unique")]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(handed_out_at=None),
+                name="outbox_event_not_handed_out",
+            ),
+            models.Index(fields=["emitted_at"], name="outbox_event_emitted"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.key}"
+
+
+class OutboxDelivery(models.Model):
+    """One event for one subscriber. Without ``done_at`` it waits for ``next_try_at``."""
+
+    event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
+    name = models.CharField(max_length=60, help_text="The subscriber.")
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=300, blank=True, help_text="Why the last try failed.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "name"], name="outbox_delivery_unique")
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_try_at", "id"],
+                condition=models.Q(done_at=None),
+                name="outbox_delivery_waiting",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: event {self.event_id}"

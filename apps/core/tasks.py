@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.core import clock, idempotency, partitions
+from apps.core import clock, idempotency, outbox, partitions
 
 
 @shared_task(name="core.forget_old_answers", ignore_result=True)
@@ -15,3 +15,15 @@ def forget_old_answers() -> None:
 def make_partitions() -> None:
     """Have partitions ready for the months to come; once made, it does nothing."""
     partitions.ensure_registered(clock.now())
+
+
+@shared_task(name="core.deliver_events", ignore_result=True)
+def deliver_events() -> None:
+    """Hand to the apps above what has happened below."""
+    outbox.deliver(now=clock.now())
+
+
+@shared_task(name="core.forget_delivered_events", ignore_result=True)
+def forget_delivered_events() -> None:
+    """Drop events that everybody has got, a month later."""
+    outbox.forget_delivered(now=clock.now())
