@@ -68,12 +68,12 @@ class DataFolder:
             os.close(self._lock)
             self._lock = None
 
-    def secret(self, name: str) -> str:
+    def secret(self, name: str, *, size_bytes: int = 48) -> str:
         """Return a secret of this folder, made the first time it is asked for."""
         path = self.path / "secrets" / name
         if not path.exists():
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            keep_secret(path, secrets.token_urlsafe(48))
+            keep_secret(path, secrets.token_urlsafe(size_bytes))
         return path.read_text()
 
     def tell_others(self, environment: Mapping[str, str]) -> None:

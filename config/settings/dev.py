@@ -13,6 +13,8 @@ from .base import *  # noqa: E402, F403
 DEBUG = env.flag("DEBUG")
 DEMO = env.flag("DEMO", default=True)
 SECRET_KEY = env.text("SECRET_KEY", "development-only-key-that-is-never-used-in-production")
+# Thirty-two zero bytes: for commands without a running copy, which has keys of its own.
+FIELD_KEYS = env.words("FIELD_KEYS", "A" * 43)
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "apps.local.statics.LocalStaticFilesStorage"},
 }

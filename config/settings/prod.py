@@ -7,6 +7,7 @@ from .base import BASE_DIR
 
 DEBUG = False
 SECRET_KEY = env.required("SECRET_KEY")
+FIELD_KEYS = [key.strip() for key in env.required("FIELD_KEYS").split(",")]
 ALLOWED_HOSTS = env.required("ALLOWED_HOSTS").split(",")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 # Only a crash campaign asks processes to die, whatever the environment says here.

@@ -13,6 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.prod",
     "SECRET_KEY": "q8" * 30,
+    "FIELD_KEYS": "A" * 43,
     "ALLOWED_HOSTS": "sum1.example",
     "DATABASE_URL": "postgresql://sum1:secret@db.example:5432/sum1?sslmode=require",
     "REDIS_URL": "rediss://:secret@valkey.example:6379/0",
@@ -33,7 +34,9 @@ def test_the_deployment_check_is_clean() -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "FIELD_KEYS", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"]
+)
 def test_production_refuses_to_start_without(name: str) -> None:
     environment = {key: value for key, value in PRODUCTION.items() if key != name}
 
@@ -41,6 +44,14 @@ def test_production_refuses_to_start_without(name: str) -> None:
 
     assert checked.returncode != 0
     assert f"The environment variable {name} must be set." in checked.stderr
+
+
+def test_production_refuses_field_keys_that_are_none_and_does_not_repeat_them() -> None:
+    checked = _run(["manage.py", "check"], PRODUCTION | {"FIELD_KEYS": "A" * 43 + ",hunter2"})
+
+    assert checked.returncode != 0
+    assert "FIELD_KEYS must be keys of 32 bytes" in checked.stderr
+    assert "hunter2" not in checked.stderr
 
 
 def test_a_wrong_number_is_told_in_one_line() -> None:

@@ -11,6 +11,7 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from apps.core import crypto
 from apps.local import plan, preparation
 from apps.local.demo import DEMO_EMAILS, DEMO_PASSWORD
 from apps.local.folder import DataFolder
@@ -79,7 +80,7 @@ def up(*, only: list[str], verbose: bool) -> int:
         folder.close()
 
 
-_TOLD = ("DATABASE_URL", "REDIS_URL", "KEY_PREFIX", "SECRET_KEY", "PORT")
+_TOLD = ("DATABASE_URL", "REDIS_URL", "KEY_PREFIX", "SECRET_KEY", "FIELD_KEYS", "PORT")
 
 
 def _servers(folder: DataFolder, port: int, guard: Guard) -> list[Embedded]:
@@ -116,6 +117,8 @@ def _environment(folder: DataFolder, port: int, servers: list[Embedded]) -> dict
         "REDIS_URL": own.get("valkey") or str(settings.UP_REDIS_URL),
         "KEY_PREFIX": settings.KEY_PREFIX,
         "SECRET_KEY": settings.UP_ENVIRONMENT.get("SECRET_KEY") or folder.secret("django"),
+        "FIELD_KEYS": settings.UP_ENVIRONMENT.get("FIELD_KEYS")
+        or folder.secret("field-key", size_bytes=crypto.KEY_BYTES),
         "PORT": str(port),
         "DEMO": "1" if settings.DEMO else "0",
         "PYTHONUNBUFFERED": "1",
