@@ -9,6 +9,7 @@ from typing import Final
 
 from apps.core.clock import iso
 from apps.pages.queries import ALL, History, Holding, Holdings, cents_text, value_cents, value_text
+from apps.pages.rules import shares_of_1000
 
 CHART_WIDTH: Final = 600
 CHART_HEIGHT: Final = 200
@@ -66,7 +67,6 @@ class Part:
     code: str
     share: str
     start: str
-    width: str
 
 
 def lines_of(holdings: Holdings, positions: Sequence[Mapping[str, object]]) -> tuple[Line, ...]:
@@ -127,13 +127,14 @@ def parts_of(holdings: Holdings) -> tuple[Part, ...]:
     """Return the largest holdings and the rest together, as shares that fill the whole."""
     held = (row for row in holdings.rows if row.worth_minor)
     rows = sorted(held, key=lambda row: -row.worth_minor)
-    shares = [(row.balance.asset.code, row.share_bps) for row in rows[: PARTS_MAX - 1]]
-    rest = sum(row.share_bps for row in rows[PARTS_MAX - 1 :])
+    worths = [(row.balance.asset.code, row.worth_minor) for row in rows[: PARTS_MAX - 1]]
+    rest = sum(row.worth_minor for row in rows[PARTS_MAX - 1 :])
     if rest:
-        shares.append(("Others", rest))
+        worths.append(("Others", rest))
     parts, start = [], 0
-    for code, share in shares:
-        parts.append(Part(code, _percent(share), _percent(start), _percent(share)))
+    shares = shares_of_1000([worth for _, worth in worths])
+    for (code, _), share in zip(worths, shares, strict=True):
+        parts.append(Part(code, _percent(share), _percent(start)))
         start += share
     return tuple(parts)
 
@@ -163,5 +164,5 @@ def _height(value: int, low: int, high: int) -> int:
     return (high - value) * CHART_HEIGHT // (high - low)
 
 
-def _percent(bps: int) -> str:
-    return f"{bps // 100}.{bps % 100:02d}"
+def _percent(thousandths: int) -> str:
+    return f"{thousandths // 10}.{thousandths % 10}"

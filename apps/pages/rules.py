@@ -23,6 +23,21 @@ def share_bps(part: int, whole: int) -> int:
     return part * BPS // whole if whole > 0 else 0
 
 
+def shares_of_1000(parts: Sequence[int]) -> list[int]:
+    """Return the parts in thousandths of their sum, rounded so that together they are the whole.
+
+    Those that lose most by rounding down are rounded up (largest remainder).
+    """
+    whole = sum(parts)
+    if whole <= 0:
+        return [0] * len(parts)
+    shares = [part * 1000 // whole for part in parts]
+    losses = sorted(range(len(parts)), key=lambda place: -(parts[place] * 1000 % whole))
+    for place in losses[: 1000 - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
 def balances_by_step(steps: int, now_minor: int, flows: Sequence[Flow]) -> list[int]:
     """Return the balance at the end of each step, counted back from what it is now."""
     changes = [0] * steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from whitenoise.compress import Compressor
@@ -244,6 +245,7 @@ UNFOLD = {
     "SITE_HEADER": "SUM+1",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("css/staff.css")],
 }
 
 LOGGING = {

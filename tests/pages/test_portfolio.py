@@ -22,7 +22,7 @@ from apps.pages.queries import (
     value_history,
     value_text,
 )
-from apps.pages.rules import Flow, asked_from, balances_by_step, share_bps
+from apps.pages.rules import Flow, asked_from, balances_by_step, share_bps, shares_of_1000
 from apps.wallets.queries import flows
 from tests.factories import Trader, fund, listed, person, trader
 
@@ -45,6 +45,21 @@ def test_worth_is_exact_and_cut_off() -> None:
 def test_shares_of_nothing_are_nothing() -> None:
     assert share_bps(1, 0) == 0
     assert share_bps(1, 3) == 3333
+    assert shares_of_1000([]) == []
+    assert shares_of_1000([0, 0]) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("parts", "shares"),
+    [
+        ([7], [1000]),
+        ([1, 1, 1], [334, 333, 333]),
+        ([100_000_00, 99_896_31, 34_955_80], [426, 425, 149]),
+        ([999_999, 1], [1000, 0]),
+    ],
+)
+def test_shares_are_rounded_so_that_they_are_the_whole(parts: list[int], shares: list[int]) -> None:
+    assert shares_of_1000(parts) == shares
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_the_pages_open(ada: Trader, admin: Client, django_assert_max_num_querie
     account = text(admin.get(f"/admin/trades/restriction/account/{ada.account.id}/"))
     listed = admin.get("/admin/trades/restriction/")
 
-    assert "<td>11,650.00</td>" in seen
+    assert '<td class="number">11,650.00</td>' in seen
     assert "Nothing restricts this account." in account
     assert listed.status_code == 200
 
