@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.middleware.csrf import get_token
@@ -27,6 +27,7 @@ from apps.core.errors import NotAllowed, NotSignedIn, TooMany
 from apps.core.fields import StrictBoolean, StrictSerializer, StrictText
 from apps.core.openapi import documented
 from apps.core.realtime import tickets
+from apps.core.scopes import READ, KeyGrant
 from apps.core.web import client_address
 
 REFRESH_COOKIE: Final = "__Secure-refresh"
@@ -195,6 +196,8 @@ class LogoutView(TokenEndpoint):
 
 
 class TicketView(Endpoint):
+    scopes: ClassVar = {"POST": READ}
+
     @documented(
         summary="Get a ticket that opens one WebSocket",
         description="For clients without the site's cookie. It works once, within 30 seconds.",
@@ -208,6 +211,8 @@ class TicketView(Endpoint):
     def post(self, request: Request) -> Response:
         if isinstance(request.auth, uuid.UUID):
             ticket = tickets.issue(self.person, sign_in=str(request.auth))
+        elif isinstance(request.auth, KeyGrant):
+            ticket = tickets.issue(self.person, grant=request.auth)
         else:
             ticket = tickets.issue(self.person, session_key=request.session.session_key or "")
         return Response({"ticket": ticket, "expires_in": tickets.TICKET_SECONDS}, status=201)

@@ -3,10 +3,13 @@
 from django.urls import path
 
 from apps.accounts import api
+from apps.accounts.keys import api as keys_api
 
 urlpatterns = [
     path("auth/token", api.TokenView.as_view(), name="token"),
     path("auth/token/refresh", api.RefreshView.as_view(), name="token-refresh"),
     path("auth/logout", api.LogoutView.as_view(), name="logout"),
     path("auth/ticket", api.TicketView.as_view(), name="ticket"),
+    path("keys", keys_api.KeysView.as_view(), name="keys"),
+    path("keys/<uuid:key_id>", keys_api.KeyView.as_view(), name="key"),
 ]

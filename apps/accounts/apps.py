@@ -10,6 +10,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts import queries
+        from apps.accounts.keys import queries as keys
         from apps.core.realtime import identity
 
         identity.watch_sign_ins(queries.ended_sign_ins)
+        identity.watch_sign_ins(keys.ended)

@@ -11,6 +11,8 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from apps.accounts.keys.models import ApiKey as ApiKey
+
 
 class People(BaseUserManager["User"]):
     """Lets Django's own commands and backends make and find a person."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -12,6 +13,7 @@ from apps.accounts import access
 from apps.accounts.models import SignIn, User
 from apps.core.errors import NotSignedIn
 from apps.core.rows import Rows, first_row
+from apps.core.scopes import KEY_PREFIX
 
 _people = Rows(User)
 _brought: dict[str, tuple[Rows[Any], str]] = {}
@@ -44,28 +46,41 @@ def caller_of_token(*, token: str) -> Caller:
     row = first_row(_by_sign_in(), [claims.sign_in, claims.person])
     if row is None:
         raise NotSignedIn("token_invalid", "The token is not valid, or no longer.")
+    return Caller(person_of(row), claims.sign_in)
+
+
+def columns_of_person() -> tuple[str, str]:
+    """Return what a query for a caller selects, and what it joins to ``accounts_user`` for it."""
+    tables = [_people, *(rows for rows, _ in _brought.values())]
+    columns = ", ".join(rows.columns for rows in tables)
+    return columns, " ".join(join for _, join in _brought.values())
+
+
+def person_of(row: Sequence[Any]) -> User:
+    """Return the person of a row that begins with these columns, with what it has brought."""
     user, rest = _people.made_of(row[: _people.width]), row[_people.width :]
     for name, (rows, _) in _brought.items():
         # The key comes first; it is missing where the join has found nothing.
         user.brought[name] = None if rest[0] is None else rows.made_of(rest[: rows.width])
         rest = rest[rows.width :]
-    return Caller(user, claims.sign_in)
+    return user
 
 
 @cache
 def _by_sign_in() -> str:
-    tables = [_people, *(rows for rows, _ in _brought.values())]
+    columns, joins = columns_of_person()
     return f"""
-        SELECT {", ".join(rows.columns for rows in tables)} FROM accounts_signin
+        SELECT {columns} FROM accounts_signin
         JOIN accounts_user ON accounts_user.id = accounts_signin.user_id
-        {" ".join(join for _, join in _brought.values())}
+        {joins}
         WHERE accounts_signin.id = %s AND accounts_signin.ended_at IS NULL
             AND accounts_user.public_id = %s AND accounts_user.is_active
     """
 
 
 def ended_sign_ins(ids: set[str]) -> set[str]:
-    """Return those of the sign-ins that have ended or were never there."""
+    """Return those of the sign-ins that have ended or were never there; API keys are none."""
+    ids = {found for found in ids if not found.startswith(KEY_PREFIX)}
     lasting = SignIn.objects.filter(pk__in=ids, ended_at=None).values_list("pk", flat=True)
     return ids - {str(pk) for pk in lasting}
 

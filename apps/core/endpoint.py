@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.core import clock, idempotency, ratelimit
+from apps.core import clock, idempotency, ratelimit, scopes
 from apps.core.errors import Invalid, NotSignedIn, TooMany
 from apps.core.fields import QueryInteger, QuerySerializer, StrictSerializer, StrictText
 from apps.core.parsers import BODY_BYTES_MAX
@@ -49,6 +49,9 @@ class Endpoint(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     body_bytes_max: ClassVar[int] = BODY_BYTES_MAX
     cache_control: ClassVar[str] = "no-store"
+    # What an API key needs for each method: reading where nothing is said, and for anything else
+    # a scope that is named here. None is what no key may do.
+    scopes: ClassVar[Mapping[str, str | None]] = {}
     verdict: ratelimit.Verdict | None = None
 
     def perform_authentication(self, request: Request) -> None:
@@ -64,6 +67,14 @@ class Endpoint(APIView):
         person = request.user.pk if request.user.is_authenticated else None
         self._take(f"person:{person}" if person else f"address:{client_address(request)}")
         super().check_permissions(request)
+        if isinstance(request.auth, scopes.KeyGrant):
+            scopes.require(request.auth.scopes, self.scope_of(request.method or ""))
+
+    @classmethod
+    def scope_of(cls, method: str) -> str | None:
+        """Return the scope that an API key needs for a method."""
+        reads = method in ("GET", "HEAD")
+        return cls.scopes.get("GET" if reads else method, scopes.READ if reads else None)
 
     def _take(self, name: str) -> None:
         self.verdict = _meter(

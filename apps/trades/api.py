@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -23,6 +23,7 @@ from apps.core.fields import (
     StrictWholeNumber,
 )
 from apps.core.openapi import Problem, documented
+from apps.core.scopes import TRADE
 from apps.core.web import describe
 from apps.matching.api import SeqQuery, await_seq
 from apps.trades import actions, changing, queries
@@ -256,6 +257,8 @@ class FillsOutput(serializers.Serializer[dict[str, object]]):
 
 
 class OrdersView(Endpoint):
+    scopes: ClassVar = {"POST": TRADE, "DELETE": TRADE}
+
     @documented(
         summary="Place an order",
         description=(
@@ -326,6 +329,8 @@ class OrdersView(Endpoint):
 
 
 class BatchView(Endpoint):
+    scopes: ClassVar = {"POST": TRADE}
+
     body_bytes_max = BATCH_BYTES_MAX
 
     @documented(
@@ -358,6 +363,8 @@ class BatchView(Endpoint):
 
 
 class OrderView(Endpoint):
+    scopes: ClassVar = {"PATCH": TRADE, "DELETE": TRADE}
+
     @documented(
         summary="One of your orders", tag="orders", query=SeqQuery, answer=OrderOutput,
         example=ORDER, refusals={404: "order_not_found", 503: "not_yet_projected"},
@@ -408,6 +415,8 @@ class OrderView(Endpoint):
 
 
 class ReplaceView(Endpoint):
+    scopes: ClassVar = {"POST": TRADE}
+
     @documented(
         summary="Replace an open order",
         description=(
@@ -437,6 +446,8 @@ class ReplaceView(Endpoint):
 
 
 class CancelAfterView(Endpoint):
+    scopes: ClassVar = {"PUT": TRADE}
+
     @documented(
         summary="Cancel all orders unless told otherwise in time",
         description=(

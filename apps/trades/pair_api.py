@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -19,6 +19,7 @@ from apps.core.fields import (
     StrictUUID,
 )
 from apps.core.openapi import documented
+from apps.core.scopes import TRADE
 from apps.trades.api import ORDER, OrderOutput
 from apps.trades.pairing import place_pair
 from apps.trades.presentation import pair_json
@@ -77,6 +78,8 @@ class PairOutput(serializers.Serializer[dict[str, object]]):
 
 
 class PairView(Endpoint):
+    scopes: ClassVar = {"POST": TRADE}
+
     @documented(
         summary="Place a limit order and a stop of which one fills",
         description=(

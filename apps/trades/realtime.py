@@ -19,6 +19,7 @@ from apps.core.realtime import calls, topics
 from apps.core.realtime.connections import client
 from apps.core.realtime.publish import Chain, Message, channel, publish_all
 from apps.core.realtime.topics import Match, TopicKind
+from apps.core.scopes import TRADE
 from apps.engine.messages import (
     AccountSet,
     AnyEvent,
@@ -72,14 +73,14 @@ Data = dict[str, Any]
 def register() -> None:
     """Offer the topic and the calls; once, when the app is ready."""
     topics.register(TopicKind(PATTERN, authorise, snapshot))
-    calls.register("order.place", place)
-    calls.register("order.pair", place_both)
-    calls.register("order.cancel", cancel)
-    calls.register("order.amend", amend)
-    calls.register("order.replace", replace)
-    calls.register("order.cancel_all", cancel_everything)
-    calls.register("order.cancel_after", cancel_after)
-    calls.register_watch("session.cancel_on_disconnect", watch)
+    calls.register("order.place", place, scope=TRADE)
+    calls.register("order.pair", place_both, scope=TRADE)
+    calls.register("order.cancel", cancel, scope=TRADE)
+    calls.register("order.amend", amend, scope=TRADE)
+    calls.register("order.replace", replace, scope=TRADE)
+    calls.register("order.cancel_all", cancel_everything, scope=TRADE)
+    calls.register("order.cancel_after", cancel_after, scope=TRADE)
+    calls.register_watch("session.cancel_on_disconnect", watch, scope=TRADE)
 
 
 def authorise(user: AbstractBaseUser | None, match: Match) -> bool:

@@ -13,6 +13,7 @@ SIGN_IN_RATE_PER_ADDRESS = env.text("SIGN_IN_RATE_PER_ADDRESS", "60/m")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.accounts.authentication.BearerAuthentication",
+        "apps.accounts.keys.authentication.SignedAuthentication",
         "apps.accounts.authentication.SiteSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -42,6 +43,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "TAGS": [
         {"name": "sign-in", "description": "Tokens for apps and browsers."},
+        {"name": "keys", "description": "API keys: how programs sign their requests."},
         {"name": "markets", "description": "Public market data; no sign-in needed."},
         {"name": "orders", "description": "Placing, watching and cancelling orders."},
         {"name": "positions", "description": "What is held, what it cost and what it has made."},

@@ -18,6 +18,7 @@ from tests.api.conftest import LIMIT, Person
 
 METHODS: Final = {"get", "post", "put", "patch", "delete"}
 # What describes the API is no part of it.
+UNKNOWN_KEY: Final = "5f0c2c1e-8f43-4a1c-9d0f-0c6a5d1f7a11"
 UNDESCRIBED: Final = {"/api/v1/schema", "/api/v1/docs"}
 
 
@@ -94,7 +95,7 @@ def test_every_operation_says_everything(schema: dict[str, Any]) -> None:
 
 
 def test_what_needs_a_sign_in_says_so(schema: dict[str, Any], client: Client) -> None:
-    assert set(schema["components"]["securitySchemes"]) == {"bearer", "session"}
+    assert set(schema["components"]["securitySchemes"]) == {"bearer", "signed", "session"}
     for path, method, operation in _operations(schema):
         security = operation.get("security", [{}])
         is_public = {} in security or security == []
@@ -187,7 +188,7 @@ def test_every_endpoint_refuses_who_is_not_signed_in_unless_it_is_public(
         if {} in operation.get("security", []) or not operation.get("security"):
             continue
         response = getattr(anybody, method)(
-            path.format(symbol="BTC-USDT", order_id="1", asset="BTC")
+            path.format(symbol="BTC-USDT", order_id="1", asset="BTC", key_id=UNKNOWN_KEY)
         )
         assert response.status_code == 401, f"{method} {path}"
 

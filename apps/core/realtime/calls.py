@@ -1,7 +1,9 @@
 """The methods a socket may call, offered here by the apps that carry them out.
 
 A call is one more thin face of an action: ``fn(user, params)`` runs in a bounded thread pool and
-returns plain data, or raises a ``DomainError``. Nobody who is not signed in can call anything.
+returns plain data, or raises a ``DomainError``. Nobody who is not signed in can call anything. A
+socket that was opened with an API key can call what the key's scopes allow; a method that names no
+scope, no key can call.
 """
 
 from __future__ import annotations
@@ -37,27 +39,34 @@ Call = Callable[["AbstractBaseUser", dict[str, Any]], dict[str, Any]]
 WatchCall = Callable[["AbstractBaseUser", dict[str, Any]], Watch]
 
 _calls: dict[str, Call | WatchCall] = {}
+_scopes: dict[str, str | None] = {}
 
 
-def register(method: str, fn: Call) -> None:
+def register(method: str, fn: Call, *, scope: str | None = None) -> None:
     """Offer a method. The same name twice is a mistake in the code."""
-    _offer(method, fn)
+    _offer(method, fn, scope)
 
 
-def register_watch(method: str, fn: WatchCall) -> None:
+def register_watch(method: str, fn: WatchCall, *, scope: str | None = None) -> None:
     """Offer a method that begins or ends a watch over a connection."""
-    _offer(method, fn)
+    _offer(method, fn, scope)
 
 
-def _offer(method: str, fn: Call | WatchCall) -> None:
+def _offer(method: str, fn: Call | WatchCall, scope: str | None) -> None:
     if method in _calls:
         raise RuntimeError(f"The call {method} is registered twice.")
     _calls[method] = fn
+    _scopes[method] = scope
 
 
 def unregister(method: str) -> None:
     """Take a method back; tests that offer their own do so."""
-    del _calls[method]
+    del _calls[method], _scopes[method]
+
+
+def scope_of(method: str) -> str | None:
+    """Return the scope that an API key needs to call a method; None is what no key may call."""
+    return _scopes[method]
 
 
 def resolve(method: str) -> Call | WatchCall:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import orjson
 from channels.consumer import AsyncConsumer
 
-from apps.core import clock, web
+from apps.core import clock, scopes, web
 from apps.core.errors import Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from apps.core.realtime import calls, identity, threads, topics
 from apps.core.realtime.frames import frame
@@ -132,7 +133,8 @@ class _Conversation:
         self._who = who
 
     async def _redeem(self, ticket: str) -> None:
-        who = await self._ask(identity.of_ticket, ticket)
+        of_ticket = partial(identity.of_ticket, address=self._visit.address)
+        who = await self._ask(of_ticket, ticket)
         if who is None:
             self._outlet.close(CLOSE_SIGNED_OUT, "ticket refused")
         self._become(who)
@@ -254,6 +256,8 @@ class _Conversation:
         if self._who is None:
             raise NotSignedIn("authentication_required", "Sign in first.")
         fn = calls.resolve(method)
+        if self._who.scopes is not None:
+            scopes.require(self._who.scopes, calls.scope_of(method))
         if len(self._calls) >= self._limits.calls_at_once:
             raise TooMany("too_many_calls", "Wait for the answers to earlier calls.")
         self._has_asked = True

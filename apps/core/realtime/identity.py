@@ -23,6 +23,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 
 from apps.core import clock
+from apps.core.networks import is_inside
 from apps.core.realtime import tickets
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """A person on a socket, and what the claim rests on."""
+    """A person on a socket, and what the claim rests on; ``scopes`` where that is an API key."""
 
     user: AbstractBaseUser
     auth_hash: str
     session_key: str = ""
     sign_in: str = ""
+    scopes: frozenset[str] | None = None
 
 
 FindEnded = Callable[[set[str]], set[str]]
@@ -58,13 +60,18 @@ def of_session(session_key: str) -> Identity | None:
     return None if user is None else Identity(user, user.get_session_auth_hash(), session_key)
 
 
-def of_ticket(ticket: str) -> Identity | None:
-    """Return whose ticket it is, and use it up."""
+def of_ticket(ticket: str, *, address: str) -> Identity | None:
+    """Return whose ticket it is, and use it up; a key's networks hold for its sockets too."""
     holder = tickets.redeem(ticket)
     user = _verified(holder.user_id, holder.auth_hash) if holder else None
     if holder is None or user is None:
         return None
-    identity = Identity(user, user.get_session_auth_hash(), holder.session_key, holder.sign_in)
+    if holder.networks and not is_inside(address, holder.networks):
+        return None
+    scopes = None if holder.scopes is None else frozenset(holder.scopes)
+    identity = Identity(
+        user, user.get_session_auth_hash(), holder.session_key, holder.sign_in, scopes
+    )
     return None if ended([identity]) else identity
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from apps.core.realtime.connections import client, key
+from apps.core.scopes import KeyGrant
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -28,12 +29,26 @@ class Holder(NamedTuple):
     auth_hash: str
     session_key: str
     sign_in: str
+    scopes: list[str] | None
+    networks: list[str]
 
 
-def issue(user: AbstractBaseUser, session_key: str = "", sign_in: str = "") -> str:
-    """Make a ticket for a person, bound to the session or the API's sign-in that asked for it."""
+def issue(
+    user: AbstractBaseUser,
+    session_key: str = "",
+    sign_in: str = "",
+    grant: KeyGrant | None = None,
+) -> str:
+    """Make a ticket for a person, bound to what asked for it: session, sign-in or API key."""
     ticket = secrets.token_urlsafe(32)
-    holder = Holder(user.pk, user.get_session_auth_hash(), session_key, sign_in)
+    holder = Holder(
+        user.pk,
+        user.get_session_auth_hash(),
+        session_key,
+        sign_in if grant is None else grant.sign_in,
+        None if grant is None else sorted(grant.scopes),
+        [] if grant is None else list(grant.networks),
+    )
     client().set(_key(ticket), orjson.dumps(tuple(holder)), ex=TICKET_SECONDS)
     return ticket
 
