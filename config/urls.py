@@ -27,7 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     *[path("api/v1/", include(f"apps.{app}.api_urls")) for app in API_APPS],
     *[path("", include(f"apps.{app}.urls")) for app in SITE_APPS],
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("apps.accounts.entrance_urls")),
+    path("accounts/", include("allauth.account.urls")),
     # Named, so that the missing slash is not corrected for those who must not know of the admin.
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),

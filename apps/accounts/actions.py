@@ -23,6 +23,8 @@ from django.db.models import F
 
 from apps.accounts import access, letters
 from apps.accounts.events import person_arrived
+from apps.accounts.factors.actions import Given, check_second_factor
+from apps.accounts.factors.queries import has_second_factor
 from apps.accounts.models import RefreshToken, SignIn, User
 from apps.accounts.queries import person_by_email
 from apps.core import ratelimit
@@ -108,6 +110,22 @@ def check_credentials(*, email: str, password: str, now: datetime) -> User:
     User.objects.filter(pk=user.pk).update(wrong_passwords=0)
     ratelimit.give_back(tried, ATTEMPTS)
     return user
+
+
+def prove_again(*, actor: User, password: str, given: Given | None, now: datetime) -> None:
+    """Return where the actor has proved anew who they are; refuse what is wrong or missing."""
+    person = check_credentials(email=actor.email, password=password, now=now)
+    if person != actor:
+        raise NotSignedIn("invalid_credentials", "The e-mail address or the password is wrong.")
+    if has_second_factor(person=actor):
+        if given is None:
+            raise NotSignedIn("second_factor_required", "Give your second factor, too.")
+        check_second_factor(person=actor, given=given, now=now)
+
+
+def note_proof(*, sign_in_id: uuid.UUID, now: datetime) -> None:
+    """Note that who holds a sign-in has just proved to be its person."""
+    SignIn.objects.filter(pk=sign_in_id).update(proved_at=now)
 
 
 def open_sign_in(*, actor: User, client: str, address: str, now: datetime) -> TokenPair:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.forms import BaseForm
 from django.http import HttpRequest
 
 from apps.accounts import actions, step_up
 from apps.accounts.events import person_arrived
+from apps.accounts.factors.queries import has_second_factor
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import NotSignedIn, TooMany
@@ -66,3 +68,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         super().set_password(user, password)
         actions.end_all_sign_ins(user=cast(User, user), reason="password", now=clock.now())
+
+
+class FactorAdapter(DefaultMFAAdapter):
+    """The second step of logging in is asked of whoever has a second factor."""
+
+    def is_mfa_enabled(self, user: AbstractBaseUser, types: Any = None) -> bool:
+        return isinstance(user, User) and has_second_factor(person=user)

@@ -21,6 +21,9 @@ from rest_framework.response import Response
 
 from apps.accounts import actions
 from apps.accounts.authentication import BearerAuthentication
+from apps.accounts.factors import challenges
+from apps.accounts.factors.passkeys import host_name
+from apps.accounts.factors.queries import has_second_factor
 from apps.core import clock
 from apps.core.endpoint import Endpoint
 from apps.core.errors import NotAllowed, NotSignedIn, TooMany
@@ -34,7 +37,7 @@ REFRESH_COOKIE: Final = "__Secure-refresh"
 REFRESH_PATH: Final = "/api/v1/auth/"
 PASSWORD_LENGTH_MAX: Final = 1024
 
-_PAIR: Final = {
+PAIR_EXAMPLE: Final = {
     "access": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl",
     "refresh": "Zm9yIGV4YW1wbGUgb25seSwgbm90IGEgcmVhbCB0b2s",
     "expires_in": 600,
@@ -115,7 +118,11 @@ class TokenView(TokenEndpoint):
         body=TokenInput,
         body_example={"email": "trader1@example.com", "password": "sum1-demo-password"},
         answer=TokenOutput,
-        example=_PAIR,
+        example=PAIR_EXAMPLE,
+        description=(
+            "Who has a second factor is refused with 401 `second_factor_required`, and goes on at "
+            "`POST /auth/token/second-factor` with the `challenge` of that refusal."
+        ),
         refusals={401: "invalid_credentials", 403: "csrf_failed", 429: "too_many_attempts"},
         public=True,
         operation_id="sign_in",
@@ -124,10 +131,12 @@ class TokenView(TokenEndpoint):
         given = self.read_body(TokenInput)
         self.hold_back(request)
         if given["cookie"]:
-            _check_origin(request)
+            check_origin(request)
         user = actions.check_credentials(
             email=given["email"], password=given["password"], now=clock.now()
         )
+        if has_second_factor(person=user):
+            raise challenges.second_factor_required(person=user, host=host_name(request.get_host()))
         pair = actions.open_sign_in(
             actor=user,
             client=request.headers.get("User-Agent", ""),
@@ -147,9 +156,9 @@ class RefreshView(TokenEndpoint):
         ),
         tag="sign-in",
         body=RefreshInput,
-        body_example={"refresh": _PAIR["refresh"]},
+        body_example={"refresh": PAIR_EXAMPLE["refresh"]},
         answer=TokenOutput,
-        example=_PAIR,
+        example=PAIR_EXAMPLE,
         refusals={401: "token_invalid", 403: "csrf_failed"},
         public=True,
         operation_id="refresh",
@@ -173,7 +182,7 @@ class LogoutView(TokenEndpoint):
         summary="End this sign-in; its tokens stop at once",
         tag="sign-in",
         body=RefreshInput,
-        body_example={"refresh": _PAIR["refresh"]},
+        body_example={"refresh": PAIR_EXAMPLE["refresh"]},
         answer=None,
         status=204,
         refusals={401: "authentication_required", 403: "csrf_failed"},
@@ -223,7 +232,7 @@ def _check_csrf(request: Request) -> None:
     SessionAuthentication().enforce_csrf(request)
 
 
-def _check_origin(request: Request) -> None:
+def check_origin(request: Request) -> None:
     """Refuse to set the cookie for a page of another site."""
     origin = request.headers.get("Origin")
     if origin is None or origin in settings.CSRF_TRUSTED_ORIGINS:

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from apps.accounts import api
+from apps.accounts import api, factor_api
 from apps.accounts.keys import api as keys_api
 
 urlpatterns = [
     path("auth/token", api.TokenView.as_view(), name="token"),
+    path("auth/token/second-factor", factor_api.SecondFactorView.as_view(), name="second-factor"),
+    path("auth/step-up", factor_api.StepUpView.as_view(), name="step-up"),
     path("auth/token/refresh", api.RefreshView.as_view(), name="token-refresh"),
     path("auth/logout", api.LogoutView.as_view(), name="logout"),
     path("auth/ticket", api.TicketView.as_view(), name="ticket"),

@@ -11,6 +11,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from apps.accounts import password_rules
 from apps.accounts.keys.models import ApiKey as ApiKey
 
 
@@ -41,6 +42,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     wrong_codes = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Tries since a second factor was last right."
+    )
+    password_is_short = models.BooleanField(
+        default=False, editable=False, help_text="Long enough beside a second factor only."
     )
     security_changed_at = models.DateTimeField(
         null=True, editable=False, help_text="Last change of password, address or second factors."
@@ -78,9 +82,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def set_password(self, raw_password: str | None) -> None:
         """Take a new password; what was guessed about the old one counts no more."""
-        super().set_password(raw_password)
+        super().set_password(None if raw_password is None else password_rules.plain(raw_password))
+        self.password_is_short = password_rules.is_short(raw_password or "")
         self.wrong_passwords = 0
         self.wrong_codes = 0
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether it is the password, in whichever of Unicode's forms it was typed."""
+        return super().check_password(password_rules.plain(raw_password or ""))
 
 
 class SignIn(models.Model):

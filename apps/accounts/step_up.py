@@ -39,13 +39,18 @@ def record(request: HttpRequest, *, now: datetime) -> None:
     request.session[_SESSION_KEY] = clock.iso(now)
 
 
+def is_fresh(proved_at: datetime | None, *, now: datetime) -> bool:
+    """Say whether the proof is recent enough for what is sensitive."""
+    return proved_at is not None and now - proved_at <= FRESH_FOR
+
+
 def require_fresh(*, person: User, proved_at: datetime | None, now: datetime) -> None:
     """Refuse what is sensitive where the proof is old, or the owner has had the account frozen."""
     if queries.is_frozen(person_id=person.pk):
         raise NotAllowed(
             "account_frozen", "Your account is frozen, so nothing was changed. Unfreeze it first."
         )
-    if proved_at is None or now - proved_at > FRESH_FOR:
+    if not is_fresh(proved_at, now=now):
         raise NotAllowed(
             "step_up_required",
             "Confirm that it is you first: nothing was changed. Then do it again.",

@@ -1,11 +1,18 @@
-"""Addresses of the preferences' forms; allauth's own pages are under /accounts/."""
+"""Addresses of security and preferences; allauth's own pages are under /accounts/."""
 
 from django.urls import path
 
-from apps.accounts import views
+from apps.accounts import confirming, security_views, views
+from apps.accounts.factors import views as factor_views
 
 app_name = "accounts"
 urlpatterns = [
+    path("security", security_views.security, name="security"),
+    path("security/confirm", confirming.confirm, name="confirm"),
+    path("security/app", factor_views.add_totp, name="add-totp"),
+    path("security/passkeys/new", factor_views.add_passkey, name="add-passkey"),
+    path("security/factors/<int:factor_id>/remove", factor_views.remove, name="remove-factor"),
+    path("security/recovery-codes", factor_views.renew_codes, name="renew-codes"),
     path("preferences/appearance", views.appearance, name="appearance"),
     path("preferences/favourite", views.favourite, name="favourite"),
 ]
