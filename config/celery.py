@@ -69,6 +69,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=3, minute=20),
         "options": {"queue": "default", "expires": 3000},
     },
+    "notifications-forget-old-notices": {
+        "task": "notifications.forget_old_notices",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3000},
+    },
     "accounts-send-letters": {
         "task": "accounts.send_letters",
         "schedule": 15.0,

@@ -21,7 +21,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from apps.accounts import access, letters
+from apps.accounts import access, notices
 from apps.accounts.events import person_arrived
 from apps.accounts.factors.actions import Given, check_second_factor
 from apps.accounts.factors.queries import has_second_factor
@@ -105,7 +105,7 @@ def check_credentials(*, email: str, password: str, now: datetime) -> User:
         make_password(password)
     if user is None or not user.check_password(password) or not user.is_active or not counted:
         if user is not None and counted and user.wrong_passwords == WRONG_PASSWORDS_MAX:
-            letters.tell_of_locked_password(user=user, now=now)
+            notices.tell_of_locked_password(user=user, now=now)
         raise NotSignedIn("invalid_credentials", "The e-mail address or the password is wrong.")
     User.objects.filter(pk=user.pk).update(wrong_passwords=0)
     ratelimit.give_back(tried, ATTEMPTS)
@@ -163,7 +163,7 @@ def rotate_refresh(*, refresh: str, now: datetime) -> TokenPair:
         if used or _may_repeat(token, successor, now):
             return _pair(token.sign_in.user.public_id, token.sign_in_id, successor)
         if token.used_at is not None and _end(token.sign_in_id, "reuse", now):
-            letters.tell_of_stolen_sign_in(sign_in=token.sign_in, now=now)
+            notices.tell_of_stolen_sign_in(sign_in=token.sign_in, now=now)
     raise _refusal()
 
 

@@ -1,4 +1,4 @@
-"""Letters to people about the safety of their account, by e-mail.
+"""Letters to people, by e-mail.
 
 A letter is written into a table, in the transaction of what it tells about, and sent by background
 work: no request waits for a mail server, and none is lost while that is away.
@@ -13,47 +13,22 @@ from typing import Final
 from django.core.mail import send_mail
 from django.db import transaction
 
-from apps.accounts.models import Letter, SignIn, User
+from apps.accounts.models import Letter, User
 from apps.matching import failpoints
 
 logger = logging.getLogger(__name__)
 
 LETTERS_PER_ROUND: Final = 50
-# After so long a warning is no news any more.
+# After so long it is no news any more.
 GIVEN_UP_AFTER: Final = timedelta(days=2)
 
-_STOLEN: Final = """\
-Hello {name},
 
-the sign-in of {client}, open since {since} UTC, was used from two places at once. Somebody may have
-a copy of it. We have ended it; nothing else has changed.
+def write(*, person: User, subject: str, text: str, now: datetime) -> None:
+    """Have a letter sent; in the transaction of what it tells about, so that both are or neither.
 
-Sign in again to go on. If you do not know why this happened, choose a new password first, and
-look through your orders.
-"""
-_LOCKED: Final = """\
-Hello {name},
-
-somebody has tried {tries} wrong passwords for your account. None of them was right, but from now on
-nobody gets in with a password, you included, until you choose a new one: "Forgot your password?"
-on the page where you sign in. Where you are signed in already, you stay so.
-"""
-
-
-def tell_of_stolen_sign_in(*, sign_in: SignIn, now: datetime) -> None:
-    """Write that a refresh token came back after its use, and that its sign-in is over."""
-    text = _STOLEN.format(
-        name=sign_in.user,
-        client=sign_in.client or "an app",
-        since=f"{sign_in.created_at:%Y-%m-%d %H:%M}",
-    )
-    _write(sign_in.user, "You were signed out for your safety", text, now)
-
-
-def tell_of_locked_password(*, user: User, now: datetime) -> None:
-    """Write that the password is of no use any more."""
-    text = _LOCKED.format(name=user, tries=user.wrong_passwords)
-    _write(user, "Too many wrong passwords", text, now)
+    The subject is ours. What strangers wrote belongs into the text.
+    """
+    Letter.objects.create(person=person, subject=subject, text=text, written_at=now)
 
 
 def send_letters(*, now: datetime) -> int:
@@ -88,7 +63,3 @@ def _send(letter_id: int) -> bool:
         failpoints.reach(failpoints.LETTER_SENT)
         letter.delete()
     return True
-
-
-def _write(person: User, subject: str, text: str, now: datetime) -> None:
-    Letter.objects.create(person=person, subject=subject, text=text, written_at=now)

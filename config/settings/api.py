@@ -49,6 +49,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "positions", "description": "What is held, what it cost and what it has made."},
         {"name": "risk", "description": "What an account may risk, and what stops it."},
         {"name": "wallet", "description": "Balances and every movement of value."},
+        {"name": "notifications", "description": "What you are told, and that you have read it."},
         {"name": "venue", "description": "The clock and the health of this installation."},
     ],
 }

@@ -18,6 +18,7 @@ from config.settings.api import (  # noqa: F401  # They are settings too.
     SIGN_IN_RATE_PER_ADDRESS,
     SPECTACULAR_SETTINGS,
 )
+from config.settings.mail import TIMEOUT_SECONDS, mail_by
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.wallets",
     "apps.markets",
+    "apps.notifications",
     "apps.trades",
     "apps.pages",
     "apps.local",
@@ -226,7 +228,20 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = env.text("EMAIL_VERIFICATION", "none")
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "SUM+1: "
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+MAIL = mail_by(env.text("EMAIL_URL", "console:"))
+EMAIL_BACKEND = MAIL.backend
+EMAIL_FILE_PATH = MAIL.file_path
+EMAIL_HOST = MAIL.host
+EMAIL_PORT = MAIL.port
+EMAIL_HOST_USER = MAIL.user
+EMAIL_HOST_PASSWORD = MAIL.password
+EMAIL_USE_TLS = MAIL.starts_tls
+EMAIL_USE_SSL = MAIL.is_tls
+EMAIL_TIMEOUT = TIMEOUT_SECONDS
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "SUM+1 <noreply@localhost>")
+
+# What somebody has read is kept so long; what nobody has read stays.
+NOTICES_KEPT_DAYS = env.number("NOTICES_KEPT_DAYS", 180)
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{KEY_PREFIX}celery:"}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import transaction
 
-from apps.accounts import letters
-from apps.accounts.models import Letter
-from apps.core import clock
+from apps.accounts import letters, notices
+from apps.accounts.models import Letter, User
+from apps.core import clock, outbox
 from apps.matching import failpoints
 from tests.factories import person
 
@@ -21,15 +22,16 @@ pytestmark = pytest.mark.django_db
 def test_a_letter_is_sent_once() -> None:
     ada = person("ada@example.com", display_name="Ada")
     ada.wrong_passwords = 100
-    letters.tell_of_locked_password(user=ada, now=clock.now())
+    notices.tell_of_locked_password(user=ada, now=clock.now())
 
+    assert outbox.deliver(now=clock.now()) == 1
     assert letters.send_letters(now=clock.now()) == 1
     assert letters.send_letters(now=clock.now()) == 0
 
     (message,) = mail.outbox
     assert message.to == ["ada@example.com"]
     assert message.subject == "SUM+1: Too many wrong passwords"
-    assert message.body.startswith("Hello Ada,\n\nsomebody has tried 100 wrong passwords")
+    assert message.body.startswith("Hello Ada,\n\nSomebody has tried 100 wrong passwords")
 
 
 def test_a_letter_that_the_mail_server_refuses_waits_and_keeps_no_other(
@@ -37,7 +39,7 @@ def test_a_letter_that_the_mail_server_refuses_waits_and_keeps_no_other(
 ) -> None:
     ada, bob = person("ada@example.com"), person("bob@example.com")
     for each in (ada, bob):
-        letters.tell_of_locked_password(user=each, now=clock.now())
+        _write_to(each)
     sent: list[str] = []
 
     def send(subject: str, text: str, sender: None, to: list[str]) -> None:
@@ -56,7 +58,7 @@ def test_a_letter_that_the_mail_server_refuses_waits_and_keeps_no_other(
 
 def test_old_news_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     ada: Any = person("ada@example.com")
-    letters.tell_of_locked_password(user=ada, now=clock.now() - timedelta(days=2, seconds=1))
+    _write_to(ada, clock.now() - timedelta(days=2, seconds=1))
 
     assert letters.send_letters(now=clock.now()) == 0
 
@@ -69,7 +71,7 @@ def test_a_process_that_dies_between_mail_server_and_table_sends_one_letter_agai
 ) -> None:
     for name in ("ada", "bob", "cyd"):
         reader = person(f"{name}@example.com")
-        letters.tell_of_locked_password(user=reader, now=clock.now())
+        _write_to(reader)
 
     def die_with_the_second(place: str) -> None:
         if place == failpoints.LETTER_SENT and len(mail.outbox) == 2:
@@ -84,3 +86,18 @@ def test_a_process_that_dies_between_mail_server_and_table_sends_one_letter_agai
     assert [message.to[0] for message in mail.outbox] == [
         "ada@example.com", "bob@example.com", "bob@example.com", "cyd@example.com",
     ]  # fmt: skip
+
+
+def test_a_letter_is_written_with_what_it_tells_about_or_not_at_all() -> None:
+    ada = person("ada@example.com")
+
+    with transaction.atomic():
+        notices.tell_of_locked_password(user=ada, now=clock.now())
+        transaction.set_rollback(True)
+
+    assert outbox.deliver(now=clock.now()) == 0
+    assert letters.send_letters(now=clock.now()) == 0
+
+
+def _write_to(reader: User, now: datetime | None = None) -> None:
+    letters.write(person=reader, subject="News", text="Some.\n", now=now or clock.now())

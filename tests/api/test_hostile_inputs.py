@@ -25,7 +25,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts import access, actions, letters
 from apps.accounts.models import Letter, RefreshToken, SignIn, User
-from apps.core import clock, ratelimit
+from apps.core import clock, outbox, ratelimit
 from apps.matching.actions import set_venue
 from apps.trades.models import Fill, Order
 from tests.accounts import test_access
@@ -181,6 +181,7 @@ def test_row_29_a_rotated_token_that_comes_back_ends_the_family_and_its_owner_is
     assert code_of(replayed) == code_of(again) == code_of(after) == (401, "token_invalid")
     assert access_after == (401, "token_invalid")
     assert SignIn.objects.get().end_reason == "reuse"
+    assert outbox.deliver(now=later) == 1
     assert letters.send_letters(now=later) == 1
     assert (mail.outbox[0].to, mail.outbox[0].subject) == (
         ["ada@example.com"], "SUM+1: You were signed out for your safety",
@@ -233,6 +234,7 @@ def test_row_35_after_a_hundred_wrong_passwords_only_a_new_one_helps(
     assert code_of(right) == (401, "invalid_credentials")
     assert right.content == unknown.content
     assert ada.client.get(ME).status_code == 200
+    assert outbox.deliver(now=clock.now()) == 1
     assert letters.send_letters(now=clock.now()) == 1
     assert "100 wrong passwords" in mail.outbox[0].body
     ada.user.set_password("another-long-password")
@@ -421,7 +423,7 @@ PARAMETERS: Final = {
     "symbol": "BTC-USDT", "asset": "BTC", "order_id": "1", "key": "x", "uidb36": "1",
     "app_label": "accounts", "content_type_id": "1", "object_id": "1", "url": "x",
     "path": "1", "token": "x", "id": "1", "account_id": "1000",
-    "target": "1000",
+    "target": "1000", "notice_id": "1",
 }  # fmt: skip
 
 

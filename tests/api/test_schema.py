@@ -188,7 +188,9 @@ def test_every_endpoint_refuses_who_is_not_signed_in_unless_it_is_public(
         if {} in operation.get("security", []) or not operation.get("security"):
             continue
         response = getattr(anybody, method)(
-            path.format(symbol="BTC-USDT", order_id="1", asset="BTC", key_id=UNKNOWN_KEY)
+            path.format(
+                symbol="BTC-USDT", order_id="1", asset="BTC", key_id=UNKNOWN_KEY, notice_id="1"
+            )
         )
         assert response.status_code == 401, f"{method} {path}"
 

@@ -33,6 +33,7 @@ SIGNED_IN = {
     "trade-fills": "/trade/ETH-USDT?tab=fills&interval=1h",
     "orders": "/orders",
     "portfolio": "/portfolio",
+    "notices": "/notifications",
 }
 
 

@@ -26,6 +26,7 @@ PRIVATE = [
     "/",
     "/orders",
     "/orders?show=fills",
+    "/notifications",
     "/portfolio",
     "/portfolio?range=30d",
     "/portfolio?range=all",

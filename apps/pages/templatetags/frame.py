@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.preferences import Preferences, preferences_of
+from apps.notifications.queries import unread_count
 from apps.pages.queries import Holdings, holdings_for, value_cents
 from apps.pages.rules import asked_from
 
@@ -105,6 +106,12 @@ def holdings(context: dict[str, Any]) -> Holdings | None:
     if user is None or not user.is_authenticated:
         return None
     return holdings_for(viewer=user, found=context.get("tickers"))
+
+
+@register.simple_tag(takes_context=True)
+def unread_notices(context: dict[str, Any]) -> int:
+    """How much the viewer has been told and not read."""
+    return unread_count(viewer=context["request"].user)
 
 
 @register.filter
