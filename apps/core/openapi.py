@@ -120,6 +120,8 @@ def documented(
         described.append(_IDEMPOTENCY)
         refused = {409: "idempotency_mismatch", **refused}
     responses = {status: _response(answer, example, status)}
+    if IF_NONE_MATCH in parameters:
+        responses[304] = OpenApiResponse(None, HTTPStatus.NOT_MODIFIED.phrase)
     for code in sorted(refused):
         responses[(code, PROBLEM_TYPE)] = _refusal(code, refused[code])  # type: ignore[index]
     examples = [] if body_example is None else [
