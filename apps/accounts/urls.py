@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.accounts import confirming, security_views, views
 from apps.accounts.factors import views as factor_views
+from apps.accounts.keys import views as keys_views
 
 app_name = "accounts"
 urlpatterns = [
@@ -13,6 +14,10 @@ urlpatterns = [
     path("security/passkeys/new", factor_views.add_passkey, name="add-passkey"),
     path("security/factors/<int:factor_id>/remove", factor_views.remove, name="remove-factor"),
     path("security/recovery-codes", factor_views.renew_codes, name="renew-codes"),
+    path("security/keys", keys_views.keys, name="keys"),
+    path("security/keys/new", keys_views.new_key, name="new-key"),
+    path("security/keys/<uuid:key_id>", keys_views.change_key, name="change-key"),
+    path("security/keys/<uuid:key_id>/revoke", keys_views.revoke_key, name="revoke-key"),
     path("preferences/appearance", views.appearance, name="appearance"),
     path("preferences/favourite", views.favourite, name="favourite"),
 ]

@@ -127,6 +127,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "It may: {scopes}.",
         "If this was not you, revoke it and choose a new password now.",
     ),
+    "api_key_changed": _security(
+        "An API key was changed",
+        "Its name is {name}.",
+        "It may: {scopes}.",
+        "If this was not you, revoke it and choose a new password now.",
+    ),
     "api_key_revoked": _security("An API key was revoked", "Its name was {name}.", "It is over."),
     "address_added": _security(
         "A withdrawal address was added",
