@@ -74,6 +74,12 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    # A pass that is late is of no use: the next one sees what it would have seen.
+    "wallets-follow-chains": {
+        "task": "wallets.follow_chains",
+        "schedule": 2.0,
+        "options": {"queue": "default", "expires": 2},
+    },
     "accounts-send-letters": {
         "task": "accounts.send_letters",
         "schedule": 15.0,

@@ -36,6 +36,10 @@ class Conflict(DomainError):
     """It contradicts what has happened already."""
 
 
+class Locked(DomainError):
+    """Not yet: it becomes possible by waiting; ``data['until']`` says how long."""
+
+
 class Refused(DomainError):
     """A well-formed request that the rules of the venue or the state of an account forbid."""
 

@@ -54,6 +54,7 @@ _USUAL: Final[Mapping[int, tuple[str, str]]] = {
     413: ("body_too_large", "The request body is too large."),
     415: ("unsupported_media_type", "Send JSON: application/json."),
     422: ("insufficient_funds", "Your balance is too small. Nothing was ordered."),
+    423: ("address_cooldown", "This address cannot be used yet. Nothing moved."),
     429: ("rate_limited", "Too many requests. Wait a little, then go on more slowly."),
     503: ("engine_unavailable", "Trading is not possible right now. Nothing was ordered."),
 }  # fmt: skip

@@ -47,6 +47,7 @@ FAMILY_STATUS: Final[Mapping[type[errors.DomainError], int]] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Refused: 422,
+    errors.Locked: 423,
     errors.TooMany: 429,
     errors.Unavailable: 503,
 }

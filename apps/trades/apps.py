@@ -14,6 +14,8 @@ class TradesConfig(AppConfig):
         from apps.trades import realtime
         from apps.trades.position_projection import PositionsProjection
         from apps.trades.projections import TradesProjection
+        from apps.trades.worth import worth_minor
+        from apps.wallets import worth
 
         partitions.register("trades_order", "created_at")
         partitions.register("trades_fill", "at")
@@ -21,3 +23,4 @@ class TradesConfig(AppConfig):
         projections.register(TradesProjection(realtime.AccountPublisher().publish))
         projections.register(PositionsProjection())
         realtime.register()
+        worth.register(worth_minor)

@@ -1,11 +1,26 @@
-"""Addresses of a person's own data."""
+"""Addresses of a person's own data, of deposits and of withdrawals."""
 
 from django.urls import path
 
 from apps.wallets import api
+from apps.wallets.deposits import api as deposits
+from apps.wallets.withdrawals import api as withdrawals
 
 urlpatterns = [
     path("me", api.MeView.as_view(), name="me"),
     path("balances", api.BalancesView.as_view(), name="balances"),
     path("ledger", api.LedgerView.as_view(), name="ledger"),
+    path("deposits", deposits.DepositsView.as_view(), name="deposits"),
+    path("deposits/address", deposits.DepositAddressView.as_view(), name="deposit-address"),
+    path("withdrawals", withdrawals.WithdrawalsView.as_view(), name="withdrawals"),
+    path(
+        "withdrawals/<str:withdrawal_id>", withdrawals.WithdrawalView.as_view(), name="withdrawal"
+    ),
+    path("withdrawals/<str:withdrawal_id>/confirm", withdrawals.ConfirmView.as_view()),
+    path("withdrawals/<str:withdrawal_id>/code", withdrawals.CodeView.as_view()),
+    path("withdrawals/<str:withdrawal_id>/cancel", withdrawals.CancelView.as_view()),
+    path("withdrawal-addresses", withdrawals.AddressBookView.as_view()),
+    path("withdrawal-addresses/<str:address_id>", withdrawals.AddressView.as_view()),
+    path("withdrawal-policy", withdrawals.PolicyView.as_view(), name="withdrawal-policy"),
+    path("withdrawal-limit", withdrawals.LimitView.as_view(), name="withdrawal-limit"),
 ]

@@ -12,10 +12,13 @@ class WalletsConfig(AppConfig):
     def ready(self) -> None:
         # Models cannot be imported before the registry of apps is ready.
         from apps.accounts.events import on_person_arrived
+        from apps.core import outbox
         from apps.wallets.projections import WalletsProjection
         from apps.wallets.queries import bring_main_account
         from apps.wallets.welcome import welcome
+        from apps.wallets.withdrawals import codes
 
+        outbox.subscribe(codes.TOPIC, "wallets.send_code", codes.send)
         on_person_arrived(welcome)
         bring_main_account()
         partitions.register("wallets_ledgerentry", "at")

@@ -14,6 +14,26 @@ from django.db import models
 from django.db.models import Q
 
 from apps.engine.messages import EXTERNAL_ACCOUNT_ID
+from apps.wallets.custody.models import (  # noqa: F401  # Django looks for models here.
+    ChainAddress,
+    ChainBlock,
+    ChainOutput,
+    ChainTransaction,
+    ChainVault,
+)
+from apps.wallets.deposits.models import (  # noqa: F401  # Django looks for models here.
+    ChainCursor,
+    ChainDeposit,
+    DepositAddress,
+)
+from apps.wallets.withdrawals.models import (  # noqa: F401  # Django looks for models here.
+    Withdrawal,
+    WithdrawalAddress,
+    WithdrawalApproval,
+    WithdrawalLimit,
+    WithdrawalPolicy,
+    WithdrawalStep,
+)
 
 
 class TradingAccount(models.Model):

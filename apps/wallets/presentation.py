@@ -22,9 +22,9 @@ def balance_json(balance: Balance) -> dict[str, object]:
     asset = balance.asset
     return {
         "asset": asset.code,
-        "available": _amount(balance.available_minor, asset),
-        "held": _amount(balance.held_minor, asset),
-        "total": _amount(balance.available_minor + balance.held_minor, asset),
+        "available": amount_text(balance.available_minor, asset),
+        "held": amount_text(balance.held_minor, asset),
+        "total": amount_text(balance.available_minor + balance.held_minor, asset),
         "seq": balance.seq,
     }
 
@@ -33,8 +33,8 @@ def entry_json(entry: LedgerEntry) -> dict[str, object]:
     return {
         "id": str(entry.id),
         "asset": entry.asset.code,
-        "amount": _amount(entry.amount_minor, entry.asset),
-        "fee": _amount(entry.fee_minor, entry.asset),
+        "amount": amount_text(entry.amount_minor, entry.asset),
+        "fee": amount_text(entry.fee_minor, entry.asset),
         "kind": entry.kind,
         "reference": entry.reference,
         "at": iso(entry.at),
@@ -42,5 +42,6 @@ def entry_json(entry: LedgerEntry) -> dict[str, object]:
     }
 
 
-def _amount(minor: int, asset: AssetUnits) -> str:
+def amount_text(minor: int, asset: AssetUnits) -> str:
+    """Return the amount with at least as many decimals as the asset is shown with."""
     return format_minor(minor, asset.scale, min_decimals=asset.display_decimals)

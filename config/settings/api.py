@@ -37,6 +37,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "DepositStateEnum": "apps.wallets.deposits.models.ChainDeposit.State",
+        "WithdrawalStateEnum": "apps.wallets.withdrawals.moving.SHOWN_STATES",
+    },
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -50,6 +54,8 @@ SPECTACULAR_SETTINGS = {
         {"name": "risk", "description": "What an account may risk, and what stops it."},
         {"name": "wallet", "description": "Balances and every movement of value."},
         {"name": "notifications", "description": "What you are told, and that you have read it."},
+        {"name": "deposits", "description": "Coins that come in over their networks."},
+        {"name": "withdrawals", "description": "Coins that leave, and where they may go."},
         {"name": "venue", "description": "The clock and the health of this installation."},
     ],
 }

@@ -187,6 +187,10 @@ MATCHING_WAITERS_MAX = env.number("MATCHING_WAITERS_MAX", 16)
 # Only the crash campaign sets this: see apps/matching/failpoints.py.
 FAILPOINTS = env.text("FAILPOINTS")
 DEMO = env.flag("DEMO")
+# Who keeps the coins: the dotted path of a class. A demo has simulated chains where none is named.
+CUSTODY = env.text("CUSTODY")
+# Worth less, in USDT, a withdrawal goes out by itself; from there on two of staff must agree.
+WITHDRAWAL_AUTOMATIC_BELOW = env.number("WITHDRAWAL_AUTOMATIC_BELOW", 1000)
 DEMO_HISTORY_DAYS = env.number("DEMO_HISTORY_DAYS", 60)
 # Capture files that drive BTC-USDT in place of the synthetic feed.
 REPLAY = env.paths("REPLAY")

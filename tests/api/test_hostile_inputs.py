@@ -430,8 +430,8 @@ PARAMETERS: Final = {
 def _addresses() -> list[str]:
     found = []
     for route, _ in _routes(get_resolver().url_patterns, "/"):
-        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: PARAMETERS[name[1]], route)
-        path = re.sub(r"\(\?P<(\w+)>.*?\)", lambda name: PARAMETERS[name[1]], path)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: PARAMETERS.get(name[1], "1"), route)
+        path = re.sub(r"\(\?P<(\w+)>.*?\)", lambda name: PARAMETERS.get(name[1], "1"), path)
         found.append(re.sub(r"[\^$]|\\Z", "", path).replace("\\.", "."))
     return found
 
