@@ -18,17 +18,27 @@ from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from apps.accounts import access, notices
+from apps.accounts import access, notices, password_rules, security
 from apps.accounts.events import person_arrived
 from apps.accounts.factors.actions import Given, check_second_factor
 from apps.accounts.factors.queries import has_second_factor
 from apps.accounts.models import RefreshToken, SignIn, User
-from apps.accounts.queries import person_by_email
+from apps.accounts.queries import is_frozen, person_by_email
+from apps.accounts.sessions import (
+    API,
+    OPENED,
+    WRONG_PASSWORD,
+    Visit,
+    end_others,
+    note_try,
+)
+from apps.accounts.step_up import require_fresh
 from apps.core import ratelimit
-from apps.core.errors import Conflict, NotSignedIn, TooMany
+from apps.core.errors import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
 
 REFRESH_LIFETIME: Final = timedelta(days=30)
 REFRESH_GRACE: Final = timedelta(seconds=10)
@@ -37,6 +47,7 @@ ATTEMPTS: Final = ratelimit.Bucket(capacity=10, per_second=10 / 900)
 # After so many in a row, however slowly, no password is right until there is a new one.
 WRONG_PASSWORDS_MAX: Final = 100
 _TOKEN_LENGTH: Final = 43
+_OF_PASSWORD: Final = ("password", "password_is_short", "wrong_passwords", "wrong_codes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,9 @@ def fill_in_person(*, user: User, email: str, password: str, display_name: str) 
     return user
 
 
-def check_credentials(*, email: str, password: str, now: datetime) -> User:
+def check_credentials(
+    *, email: str, password: str, now: datetime, visit: Visit | None = None
+) -> User:
     """Return the person. Unknown address and wrong password get one answer in one time.
 
     Tries per address are limited; those that succeed do not count. Without Valkey nobody can be
@@ -106,6 +119,8 @@ def check_credentials(*, email: str, password: str, now: datetime) -> User:
     if user is None or not user.check_password(password) or not user.is_active or not counted:
         if user is not None and counted and user.wrong_passwords == WRONG_PASSWORDS_MAX:
             notices.tell_of_locked_password(user=user, now=now)
+        if user is not None and visit is not None:
+            note_try(person=user, outcome=WRONG_PASSWORD, visit=visit, now=now)
         raise NotSignedIn("invalid_credentials", "The e-mail address or the password is wrong.")
     User.objects.filter(pk=user.pk).update(wrong_passwords=0)
     ratelimit.give_back(tried, ATTEMPTS)
@@ -130,13 +145,16 @@ def note_proof(*, sign_in_id: uuid.UUID, now: datetime) -> None:
 
 def open_sign_in(*, actor: User, client: str, address: str, now: datetime) -> TokenPair:
     """Begin a sign-in through the API."""
+    check_may_enter(person=actor)
+    visit = Visit.of(client=client, address=address, way=API)
     refresh = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
     with transaction.atomic():
         sign_in = SignIn.objects.create(
-            user=actor, client=_printable(client)[:200], address=address[:45], created_at=now,
+            user=actor, client=visit.client, address=visit.address, created_at=now,
             proved_at=now,
         )  # fmt: skip
         _keep(refresh, sign_in, now)
+        note_try(person=actor, outcome=OPENED, visit=visit, now=now)
     person_arrived(actor, now)
     return _pair(actor.public_id, sign_in.pk, refresh)
 
@@ -179,15 +197,47 @@ def end_sign_in_of_refresh(*, refresh: str, now: datetime) -> None:
         _end(token.sign_in_id, "logout", now)
 
 
-def end_all_sign_ins(*, user: User, reason: str, now: datetime) -> int:
-    """End every sign-in of a person; return how many."""
-    return SignIn.objects.filter(user=user, ended_at=None).update(ended_at=now, end_reason=reason)
+def check_may_enter(*, person: User) -> None:
+    """Refuse who has had the account frozen, on whichever way they come."""
+    if is_frozen(person_id=person.pk):
+        raise NotAllowed(
+            "account_frozen",
+            "You have frozen your account, so nobody gets in. Log in on the site to have the "
+            "letter sent that unfreezes it.",
+        )
+
+
+def change_password(
+    *, actor: User, password: str, kept: uuid.UUID | None, proved_at: datetime | None, now: datetime
+) -> None:
+    """Give the actor another password; every sign-in but the one that is kept ends."""
+    require_fresh(person=actor, proved_at=proved_at, now=now)
+    check_password_is_good(person=actor, password=password)
+    replace_password(person=actor, password=password, kept=kept, now=now)
+
+
+def check_password_is_good(*, person: User | None, password: str) -> None:
+    """Refuse a password that our rules refuse."""
+    beside = person is not None and has_second_factor(person=person)
+    try:
+        password_rules.check(password, person=person, has_second_factor=beside)
+    except ValidationError as refusal:
+        raise Invalid(refusal.code or "password_blocked", refusal.messages[0]) from None
+
+
+def replace_password(*, person: User, password: str, kept: uuid.UUID | None, now: datetime) -> None:
+    """Set a password that was found good, tell its owner, and end what rested on the old one."""
+    with transaction.atomic():
+        person.set_password(password)
+        person.save(update_fields=_OF_PASSWORD)
+        end_others(actor=person, kept=kept, reason="password", now=now)
+        security.changed(person=person, kind="password_changed", now=now)
 
 
 def forget_old_tokens(*, now: datetime) -> int:
     """Drop sign-ins without a token that could still be used; return how many rows."""
     RefreshToken.objects.filter(expires_at__lt=now).delete()
-    return SignIn.objects.filter(refresh_tokens=None).delete()[0]
+    return SignIn.objects.filter(refresh_tokens=None, session_key="").delete()[0]
 
 
 def _save_new(user: User) -> None:
@@ -232,10 +282,6 @@ def _successor(refresh: str) -> str:
 
 def _hash(refresh: str) -> bytes:
     return hashlib.sha256(refresh.encode()).digest()
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())
 
 
 def _refusal() -> NotSignedIn:

@@ -8,12 +8,14 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from apps.accounts import actions, step_up
+from apps.accounts import actions, sessions, step_up
 from apps.accounts.events import person_arrived
 from apps.accounts.factors.queries import has_second_factor
+from apps.accounts.frozen import closed
 from apps.accounts.models import User
+from apps.accounts.visits import key_of, visit_of
 from apps.core import clock
 from apps.core.errors import NotSignedIn, TooMany
 from apps.core.web import client_address
@@ -53,21 +55,43 @@ class AccountAdapter(DefaultAccountAdapter):
                 email=credentials.get("email", ""),
                 password=credentials.get("password", ""),
                 now=clock.now(),
+                visit=visit_of(request),
             )
         except TooMany:
             raise self.validation_error("too_many_login_attempts") from None
         except NotSignedIn:
             return None
 
+    def pre_login(
+        self, request: HttpRequest, user: AbstractBaseUser, **how: Any
+    ) -> HttpResponse | None:
+        """Whoever comes with the right password finds a frozen account closed, and a letter."""
+        refused: HttpResponse | None = super().pre_login(request, user, **how)
+        if refused is None and isinstance(user, User) and user.frozen_at is not None:
+            return closed(request, user)
+        return refused
+
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         super().login(request, user)
-        now = clock.now()
+        now, person = clock.now(), cast(User, user)
         step_up.record(request, now=now)
-        person_arrived(cast(User, user), now)
+        sessions.open_on_site(
+            actor=person, session_key=key_of(request), visit=visit_of(request), now=now
+        )
+        person_arrived(person, now)
+
+    def logout(self, request: HttpRequest) -> None:
+        sessions.end_on_site(session_key=key_of(request), now=clock.now())
+        super().logout(request)
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
-        super().set_password(user, password)
-        actions.end_all_sign_ins(user=cast(User, user), reason="password", now=clock.now())
+        """After a link by mail: nothing is kept, whoever holds it logs in anew."""
+        actions.replace_password(
+            person=cast(User, user), password=password, kept=None, now=clock.now()
+        )
+
+    def send_notification_mail(self, *args: Any, **options: Any) -> None:
+        """Nothing: our own actions tell people, in the transaction of what they tell about."""
 
 
 class FactorAdapter(DefaultMFAAdapter):

@@ -24,6 +24,7 @@ from apps.accounts.authentication import BearerAuthentication
 from apps.accounts.factors import challenges
 from apps.accounts.factors.passkeys import host_name
 from apps.accounts.factors.queries import has_second_factor
+from apps.accounts.sessions import API, Visit
 from apps.core import clock
 from apps.core.endpoint import Endpoint
 from apps.core.errors import NotAllowed, NotSignedIn, TooMany
@@ -133,7 +134,14 @@ class TokenView(TokenEndpoint):
         if given["cookie"]:
             check_origin(request)
         user = actions.check_credentials(
-            email=given["email"], password=given["password"], now=clock.now()
+            email=given["email"],
+            password=given["password"],
+            now=clock.now(),
+            visit=Visit.of(
+                client=request.headers.get("User-Agent", ""),
+                address=client_address(request),
+                way=API,
+            ),
         )
         if has_second_factor(person=user):
             raise challenges.second_factor_required(person=user, host=host_name(request.get_host()))

@@ -52,6 +52,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     frozen_at = models.DateTimeField(
         null=True, editable=False, help_text="Since when its owner has had the account frozen."
     )
+    sessions_epoch = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Goes up where all sessions are to end at once."
+    )
     kyc_tier = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="How well the person is known: 0 to 3."
     )
@@ -87,15 +90,21 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.wrong_passwords = 0
         self.wrong_codes = 0
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What sessions rest on: the password, and that nobody has ended all of them since."""
+        found: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        return f"{found}.{self.sessions_epoch}" if self.sessions_epoch else found
+
     def check_password(self, raw_password: str | None) -> bool:
         """Whether it is the password, in whichever of Unicode's forms it was typed."""
         return super().check_password(password_rules.plain(raw_password or ""))
 
 
 class SignIn(models.Model):
-    """One sign-in of an app or a browser through the API: the family of its refresh tokens.
+    """One sign-in: of an app or a browser through the API, or of a browser on the site.
 
-    Access tokens name it, so that ending it ends them too, at once.
+    Of the API it is the family of its refresh tokens; access tokens name it, so that ending it ends
+    them too, at once. Of the site it names the session.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -106,11 +115,39 @@ class SignIn(models.Model):
     proved_at = models.DateTimeField(
         null=True, help_text="When password and second factor were last given."
     )
+    session_key = models.CharField(max_length=40, blank=True, help_text="Of the site's session.")
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, blank=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session_key"],
+                condition=~models.Q(session_key=""),
+                name="sign_in_session_is_one",
+            )
+        ]
+
     def __str__(self) -> str:
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class SignInRecord(models.Model):
+    """One try to sign in, as its person sees it in the history; kept for 90 days."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_records")
+    at = models.DateTimeField()
+    outcome = models.CharField(max_length=20, help_text="How it ended.")
+    way = models.CharField(max_length=10, help_text="site or api.")
+    client = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    is_new_device = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-at"], name="sign_in_record_of_person")]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} at {self.at:%Y-%m-%d %H:%M}"
 
 
 class RefreshToken(models.Model):

@@ -2,14 +2,15 @@
 
 from celery import shared_task
 
-from apps.accounts import actions, letters
+from apps.accounts import actions, letters, sessions
 from apps.core import clock
 
 
 @shared_task(name="accounts.forget_old_sign_ins", ignore_result=True)
 def forget_old_sign_ins() -> None:
-    """Drop refresh tokens that have ended, and sign-ins that have none left."""
+    """Drop refresh tokens that have ended, sign-ins that have none left, and old history."""
     actions.forget_old_tokens(now=clock.now())
+    sessions.forget_old(now=clock.now())
 
 
 @shared_task(name="accounts.send_letters", ignore_result=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts import confirming, security_views, views
+from apps.accounts import confirming, frozen, security_views, views
 from apps.accounts.factors import views as factor_views
 from apps.accounts.keys import views as keys_views
 
@@ -10,6 +10,12 @@ app_name = "accounts"
 urlpatterns = [
     path("security", security_views.security, name="security"),
     path("security/confirm", confirming.confirm, name="confirm"),
+    path("security/password", security_views.password, name="password"),
+    path("security/places/<uuid:place_id>/end", security_views.end_place, name="end-place"),
+    path("security/places/end-others", security_views.end_others, name="end-others"),
+    path("security/freeze", frozen.freeze, name="freeze"),
+    path("security/frozen", frozen.frozen, name="frozen"),
+    path("security/unfreeze/<str:token>", frozen.unfreeze, name="unfreeze"),
     path("security/app", factor_views.add_totp, name="add-totp"),
     path("security/passkeys/new", factor_views.add_passkey, name="add-passkey"),
     path("security/factors/<int:factor_id>/remove", factor_views.remove, name="remove-factor"),

@@ -114,6 +114,14 @@ KINDS: Final[Mapping[str, Kind]] = {
         ' until you choose a new one: "Forgot your password?" on the page where you sign in.',
         "Where you are signed in already, you stay so.",
     ),
+    "codes_locked": _security(
+        "Too many wrong codes",
+        "Somebody who knows your password has tried {tries} wrong codes as your second factor.",
+        "None of them was right, but from now on no code is, until you choose a new password.",
+    ),
+    "email_changed": _security(
+        "Your e-mail address was changed", "From now on you log in with {email}.", _NOT_YOU
+    ),
     "account_frozen": _security(
         "Your account is frozen",
         "Nobody can trade, withdraw or change anything until you unfreeze it.",

@@ -11,9 +11,12 @@ class TradesConfig(AppConfig):
 
     def ready(self) -> None:
         # Models cannot be imported before the registry of apps is ready.
+        from apps.accounts import freezing
+        from apps.core import outbox
         from apps.trades import realtime
         from apps.trades.position_projection import PositionsProjection
         from apps.trades.projections import TradesProjection
+        from apps.trades.risk.freezing import freeze_accounts, unfreeze_accounts
         from apps.trades.worth import worth_minor
         from apps.wallets import worth
 
@@ -24,3 +27,5 @@ class TradesConfig(AppConfig):
         projections.register(PositionsProjection())
         realtime.register()
         worth.register(worth_minor)
+        outbox.subscribe(freezing.FROZEN, "trades.freeze_accounts", freeze_accounts)
+        outbox.subscribe(freezing.UNFROZEN, "trades.unfreeze_accounts", unfreeze_accounts)

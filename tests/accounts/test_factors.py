@@ -86,7 +86,7 @@ def test_an_app_is_added_with_recovery_codes_and_its_secret_is_sealed() -> None:
     assert secret not in str(row.data)
     ada.refresh_from_db()
     assert ada.security_changed_at == NOON
-    assert _told("second_factor_added") == [{"factor": "an authenticator app"}]
+    assert _told("second_factor_added") == [{"name": "an authenticator app"}]
     assert [code for code in codes if code in str(list(Authenticator.objects.values()))] == []
 
 
@@ -190,7 +190,7 @@ def test_after_fifty_wrong_codes_none_is_right_until_there_is_a_new_password() -
 
     assert _refused(ada, Given(code=codes[0])) == "invalid_second_factor"
 
-    assert _told("password_locked") == [{"tries": "50"}]
+    assert _told("codes_locked") == [{"tries": "50"}]
     ada.set_password("another password of length")
     ada.save()
     actions.check_second_factor(person=ada, given=Given(code=codes[0]), now=NOON)
@@ -299,7 +299,7 @@ def test_recovery_codes_go_with_the_last_factor() -> None:
     actions.remove_factor(actor=ada, factor_id=factor.id, proved_at=NOON, now=NOON)
 
     assert not Authenticator.objects.filter(user=ada).exists()
-    assert _told("second_factor_removed") == [{"factor": "the authenticator app"}]
+    assert _told("second_factor_removed") == [{"name": "the authenticator app"}]
 
 
 @pytest.mark.django_db

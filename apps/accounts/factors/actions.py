@@ -102,7 +102,7 @@ def remove_factor(
         factor.delete()
         if last:
             Authenticator.objects.filter(user=actor, type=queries.RECOVERY).delete()
-        security.changed(person=actor, kind="second_factor_removed", now=now, factor=words)
+        security.changed(person=actor, kind="second_factor_removed", now=now, name=words)
 
 
 def renew_recovery_codes(*, actor: User, proved_at: datetime | None, now: datetime) -> list[str]:
@@ -115,7 +115,7 @@ def renew_recovery_codes(*, actor: User, proved_at: datetime | None, now: dateti
         Authenticator.objects.filter(user=actor, type=queries.RECOVERY).delete()
         codes = _add_recovery_codes(actor)
         security.changed(
-            person=actor, kind="second_factor_added", now=now, factor="new recovery codes"
+            person=actor, kind="second_factor_added", now=now, name="new recovery codes"
         )
         return codes
 
@@ -139,9 +139,7 @@ def check_second_factor(*, person: User, given: Given, now: datetime) -> None:
             User.objects.filter(pk=person.pk).update(wrong_codes=0)
     if not right:
         if counted and _wrong_codes(person) == WRONG_CODES_MAX:
-            security.tell(
-                person=person, kind="password_locked", now=now, tries=str(WRONG_CODES_MAX)
-            )
+            security.tell(person=person, kind="codes_locked", now=now, tries=str(WRONG_CODES_MAX))
         raise NotSignedIn("invalid_second_factor", "The code is wrong, or was used already.")
     ratelimit.give_back(tried, TRIES)
 
@@ -219,7 +217,7 @@ def _add(actor: User, kind: str, data: dict[str, Any], words: str, now: datetime
     codes: list[str] = []
     if not Authenticator.objects.filter(user=actor, type=queries.RECOVERY).exists():
         codes = _add_recovery_codes(actor)
-    security.changed(person=actor, kind="second_factor_added", now=now, factor=words)
+    security.changed(person=actor, kind="second_factor_added", now=now, name=words)
     return codes
 
 

@@ -73,7 +73,7 @@ def set_own_limits(
     if account.owner_id != actor.pk or not actor.is_active:
         raise NotFound("unknown_account", "You have no such trading account.")
     with transaction.atomic():
-        state = _locked_state(account.id)
+        state = locked_state(account.id)
         sets = limit_sets(account.id)
         house = house_limits(sets)
         wider = wider_than_house(wanted, house)
@@ -93,7 +93,7 @@ def set_own_limits(
         if at_once != wanted:
             _write(account, _Source.OWN_LATER, wanted, actor, now, in_force_at)
         if at_once != own:
-            _want(state)
+            want(state)
     tell_engine(account.id, now=now)
 
 
@@ -104,9 +104,9 @@ def set_house_limits(
     _check_staff(actor)
     _check_personal(account)
     with transaction.atomic():
-        state = _locked_state(account.id)
+        state = locked_state(account.id)
         _write(account, _Source.HOUSE, wanted, actor, now)
-        _want(state)
+        want(state)
     tell_engine(account.id, now=now)
 
 
@@ -121,14 +121,14 @@ def restrict_account(
     if state not in Restriction.State.values:
         raise Invalid("invalid_state", "An account is restricted to reduce-only or blocked.")
     with transaction.atomic():
-        kept = _locked_state(account.id)
-        if _active(account.id).filter(cause=Restriction.Cause.STAFF).exists():
+        kept = locked_state(account.id)
+        if active_restrictions(account.id).filter(cause=Restriction.Cause.STAFF).exists():
             raise Conflict("already_restricted", "Staff have restricted this account already.")
         placed = Restriction.objects.create(
             account=account, cause=Restriction.Cause.STAFF, state=state, own_limit=False,
             measured=0, limit=0, reason=reason, placed_by=actor, since=now,
         )  # fmt: skip
-        _want(kept, _strictest(account.id))
+        want(kept, strictest(account.id))
     tell_engine(account.id, now=now)
     return placed
 
@@ -141,8 +141,8 @@ def restrict_for_breach(*, account_id: int, breach: Breach, now: datetime) -> Re
     limit takes the place of the owner's, when that was not enough.
     """
     with transaction.atomic():
-        state = _locked_state(account_id)
-        before = _active(account_id).filter(cause=breach.cause).first()
+        state = locked_state(account_id)
+        before = active_restrictions(account_id).filter(cause=breach.cause).first()
         if before is not None:
             if breach.own_limit or not before.own_limit:
                 return None
@@ -159,7 +159,7 @@ def restrict_for_breach(*, account_id: int, breach: Breach, now: datetime) -> Re
             own_limit=breach.own_limit, measured=breach.measured, limit=breach.limit,
             since=now, until=until,
         )  # fmt: skip
-        _want(state, _strictest(account_id))
+        want(state, strictest(account_id))
     return placed
 
 
@@ -178,8 +178,8 @@ def lift_restriction(
     with transaction.atomic():
         # A pass that has read the figures already would write down the old beginning again.
         take_watch(wait=True)
-        state = _locked_state(account_id)
-        lifted = _active(account_id).filter(id=restriction.id)
+        state = locked_state(account_id)
+        lifted = active_restrictions(account_id).filter(id=restriction.id)
         if not lifted.update(lifted_at=now, lifted_by=actor, lift_reason=reason):
             raise Conflict("already_lifted", "This restriction has been lifted already.")
         if restriction.cause == Restriction.Cause.DAILY_LOSS:
@@ -187,20 +187,20 @@ def lift_restriction(
                 state.day = None
         elif restriction.cause == Restriction.Cause.DRAWDOWN:
             state.peak_profit_minor = None
-        _want(state, _strictest(account_id))
+        want(state, strictest(account_id))
     tell_engine(account_id, now=now)
 
 
 def loosen_in_time(*, account_id: int, now: datetime) -> None:
     """Put the owner's wider limits in force, where their day is over."""
     with transaction.atomic():
-        state = _locked_state(account_id)
+        state = locked_state(account_id)
         later = limit_sets(account_id).get(_Source.OWN_LATER)
         if later is None or later.in_force_at is None or later.in_force_at > now:
             return
         RiskLimits.objects.filter(account_id=account_id, source=_Source.OWN_LATER).delete()
         _write(state.account, _Source.OWN, limits_in(later), later.changed_by, now)
-        _want(state)
+        want(state)
     tell_engine(account_id, now=now)
 
 
@@ -219,7 +219,7 @@ def apply_account(*, account_id: int, now: datetime) -> None:
     One at a time for an account: the row is locked until the engine has answered.
     """
     with transaction.atomic():
-        state = _locked_state(account_id)
+        state = locked_state(account_id)
         if state.applied_version >= state.wanted_version:
             return
         version = f"{account_id}.{state.wanted_version}"
@@ -239,7 +239,7 @@ def apply_account(*, account_id: int, now: datetime) -> None:
                 reply.rejected.reason,
                 f"The engine refused this ({reply.rejected.reason}). It will be told again.",
             )
-        fresh = _active(account_id).filter(applied_seq=None)
+        fresh = active_restrictions(account_id).filter(applied_seq=None)
         states = set(fresh.values_list("state", flat=True))
         if states:
             _end_orders(account_id, version, blocked=BLOCKED in states)
@@ -310,7 +310,7 @@ def _end_orders(account_id: int, version: str, *, blocked: bool) -> None:
     get_gateway().submit(command)
 
 
-def _locked_state(account_id: int) -> RiskState:
+def locked_state(account_id: int) -> RiskState:
     RiskState.objects.get_or_create(account_id=account_id)
     return (
         RiskState.objects.select_for_update(of=("self",))
@@ -319,17 +319,17 @@ def _locked_state(account_id: int) -> RiskState:
     )
 
 
-def _want(state: RiskState, wanted_state: int = 0) -> None:
+def want(state: RiskState, wanted_state: int = 0) -> None:
     state.wanted_version += 1
     state.wanted_state = wanted_state or state.wanted_state
     state.save(update_fields=["wanted_version", "wanted_state", "day", "peak_profit_minor"])
 
 
-def _strictest(account_id: int) -> int:
-    return max(_active(account_id).values_list("state", flat=True), default=NORMAL)
+def strictest(account_id: int) -> int:
+    return max(active_restrictions(account_id).values_list("state", flat=True), default=NORMAL)
 
 
-def _active(account_id: int) -> QuerySet[Restriction]:
+def active_restrictions(account_id: int) -> QuerySet[Restriction]:
     return Restriction.objects.filter(account_id=account_id, lifted_at=None)
 
 

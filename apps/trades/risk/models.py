@@ -138,6 +138,7 @@ class Restriction(models.Model):
         DAILY_LOSS = "daily_loss"
         DRAWDOWN = "drawdown"
         STAFF = "staff"
+        OWNER = "owner"
 
     class State(models.IntegerChoices):
         REDUCE_ONLY = REDUCE_ONLY, "reduce only"

@@ -89,6 +89,8 @@ def words_of(restriction: Restriction) -> str:
                 f"Your account fell {measured} % below its highest value, and {whose} is"
                 f" {limit} %. Staff look at it with you before you can {may} again."
             )
+        case Restriction.Cause.OWNER:
+            return "You have frozen your account. The link in our letter opens it again."
         case _:
             return f"Staff have restricted your account: {restriction.reason}. Ask support."
 
