@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Final
@@ -221,7 +222,8 @@ def main(kills: int, seed: int) -> int:
         wrong = violations(found)
         wrong += damage.refused(campaign.world, max(1, DAMAGES_USUAL * kills // KILLS_USUAL), seed)
     except (AssertionError, psycopg.Error, OSError) as error:
-        found, wrong = {}, [f"{type(error).__name__}: {error}"]
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        found, wrong = {}, [f"{type(error).__name__} at {at.name}: {error}"]
     finally:
         if load is not None:
             load.kill()

@@ -226,14 +226,22 @@ def failpoint(name: str) -> Callable[[World, Load], float]:
         asked = Path(world.environment["FAILPOINTS"]) / name
         asked.touch()
         if name == failpoints.MID_SNAPSHOT:
-            died = world.run("tests.crash.snapshot")
-            assert died.returncode == -signal.SIGKILL, died.stderr
-            again = world.run("tests.crash.snapshot")
-            assert again.returncode == 0, again.stderr
+            _take_snapshots_until(lambda: not asked.exists(), world)
         _wait_until(lambda: not asked.exists(), f"nothing came to {name}")
         return time.time()
 
     return die_there
+
+
+def _take_snapshots_until(somebody_died: Callable[[], bool], world: World) -> None:
+    """The background worker takes snapshots too, one of the two at a time: either may die."""
+    give_up_at = time.monotonic() + FIRES_SECONDS_MAX
+    while not somebody_died():
+        assert time.monotonic() < give_up_at, "nobody takes a snapshot"
+        died = world.run("tests.crash.snapshot")
+        assert died.returncode in (0, -signal.SIGKILL), died.stderr
+    again = world.run("tests.crash.snapshot")
+    assert again.returncode == 0, again.stderr
 
 
 def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
