@@ -98,6 +98,16 @@ def _no_recent_instruments() -> Iterator[None]:
     forget_instruments()
 
 
+@pytest.fixture(autouse=True)
+def _no_known_token_keys() -> Iterator[None]:
+    """No test finds the keys of tokens that another has made."""
+    from apps.accounts import access, signing_keys
+
+    yield
+    signing_keys.forget()
+    access.forget_tokens()
+
+
 @pytest.fixture
 def server_folder() -> Iterator[Path]:
     """An empty folder that the user of an embedded server can reach."""

@@ -1,24 +1,25 @@
 """The short-lived access token: a JWT of one algorithm, one issuer and one audience.
 
-It names a person and a sign-in. What else a token's header claims (other algorithms, key ids, key
-addresses) is never looked at.
+It names a person and a sign-in. Of its header only the key's name is read, which is one of ours or
+of no use; other algorithms and addresses of keys are never looked at.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from django.conf import settings
+import jwt
+from jwt.exceptions import InvalidKeyError, PyJWTError
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import Token
 
+from apps.accounts import signing_keys
 from apps.core.errors import NotSignedIn
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -41,20 +42,32 @@ class AccessToken(Token):
     lifetime = LIFETIME
 
     def get_token_backend(self) -> TokenBackend:
-        return _backend(settings.SECRET_KEY)
+        return _BACKEND
 
 
-@lru_cache(maxsize=4)
-def _backend(secret: str) -> TokenBackend:
-    # A key of its own, so that a token is never a signature for anything else.
-    key = hashlib.sha256(b"sum1 access token\n" + secret.encode()).hexdigest()
-    return TokenBackend(
-        algorithm="HS256",
-        signing_key=key,
-        audience=AUDIENCE,
-        issuer=ISSUER,
-        leeway=CLOCK_LEEWAY_SECONDS,
-    )
+class _KeyedBackend(TokenBackend):
+    """Signs with the newest key and names it; verifies with the key of that name, if it is ours."""
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        signer = signing_keys.signer()
+        claims = {**payload, "aud": self.audience, "iss": self.issuer}
+        return jwt.encode(
+            claims, signer.key, algorithm=signing_keys.ALGORITHM, headers={"kid": signer.name}
+        )
+
+    def get_verifying_key(self, token: Any) -> Any:
+        key = signing_keys.public_key(jwt.get_unverified_header(token).get("kid"))
+        if key is None:
+            raise InvalidKeyError("No key of ours has this name.")
+        return key
+
+
+_BACKEND: Final = _KeyedBackend(
+    algorithm=signing_keys.ALGORITHM,
+    audience=AUDIENCE,
+    issuer=ISSUER,
+    leeway=CLOCK_LEEWAY_SECONDS,
+)
 
 
 def issue(claims: Claims) -> str:
@@ -70,22 +83,29 @@ def read(text: str) -> Claims:
     if len(text) > TOKEN_LENGTH_MAX or not text.isascii():
         raise _refusal()
     try:
-        claims, expires_at = _verified(text, settings.SECRET_KEY)
-    except (TokenError, KeyError, ValueError, AttributeError, TypeError):
+        claims, expires_at, key_name = _verified(text)
+    except (TokenError, PyJWTError, KeyError, ValueError, AttributeError, TypeError):
         raise _refusal() from None
-    if time.time() >= expires_at + CLOCK_LEEWAY_SECONDS:
+    if time.time() >= expires_at + CLOCK_LEEWAY_SECONDS or not signing_keys.is_usable(key_name):
         raise _refusal()
     return claims
 
 
-@lru_cache(maxsize=TOKENS_KEPT_MAX)
-def _verified(text: str, secret: str) -> tuple[Claims, int]:
-    """Return the claims of a good token and when it ends, in seconds since 1970.
+def forget_tokens() -> None:
+    """Verify every token anew."""
+    _verified.cache_clear()
 
-    A token sent again is not verified again: of all that was good about it, only the time passes.
+
+@lru_cache(maxsize=TOKENS_KEPT_MAX)
+def _verified(text: str) -> tuple[Claims, int, str]:
+    """Return the claims of a good token, when it ends in seconds since 1970, and its key.
+
+    A token sent again is not verified again: of all that was good about it, only the time passes,
+    and its key may be replaced.
     """
     token = AccessToken(text)  # type: ignore[arg-type]
-    return Claims(uuid.UUID(token["sub"]), uuid.UUID(token["sid"])), int(token["exp"])
+    name = str(jwt.get_unverified_header(text)["kid"])
+    return Claims(uuid.UUID(token["sub"]), uuid.UUID(token["sid"])), int(token["exp"]), name
 
 
 def _refusal() -> NotSignedIn:

@@ -19,14 +19,14 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import actions
+from apps.accounts import actions, signing_keys
 from apps.accounts.authentication import BearerAuthentication
 from apps.accounts.factors import challenges
 from apps.accounts.factors.passkeys import host_name
 from apps.accounts.factors.queries import has_second_factor
 from apps.accounts.sessions import API, Visit
 from apps.core import clock
-from apps.core.endpoint import Endpoint
+from apps.core.endpoint import Endpoint, PublicEndpoint
 from apps.core.errors import NotAllowed, NotSignedIn, TooMany
 from apps.core.fields import StrictBoolean, StrictSerializer, StrictText
 from apps.core.openapi import documented
@@ -71,6 +71,19 @@ class TokenOutput(serializers.Serializer[dict[str, object]]):
     csrf_token = serializers.CharField(
         required=False, help_text="With the cookie: send it as X-CSRFToken."
     )
+
+
+class TokenKeyOutput(serializers.Serializer[dict[str, object]]):
+    kty = serializers.CharField()
+    crv = serializers.CharField()
+    alg = serializers.CharField()
+    use = serializers.CharField()
+    kid = serializers.CharField(help_text="The `kid` in the header of tokens.")
+    x = serializers.CharField(help_text="The public key, base64url.")
+
+
+class TokenKeySetOutput(serializers.Serializer[dict[str, object]]):
+    keys = TokenKeyOutput(many=True)
 
 
 class TicketOutput(serializers.Serializer[dict[str, object]]):
@@ -181,6 +194,28 @@ class RefreshView(TokenEndpoint):
             _check_csrf(request)
         pair = actions.rotate_refresh(refresh=refresh, now=clock.now())
         return self.answer(request, pair, cookie=cookie)
+
+
+class KeySetView(PublicEndpoint):
+    @documented(
+        summary="The public keys that access tokens are signed with (JWKS)",
+        description="For services that verify tokens themselves. The first key is the newest.",
+        tag="sign-in",
+        answer=TokenKeySetOutput,
+        example={
+            "keys": [
+                {
+                    "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
+                    "kid": "0f1e2d3c4b5a6978",
+                    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                }
+            ]
+        },
+        public=True,
+        operation_id="token_keys",
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        return Response({"keys": signing_keys.published(now=clock.now())})
 
 
 class LogoutView(TokenEndpoint):

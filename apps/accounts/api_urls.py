@@ -10,6 +10,7 @@ urlpatterns = [
     path("auth/token/second-factor", factor_api.SecondFactorView.as_view(), name="second-factor"),
     path("auth/step-up", factor_api.StepUpView.as_view(), name="step-up"),
     path("auth/token/refresh", api.RefreshView.as_view(), name="token-refresh"),
+    path("auth/jwks", api.KeySetView.as_view(), name="token-keys"),
     path("auth/logout", api.LogoutView.as_view(), name="logout"),
     path("auth/ticket", api.TicketView.as_view(), name="ticket"),
     path("keys", keys_api.KeysView.as_view(), name="keys"),

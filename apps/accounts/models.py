@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 
 from apps.accounts import password_rules
 from apps.accounts.keys.models import ApiKey as ApiKey
+from apps.core.sealed import SealedField
 
 
 class People(BaseUserManager["User"]):
@@ -161,6 +162,29 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return f"Refresh token of {self.sign_in_id}"
+
+
+class SigningKey(models.Model):
+    """A key that signs access tokens, or did until it was replaced; the private half is sealed."""
+
+    name = models.CharField(max_length=16, unique=True)
+    public = models.BinaryField(max_length=32)
+    private = SealedField()
+    created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["retired_at"],
+                condition=models.Q(retired_at=None),
+                nulls_distinct=False,
+                name="signing_key_one_signs",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Letter(models.Model):

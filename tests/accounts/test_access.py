@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import time
 import uuid
+from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.management import call_command
+from rest_framework.test import APIClient
 
-from apps.accounts import access
+from apps.accounts import access, signing_keys
+from apps.accounts.models import SigningKey
+from apps.core import clock, crypto
 from apps.core.errors import NotSignedIn
 
 PERSON, SIGN_IN = uuid.uuid4(), uuid.uuid4()
 
 
-def _key() -> str:
-    return str(access.AccessToken().get_token_backend().signing_key)
+pytestmark = pytest.mark.django_db
 
 
 def _claims(**changes: Any) -> dict[str, Any]:
@@ -32,7 +41,17 @@ def _claims(**changes: Any) -> dict[str, Any]:
 
 
 def _signed(headers: dict[str, Any] | None = None, **changes: Any) -> str:
-    return jwt.encode(_claims(**changes), _key(), algorithm="HS256", headers=headers)
+    signer = signing_keys.signer()
+    header = {"kid": signer.name, **(headers or {})}
+    return jwt.encode(_claims(**changes), signer.key, algorithm="EdDSA", headers=header)
+
+
+def _public_pem() -> bytes:
+    return (
+        signing_keys.signer()
+        .key.public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def _part(value: object) -> str:
@@ -84,18 +103,38 @@ def test_another_algorithm_is_refused() -> None:
     none = f"{_part({'alg': 'none', 'typ': 'JWT'})}.{_part(_claims())}."
     assert _refused(none)
     assert _refused(none.replace(_part({"alg": "none", "typ": "JWT"}), _part({"alg": "None"})))
-    assert _refused(jwt.encode(_claims(), _key() * 2, algorithm="HS512"))
-    assert _refused(jwt.encode(_claims(), _key() * 2, algorithm="HS384"))
+    name = {"kid": signing_keys.signer().name}
+    for algorithm in ("HS256", "HS384", "HS512"):
+        assert _refused(jwt.encode(_claims(), "k" * 64, algorithm=algorithm, headers=name))
+
+
+def test_the_public_key_is_no_secret_to_sign_with() -> None:
+    head = _part({"alg": "HS256", "typ": "JWT", "kid": signing_keys.signer().name})
+    body = f"{head}.{_part(_claims())}"
+    for secret in (_public_pem(), signing_keys.signer().key.public_key().public_bytes_raw()):
+        digest = hmac.new(secret, body.encode(), hashlib.sha256).digest()
+        signature = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        assert _refused(f"{body}.{signature}")
 
 
 def test_another_key_is_refused_whatever_its_header_points_at() -> None:
+    theirs = Ed25519PrivateKey.generate()
+    ours = {"kid": signing_keys.signer().name}
     for header in (
+        ours,
+        {},
         {"kid": "../../dev/null"},
-        {"jku": "http://127.0.0.1:9/keys"},
-        {"x5u": "http://127.0.0.1:9/cert"},
-        {"jwk": {"kty": "oct", "k": "YWJj"}},
+        {"kid": "' OR 1=1 --"},
+        {"kid": "0" * 16},
+        {"kid": ["a"]},
+        {**ours, "jku": "http://127.0.0.1:9/keys"},
+        {**ours, "x5u": "http://127.0.0.1:9/cert"},
+        {**ours, "jwk": {"kty": "oct", "k": "YWJj"}},
     ):
-        assert _refused(jwt.encode(_claims(), "k" * 64, algorithm="HS256", headers=header))
+        head = _part({"alg": "EdDSA", "typ": "JWT", **header})
+        body = f"{head}.{_part(_claims())}"
+        signature = base64.urlsafe_b64encode(theirs.sign(body.encode())).rstrip(b"=").decode()
+        assert _refused(f"{body}.{signature}")
 
 
 def test_a_changed_payload_is_refused() -> None:
@@ -123,10 +162,59 @@ def test_a_token_that_was_good_ends_all_the_same(monkeypatch: pytest.MonkeyPatch
     assert _refused(token)
 
 
-def test_a_token_that_was_good_is_not_under_another_secret(settings: Any) -> None:
-    token = _signed()
+def test_tokens_of_a_replaced_key_are_good_until_they_have_run_out() -> None:
+    old = access.issue(access.Claims(PERSON, SIGN_IN))
+    now = clock.now()
+
+    signing_keys.rotate(now=now)
+
+    new = access.issue(access.Claims(PERSON, SIGN_IN))
+    assert access.read(old) == access.read(new) == access.Claims(PERSON, SIGN_IN)
+    assert len(signing_keys.published(now=now + timedelta(minutes=10, seconds=59))) == 2
+    (left,) = signing_keys.published(now=now + timedelta(minutes=11))
+    assert left["kid"] == jwt.get_unverified_header(new)["kid"]
+    signing_keys.rotate(now=now + timedelta(minutes=12))
+    assert SigningKey.objects.count() == 2
+
+
+def test_tokens_of_a_stolen_key_end_at_once() -> None:
+    old = access.issue(access.Claims(PERSON, SIGN_IN))
+    assert access.read(old) == access.Claims(PERSON, SIGN_IN)
+
+    call_command("rotate_token_keys", at_once=True, stdout=StringIO())
+
+    assert _refused(old)
+    assert SigningKey.objects.count() == 1
+
+
+def test_a_key_of_another_process_is_found() -> None:
+    access.issue(access.Claims(PERSON, SIGN_IN))
+    ring = signing_keys._current()
+    signing_keys.rotate(now=clock.now())
+    token = access.issue(access.Claims(PERSON, SIGN_IN))
+
+    signing_keys._ring = ring
+
     assert access.read(token) == access.Claims(PERSON, SIGN_IN)
 
-    settings.SECRET_KEY = "another" * 10
 
-    assert _refused(token)
+def test_the_private_half_is_sealed() -> None:
+    raw = signing_keys.signer().key.private_bytes_raw()
+
+    row = SigningKey.objects.get()
+
+    assert raw not in bytes(row.private)
+    assert crypto.key_id_of(row.private) == crypto.newest_key_id()
+
+
+def test_everybody_can_verify_with_what_is_published() -> None:
+    token = access.issue(access.Claims(PERSON, SIGN_IN))
+
+    answer = APIClient().get("/api/v1/auth/jwks")
+
+    (key,) = answer.json()["keys"]
+    assert set(key) == {"kty", "crv", "alg", "use", "kid", "x"}
+    claims = jwt.decode(
+        token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="sum1-api", issuer="sum1"
+    )
+    assert claims["sub"] == str(PERSON)
