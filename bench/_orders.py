@@ -112,7 +112,7 @@ async def _measure(port: int, tokens: list[str], per_second: int, seconds: int) 
 
 def people() -> list[str]:
     """A market and people with demo funds; return their access tokens."""
-    from apps.accounts.actions import open_sign_in, register_person
+    from apps.accounts.actions import register_person
     from apps.core import clock
     from apps.markets.actions import list_instrument
     from apps.markets.catalogue import STANDARD_MARKETS
@@ -122,15 +122,25 @@ def people() -> list[str]:
     now = clock.now()
     open_house_accounts(now=now)
     list_instrument(actor=None, spec=STANDARD_MARKETS[0])
-    tokens = []
     for number in range(PEOPLE):
         user = register_person(
             email=f"person{number}@example.com", password=f"a-passphrase-of-{number:04}",
             display_name=f"Person {number}", now=now,
         )  # fmt: skip
         welcome(user, now)
-        tokens.append(open_sign_in(actor=user, client="bench", address="", now=now).access)
-    return tokens
+    return sign_in()
+
+
+def sign_in() -> list[str]:
+    """Return access tokens of everybody, new ones; they are good for ten minutes."""
+    from apps.accounts.actions import open_sign_in
+    from apps.accounts.models import User
+    from apps.core import clock
+
+    return [
+        open_sign_in(actor=user, client="bench", address="", now=clock.now()).access
+        for user in User.objects.order_by("pk")
+    ]
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class Crowd:
 
     def __init__(self, port: int, tokens: list[str]) -> None:
         self._port = port
-        self._tokens = tokens
+        self.tokens = tokens
         self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._sent = 0
 
@@ -55,7 +55,7 @@ class Crowd:
             "price": f"{50_000 + number % 7}.00",
             "time_in_force": "ioc",
         }
-        status, head, body = await self._ask(self._tokens[number % len(self._tokens)], order)
+        status, head, body = await self._ask(self.tokens[number % len(self.tokens)], order)
         delay_ms = (time.perf_counter() - due) * 1000
         order_id = int(json.loads(body)["id"]) if status == 201 else 0
         return Answer(due, delay_ms, status, b"retry-after:" in head, order_id)
