@@ -47,6 +47,11 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    "core-forget-old-audit": {
+        "task": "core.forget_old_audit",
+        "schedule": crontab(hour=4, minute=20),
+        "options": {"queue": "default", "expires": 3600},
+    },
     "accounts-forget-old-sign-ins": {
         "task": "accounts.forget_old_sign_ins",
         "schedule": 3600.0,

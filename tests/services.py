@@ -233,6 +233,7 @@ def _migrate(database: str) -> None:
     connection.settings_dict["NAME"] = database
     try:
         call_command("migrate", verbosity=0, interactive=False)
+        call_command("make_roles")
     finally:
         connection.close()
         connection.settings_dict["NAME"] = own

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from apps.accounts.keys.models import ApiKey
 from apps.accounts.models import SignIn, User
+from apps.core.admin import ReadOnlyAdmin
+from apps.core.audit import REASON_LENGTH_MAX, because
+
+
+class UserForm(forms.ModelForm):
+    """Whoever changes a person says why; the audit trail keeps it."""
+
+    reason = forms.CharField(
+        max_length=REASON_LENGTH_MAX, help_text="Why. It is kept in the audit trail."
+    )
 
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):
     """Passwords are never shown or set here; people reset their own."""
+
+    form = UserForm
 
     list_display = ("email", "display_name", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff")
@@ -23,6 +39,20 @@ class UserAdmin(ModelAdmin):
     )  # fmt: skip
     readonly_fields = ("public_id", "email", "date_joined", "last_login", "wrong_passwords")
     filter_horizontal = ("groups",)
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        may_change = self.has_change_permission(request, obj)
+        return (*self.fields, "reason") if may_change else self.fields
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only superusers change members of staff."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not obj.is_staff or request.user.is_superuser)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        # Inside what the request says of itself already: all that it writes has the reason.
+        because(form.cleaned_data["reason"])
+        return super().save_form(request, form, change)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -53,3 +83,17 @@ class SignInAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: SignIn | None = None) -> bool:
         return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Whose keys there are, and what they may do; nothing that signs is shown."""
+
+    list_display = ("name", "person", "algorithm", "scopes", "networks", "created_at",
+                    "expires_at", "last_used_at", "revoked_at")  # fmt: skip
+    list_filter = ("algorithm",)
+    search_fields = ("=id", "person__email")
+    list_select_related = ("person",)
+    fields = ("id", "person", "name", "algorithm", "scopes", "networks", "version", "created_at",
+              "expires_at", "last_used_at", "last_used_address", "revoked_at",
+              "revoke_reason")  # fmt: skip

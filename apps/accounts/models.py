@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.models import Group, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
 from apps.accounts import password_rules
 from apps.accounts.keys.models import ApiKey as ApiKey
+from apps.core.audit import tracked
 from apps.core.sealed import SealedField
 
 
@@ -29,6 +30,7 @@ class People(BaseUserManager["User"]):
         return self.get(email=(username or "").lower())
 
 
+@tracked(exclude=("password", "last_login", "wrong_passwords", "wrong_codes"))
 class User(AbstractBaseUser, PermissionsMixin):
     """``email`` is kept in lower case, so that one address is one person."""
 
@@ -198,3 +200,35 @@ class Letter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.person_id}"
+
+
+@tracked(name="RoleEvent", app="accounts")
+class Role(Group):
+    """What a member of staff may do is what his roles may; ``roles`` says what each is for."""
+
+    class Meta:
+        proxy = True
+
+
+@tracked(name="RoleHolderEvent", app="accounts")
+class RoleHolder(User.groups.through):  # type: ignore[name-defined]
+    """That somebody has a role."""
+
+    class Meta:
+        proxy = True
+
+
+@tracked(name="RolePermissionEvent", app="accounts")
+class RolePermission(Group.permissions.through):  # type: ignore[name-defined]
+    """That a role may do something."""
+
+    class Meta:
+        proxy = True
+
+
+@tracked(name="OwnPermissionEvent", app="accounts")
+class OwnPermission(User.user_permissions.through):  # type: ignore[name-defined]
+    """That somebody may do something without a role."""
+
+    class Meta:
+        proxy = True

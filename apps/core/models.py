@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 
 
@@ -75,3 +76,24 @@ class OutboxDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: event {self.event_id}"
+
+
+class AuditedRow(models.Model):
+    """A row of the audit trail, of a table whose key has several columns: see ``core.audit``."""
+
+    table_name = models.CharField(max_length=63)
+    label = models.CharField(max_length=6)
+    at = models.DateTimeField(db_index=True)
+    row = models.JSONField()
+    pgh_context = models.ForeignKey(
+        "pghistory.Context", null=True, on_delete=models.DO_NOTHING, related_name="+",
+        db_constraint=False,
+    )  # fmt: skip
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} in {self.table_name}"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.core import clock, idempotency, outbox, partitions
+from apps.core import audit, clock, idempotency, outbox, partitions
 
 
 @shared_task(name="core.forget_old_answers", ignore_result=True)
@@ -27,3 +27,9 @@ def deliver_events() -> None:
 def forget_delivered_events() -> None:
     """Drop events that everybody has got, a month later."""
     outbox.forget_delivered(now=clock.now())
+
+
+@shared_task(name="core.forget_old_audit", ignore_result=True)
+def forget_old_audit() -> None:
+    """Drop what the audit trail need not keep any more."""
+    audit.forget_old(now=clock.now())

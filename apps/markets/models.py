@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from apps.core.audit import tracked
+
 
 class Asset(models.Model):
     """``scale`` is the number of decimals of one minor unit: 8 means 0.00000001."""
@@ -97,6 +99,7 @@ class Instrument(models.Model):
         return self.symbol
 
 
+@tracked()
 class StaffRequest(models.Model):
     """Something that one member of staff asks for and another decides."""
 

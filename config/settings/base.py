@@ -48,6 +48,8 @@ INSTALLED_APPS = [
     "django_cotton",
     "django_htmx",
     "csp",
+    "pgtrigger",
+    "pghistory",
     "apps.core",
     "apps.matching",
     "apps.accounts",
@@ -69,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.core.audit.AuditContext",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -196,6 +199,10 @@ DEMO_HISTORY_DAYS = env.number("DEMO_HISTORY_DAYS", 60)
 REPLAY = env.paths("REPLAY")
 # How fast they are played: decimal text, 1 is as recorded.
 REPLAY_SPEED = env.text("REPLAY_SPEED", "1")
+
+# The audit trail: the database itself refuses to change it.
+PGHISTORY_APPEND_ONLY = True
+AUDIT_KEPT_DAYS = env.number("AUDIT_KEPT_DAYS", 2555)
 
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001"]
 

@@ -8,10 +8,12 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from apps.core.audit import tracked
 from apps.core.scopes import SCOPES, WITHDRAW
 from apps.core.sealed import SealedField
 
 
+@tracked(exclude=("secret", "public_key", "last_used_at", "last_used_address"))
 class ApiKey(models.Model):
     """Either a sealed secret (HMAC) or a public key (Ed25519) checks its signatures."""
 

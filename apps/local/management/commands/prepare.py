@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from apps.accounts.roles import make_roles
 from apps.core import clock, partitions
 from apps.local.folder import MARK
 
@@ -17,7 +18,7 @@ NEVER_SERVED: Final = ("rest_framework", "redoc", "swagger-ui-standalone*", "dja
 
 
 class Command(BaseCommand):
-    help = "Migrate and make the partitions of the coming months; collect the static files."
+    help = "Migrate, make roles and the partitions of the coming months; collect the static files."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         wanted = options["what"] or ["tables", "static"]
         if "tables" in wanted:
             call_command("migrate", interactive=False, stdout=self.stdout)
+            make_roles()
             partitions.ensure_registered(clock.now())
         if "static" in wanted:
             call_command(

@@ -1,0 +1,75 @@
+"""What members of staff may do: roles, each a set of rights, and nothing besides.
+
+The admin's pages follow these rights. A right over something that an app above owns is named here
+by its text. Superusers may do everything; there should be one, for the first day and the worst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.contrib.auth.models import Permission
+from django.db import transaction
+
+from apps.accounts.models import Role
+
+SUPPORT: Final = "support"
+COMPLIANCE: Final = "compliance"
+TREASURY: Final = "treasury"
+MODERATOR: Final = "moderator"
+MARKET_OPERATIONS: Final = "market operations"
+ADMIN: Final = "admin"
+
+# What helping somebody takes: to see who he is and what he did, and to change none of it.
+_PEOPLE: Final = frozenset({"accounts.view_user", "accounts.view_signin", "accounts.view_apikey"})
+_TRADING: Final = frozenset(
+    {
+        "wallets.view_tradingaccount", "trades.view_order", "trades.view_fill",
+        "trades.view_movement", "trades.view_restriction",
+    }
+)  # fmt: skip
+_MARKETS: Final = frozenset(
+    {
+        "markets.view_asset", "markets.view_instrument", "markets.view_trade",
+        "markets.view_staffrequest",
+    }
+)  # fmt: skip
+_LEDGER: Final = frozenset({"wallets.view_tradingaccount", "wallets.view_ledgerentry"})
+TRAIL: Final = frozenset(
+    {
+        "core.view_auditedrow", "accounts.view_userevent", "accounts.view_apikeyevent",
+        "accounts.view_roleevent", "accounts.view_roleholderevent",
+        "accounts.view_rolepermissionevent", "accounts.view_ownpermissionevent",
+        "markets.view_staffrequestevent",
+    }
+)  # fmt: skip
+
+ROLES: Final[dict[str, frozenset[str]]] = {
+    SUPPORT: _PEOPLE | _TRADING,
+    COMPLIANCE: _PEOPLE | _TRADING | _LEDGER | TRAIL | {
+        "accounts.change_user", "trades.change_restriction", "trades.change_risklimits",
+    },
+    TREASURY: _LEDGER | {"accounts.view_user"},
+    MODERATOR: frozenset({"accounts.view_user"}),
+    MARKET_OPERATIONS: _MARKETS | _TRADING | {"markets.change_instrument"},
+    ADMIN: _PEOPLE | _TRADING | _MARKETS | _LEDGER | TRAIL | {"accounts.change_user"},
+}  # fmt: skip
+
+
+def make_roles() -> None:
+    """Have every role as it is written here; who has it stays as he is. Harmless to repeat."""
+    with transaction.atomic():
+        for name, rights in ROLES.items():
+            role, _ = Role.objects.get_or_create(name=name)
+            wanted = {permission.pk for permission in _permissions(rights)}
+            if set(role.permissions.values_list("pk", flat=True)) != wanted:
+                role.permissions.set(wanted)
+
+
+def _permissions(rights: Iterable[str]) -> list[Permission]:
+    found = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    return [found[right] for right in sorted(rights)]
