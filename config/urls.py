@@ -16,7 +16,7 @@ handler404 = "apps.core.web.not_found"
 handler429 = "apps.core.web.too_many"
 handler500 = "apps.core.web.server_error"
 
-SITE_APPS = ["pages", "accounts", "notifications", "markets", "trades"]
+SITE_APPS = ["pages", "accounts", "notifications", "wallets", "markets", "trades"]
 API_APPS = ["core", "accounts", "notifications", "wallets", "markets", "trades", "pages"]
 
 # Staff sign in where everybody does, under the same limits; who is no staff gets 403.

@@ -22,8 +22,10 @@ from apps.wallets.actions import (
     deposit,
     open_house_accounts,
 )
+from apps.wallets.custody import simulated
 from apps.wallets.models import TradingAccount
 from apps.wallets.welcome import welcome
+from apps.wallets.withdrawals.demo import give_demo_addresses
 
 DEMO_PASSWORD: Final = "sum1-demo-password"
 
@@ -57,6 +59,17 @@ HOUSE_FUNDS: Final = {
 }
 
 
+# What can leave at once; a withdrawal that is larger shows how one waits.
+HOT_WALLET: Final = {
+    "USDT": 250_000,
+    "BTC": 3,
+    "ETH": 60,
+    "SOL": 1_500,
+    "XRP": 100_000,
+    "DOGE": 1_000_000,
+}
+
+
 def build_demo_world(*, now: datetime, say: Callable[[str], None]) -> None:
     """Make what is missing of the demo world."""
     say("House accounts")
@@ -67,9 +80,13 @@ def build_demo_world(*, now: datetime, say: Callable[[str], None]) -> None:
     _switch_halts_on()
     say("Funds of the house")
     _fund_house()
+    say("Hot wallet")
+    simulated.fill_demo_wallet(HOT_WALLET)
     say("People")
     for person in DEMO_PEOPLE:
-        welcome(_person(person, now), now)
+        user = _person(person, now)
+        welcome(user, now)
+        give_demo_addresses(person=user, now=now)
 
 
 def _switch_halts_on() -> None:

@@ -12,6 +12,9 @@ from django.utils.safestring import SafeString
 from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 from apps.wallets.presentation import balance_json, entry_json
+from apps.wallets.withdrawals import (
+    admin as withdrawals,  # noqa: F401  # Registers what staff do to withdrawals.
+)
 
 
 @admin.register(TradingAccount)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from django.db.models import QuerySet, Sum
 
 from apps.core import clock
 from apps.core.errors import Conflict, Invalid, NotFound, Refused
+from apps.wallets.assets import all_assets
 from apps.wallets.custody import addresses
 from apps.wallets.custody.interface import (
     Incoming,
@@ -214,6 +215,16 @@ def fill_hot_wallet(*, asset: str, amount_minor: int) -> None:
         vault, _ = ChainVault.objects.get_or_create(chain=chain, asset=asset)
         vault.added_minor += amount_minor
         vault.save(update_fields=["added_minor"])
+
+
+def fill_demo_wallet(units: Mapping[str, int]) -> None:
+    """Put whole units of each asset into a hot wallet that never had any of it."""
+    for code, asset in all_assets().items():
+        if code not in units:
+            continue
+        chain = network_of(code).name
+        if not ChainVault.objects.filter(chain=chain, asset=code).exists():
+            fill_hot_wallet(asset=code, amount_minor=units[code] * 10**asset.scale)
 
 
 def run_by_itself(network: Network, *, now: datetime) -> int | None:

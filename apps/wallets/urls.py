@@ -1,0 +1,15 @@
+"""Addresses of the wallet's pages."""
+
+from django.urls import path
+
+from apps.wallets import views
+
+app_name = "wallets"
+urlpatterns = [
+    path("wallet", views.wallet, name="wallet"),
+    path("wallet/deposit/<str:asset>", views.deposit, name="deposit"),
+    path("wallet/deposit/<str:asset>/demo", views.demo_deposit, name="demo-deposit"),
+    path("wallet/withdraw/<str:asset>", views.withdraw, name="withdraw"),
+    path("wallet/withdrawals/<uuid:withdrawal_id>", views.withdrawal, name="withdrawal"),
+    path("wallet/addresses", views.address_book, name="addresses"),
+]
