@@ -85,6 +85,11 @@ app.conf.beat_schedule = {
         "schedule": 2.0,
         "options": {"queue": "default", "expires": 2},
     },
+    "accounts-recheck-verifications": {
+        "task": "accounts.recheck_verifications",
+        "schedule": 600.0,
+        "options": {"queue": "default", "expires": 590},
+    },
     "accounts-send-letters": {
         "task": "accounts.send_letters",
         "schedule": 15.0,

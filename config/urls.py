@@ -16,8 +16,8 @@ handler404 = "apps.core.web.not_found"
 handler429 = "apps.core.web.too_many"
 handler500 = "apps.core.web.server_error"
 
-SITE_APPS = ["pages", "accounts", "notifications", "wallets", "markets", "trades"]
-API_APPS = ["core", "accounts", "notifications", "wallets", "markets", "trades", "pages"]
+SITE_APPS = ["pages", "accounts", "accounts.kyc", "notifications", "wallets", "markets", "trades"]
+API_APPS = ["core", *SITE_APPS]
 
 # Staff sign in where everybody does, under the same limits; who is no staff gets 403.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from apps.accounts.keys.models import ApiKey
+from apps.accounts.kyc.admin import VerificationAdmin as VerificationAdmin
 from apps.accounts.models import SignIn, User
 from apps.core.admin import ReadOnlyAdmin
 from apps.core.audit import REASON_LENGTH_MAX, because

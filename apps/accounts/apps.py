@@ -11,7 +11,10 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from apps.accounts import queries
         from apps.accounts.keys import queries as keys
+        from apps.accounts.kyc import actions as kyc
+        from apps.core import outbox
         from apps.core.realtime import identity
 
         identity.watch_sign_ins(queries.ended_sign_ins)
         identity.watch_sign_ins(keys.ended)
+        outbox.subscribe(kyc.SUBMITTED_TOPIC, "kyc-vendor", kyc.hand_over)

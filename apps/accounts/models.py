@@ -13,6 +13,10 @@ from django.db.models.functions import Lower
 
 from apps.accounts import password_rules
 from apps.accounts.keys.models import ApiKey as ApiKey
+from apps.accounts.kyc.models import Document as Document
+from apps.accounts.kyc.models import VendorMessage as VendorMessage
+from apps.accounts.kyc.models import Verification as Verification
+from apps.accounts.kyc.models import VerificationEvent as VerificationEvent
 from apps.core.audit import tracked
 from apps.core.sealed import SealedField
 

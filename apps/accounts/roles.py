@@ -48,7 +48,8 @@ TRAIL: Final = frozenset(
 ROLES: Final[dict[str, frozenset[str]]] = {
     SUPPORT: _PEOPLE | _TRADING,
     COMPLIANCE: _PEOPLE | _TRADING | _LEDGER | TRAIL | {
-        "accounts.change_user", "trades.change_restriction", "trades.change_risklimits",
+        "accounts.change_user", "accounts.review_verification", "trades.change_restriction",
+        "trades.change_risklimits",
     },
     TREASURY: _LEDGER | {"accounts.view_user"},
     MODERATOR: frozenset({"accounts.view_user"}),

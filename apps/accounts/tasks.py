@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apps.accounts import actions, letters, sessions
+from apps.accounts.kyc import actions as kyc
 from apps.core import clock
 
 
@@ -17,3 +18,9 @@ def forget_old_sign_ins() -> None:
 def send_letters() -> None:
     """Send the letters that wait."""
     letters.send_letters(now=clock.now())
+
+
+@shared_task(name="accounts.recheck_verifications", ignore_result=True)
+def recheck_verifications() -> None:
+    """Warn of verifications that end soon, and end those whose time is over."""
+    kyc.recheck(now=clock.now())

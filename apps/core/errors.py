@@ -44,6 +44,14 @@ class Refused(DomainError):
     """A well-formed request that the rules of the venue or the state of an account forbid."""
 
 
+class TooLarge(DomainError):
+    """More bytes than are taken, as they are or unpacked."""
+
+
+class Unsupported(DomainError):
+    """What was sent is not of a kind that is taken here."""
+
+
 class TooMany(DomainError):
     """More than the limit; ``data['retry_after_seconds']`` says when to come back."""
 

@@ -46,6 +46,8 @@ FAMILY_STATUS: Final[Mapping[type[errors.DomainError], int]] = {
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.Unsupported: 415,
     errors.Refused: 422,
     errors.Locked: 423,
     errors.TooMany: 429,

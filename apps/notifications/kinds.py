@@ -82,14 +82,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "second_factor_added": _security(
         "A second factor was added",
-        "From now on signing in can take it.",
-        "Its name is {name}.",
+        "From now on signing in can take it: {name}.",
         _NOT_YOU,
     ),
     "second_factor_removed": _security(
         "A second factor was removed",
-        "It no longer protects your account.",
-        "Its name was {name}.",
+        "It no longer protects your account: {name}.",
         _NOT_YOU,
     ),
     "recovery_codes_used": _security(
@@ -209,6 +207,15 @@ KINDS: Final[Mapping[str, Kind]] = {
         (
             "Level {tier} is good until {until}.",
             "Send new documents before then, so that your limits stay as they are.",
+        ),
+        page=_KYC,
+    ),
+    "kyc_expired": Kind(
+        Category.ACCOUNT,
+        "Your verification has ended",
+        (
+            "Level {tier} was not renewed in time.",
+            "You are verified at level {now_tier} now, and have its limits.",
         ),
         page=_KYC,
     ),

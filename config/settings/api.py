@@ -40,6 +40,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DepositStateEnum": "apps.wallets.deposits.models.ChainDeposit.State",
         "WithdrawalStateEnum": "apps.wallets.withdrawals.moving.SHOWN_STATES",
+        "DocumentKindEnum": "apps.accounts.kyc.rules.DOCUMENT_KINDS",
     },
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -53,6 +54,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "positions", "description": "What is held, what it cost and what it has made."},
         {"name": "risk", "description": "What an account may risk, and what stops it."},
         {"name": "wallet", "description": "Balances and every movement of value."},
+        {"name": "verification", "description": "How well you are known: limits follow from it."},
         {"name": "notifications", "description": "What you are told, and that you have read it."},
         {"name": "deposits", "description": "Coins that come in over their networks."},
         {"name": "withdrawals", "description": "Coins that leave, and where they may go."},

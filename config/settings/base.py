@@ -172,6 +172,15 @@ STATIC_ROOT = env.path("STATIC_ROOT", DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Documents of people: sealed, and never served as files.
+    "private": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.path("PRIVATE_FILES", DATA_DIR / "private"),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # Pages name hashed files only; source maps are for developers, who can wait for them.
@@ -251,6 +260,10 @@ EMAIL_USE_SSL = MAIL.is_tls
 EMAIL_TIMEOUT = TIMEOUT_SECONDS
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "SUM+1 <noreply@localhost>")
 
+# Who looks at documents, what signs that company's messages, and whom we cannot serve.
+KYC_VENDOR = env.text("KYC_VENDOR", "manual")
+KYC_WEBHOOK_SECRET = env.text("KYC_WEBHOOK_SECRET")
+KYC_COUNTRIES_REFUSED = tuple(env.words("KYC_COUNTRIES_REFUSED"))
 # What somebody has read is kept so long; what nobody has read stays.
 NOTICES_KEPT_DAYS = env.number("NOTICES_KEPT_DAYS", 180)
 

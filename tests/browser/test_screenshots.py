@@ -34,6 +34,7 @@ SIGNED_IN = {
     "orders": "/orders",
     "portfolio": "/portfolio",
     "notices": "/notifications",
+    "verification": "/verification",
 }
 
 

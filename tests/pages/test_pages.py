@@ -27,6 +27,7 @@ PRIVATE = [
     "/orders",
     "/orders?show=fills",
     "/notifications",
+    "/verification",
     "/portfolio",
     "/portfolio?range=30d",
     "/portfolio?range=all",
