@@ -25,7 +25,7 @@ PASSWORD = "a-long-enough-password"
 SEEN = {
     "support": "user signin apikey tradingaccount order fill movement restriction",
     "compliance": "user* signin apikey tradingaccount order fill movement restriction ledgerentry"
-    " auditedrow userevent apikeyevent roleevent roleholderevent rolepermissionevent"
+    " verification auditedrow userevent apikeyevent roleevent roleholderevent rolepermissionevent"
     " ownpermissionevent staffrequestevent",
     "treasury": "user tradingaccount ledgerentry",
     "moderator": "user",
