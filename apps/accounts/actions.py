@@ -22,7 +22,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from apps.accounts import access, notices, password_rules, security
+from apps.accounts import access, addresses, notices, password_rules, security
 from apps.accounts.events import person_arrived
 from apps.accounts.factors.actions import Given, check_second_factor
 from apps.accounts.factors.queries import has_second_factor
@@ -46,6 +46,7 @@ REFRESH_GRACE: Final = timedelta(seconds=10)
 ATTEMPTS: Final = ratelimit.Bucket(capacity=10, per_second=10 / 900)
 # After so many in a row, however slowly, no password is right until there is a new one.
 WRONG_PASSWORDS_MAX: Final = 100
+NAME_LENGTH_MIN: Final = 2
 _TOKEN_LENGTH: Final = 43
 _OF_PASSWORD: Final = ("password", "password_is_short", "wrong_passwords", "wrong_codes")
 
@@ -79,8 +80,25 @@ def register_person(
     )
     user.set_password(password)
     _save_new(user)
+    addresses.mark_verified(person=user)
     person_arrived(user, now)
     return user
+
+
+def sign_up(*, email: str, password: str, display_name: str, now: datetime) -> User | None:
+    """Make an account; None where the address has one, after the same work."""
+    name = " ".join(display_name.split())
+    person = User(email=email.lower(), display_name=name)
+    if len(name) < NAME_LENGTH_MIN or not name.isprintable():
+        raise Invalid("invalid_name", "Use a name of two letters or more that can be seen.")
+    check_password_is_good(person=person, password=password)
+    person.set_password(password)
+    try:
+        _save_new(person)
+    except Conflict:
+        return None
+    person_arrived(person, now)
+    return person
 
 
 def fill_in_person(*, user: User, email: str, password: str, display_name: str) -> User:
@@ -198,7 +216,8 @@ def end_sign_in_of_refresh(*, refresh: str, now: datetime) -> None:
 
 
 def check_may_enter(*, person: User) -> None:
-    """Refuse who has had the account frozen, on whichever way they come."""
+    """Refuse who has had the account frozen, or has not proved their address where they must."""
+    addresses.require_verified(person=person)
     if is_frozen(person_id=person.pk):
         raise NotAllowed(
             "account_frozen",
@@ -218,7 +237,7 @@ def change_password(
 
 def check_password_is_good(*, person: User | None, password: str) -> None:
     """Refuse a password that our rules refuse."""
-    beside = person is not None and has_second_factor(person=person)
+    beside = person is not None and person.pk is not None and has_second_factor(person=person)
     try:
         password_rules.check(password, person=person, has_second_factor=beside)
     except ValidationError as refusal:

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from apps.accounts import api, factor_api
+from apps.accounts import api, entering_api, factor_api
 from apps.accounts.keys import api as keys_api
 
 urlpatterns = [
     path("auth/token", api.TokenView.as_view(), name="token"),
     path("auth/token/second-factor", factor_api.SecondFactorView.as_view(), name="second-factor"),
+    path("auth/sign-up", entering_api.SignUpView.as_view(), name="sign-up"),
+    path("auth/password-reset", entering_api.PasswordResetView.as_view(), name="password-reset"),
+    path("auth/password", entering_api.PasswordView.as_view(), name="password"),
     path("auth/step-up", factor_api.StepUpView.as_view(), name="step-up"),
     path("auth/token/refresh", api.RefreshView.as_view(), name="token-refresh"),
     path("auth/jwks", api.KeySetView.as_view(), name="token-keys"),

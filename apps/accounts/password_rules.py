@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import unicodedata
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,7 +60,7 @@ def check(password: str, *, person: User | None, has_second_factor: bool) -> Non
 
 def _is_blocked(text: str, person: User | None) -> bool:
     folded = text.casefold()
-    if len(set(folded)) < 4 or folded in _common() or _is_repeated(folded):
+    if len(set(folded)) < 4 or folded in _common() or _is_pattern(folded):
         return True
     core = folded.strip(_PADDING)
     own = [*_OUR_WORDS, *(_words_of(person) if person is not None else ())]
@@ -67,9 +68,11 @@ def _is_blocked(text: str, person: User | None) -> bool:
     return core in _common() or any(_is_mostly(core, word) for word in own)
 
 
-def _is_repeated(text: str) -> bool:
-    """Say whether it is one short piece, again and again."""
-    return text in (text + text)[1:-1]
+def _is_pattern(text: str) -> bool:
+    """Say whether it is one short piece, again and again, or counts up or down."""
+    steps = {(ord(after) - ord(before)) % 10 for before, after in pairwise(text)}
+    counts = text.isdecimal() and steps in ({1}, {9})
+    return counts or text in (text + text)[1:-1]
 
 
 def _is_mostly(text: str, word: str) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from allauth.account.models import EmailAddress
+from allauth.account.internal.flows.email_verification import send_verification_email_for_user
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.mail import send_mail
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apps.accounts import actions, password_rules, sessions, step_up
+from apps.accounts import actions, addresses, password_rules, sessions, step_up
 from apps.accounts.devices import name_of
 from apps.accounts.factors import queries as factors
 from apps.accounts.factors.views import freshly_proved
@@ -37,6 +40,14 @@ class PasswordForm(forms.Form):
     )
 
 
+class EmailForm(forms.Form):
+    email = forms.EmailField(
+        label="New e-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
 @login_required
 def security(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
@@ -53,9 +64,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "codes_left": factors.recovery_codes_left(viewer=person),
         "places": [{"place": place, "device": name_of(place.client)} for place in places],
         "history": history,
-        "is_verified": EmailAddress.objects.filter(
-            user=person, email=person.email, verified=True
-        ).exists(),
+        "is_verified": addresses.is_verified(person=person),
     }
     return render(request, "account/security.html", shown)
 
@@ -102,3 +111,47 @@ def password(request: HttpRequest) -> HttpResponse:
     beside = factors.has_second_factor(person=person)
     least = password_rules.LENGTH_BESIDE_A_FACTOR if beside else password_rules.LENGTH_ALONE
     return render(request, "account/password.html", {"form": form, "least": least})
+
+
+@login_required
+@require_POST
+def send_verification(request: HttpRequest) -> HttpResponse:
+    """Send the letter again that proves the address."""
+    send_verification_email_for_user(request, request.user)
+    messages.success(request, "A letter is on its way, if none was sent in the last minutes.")
+    return redirect("accounts:security")
+
+
+@freshly_proved
+def email(request: HttpRequest) -> HttpResponse:
+    person: Any = request.user
+    form = EmailForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            token = addresses.token_for_change(
+                actor=person, email=form.cleaned_data["email"],
+                proved_at=step_up.proved_at(request), now=clock.now(),
+            )  # fmt: skip
+        except DomainError as refusal:
+            form.add_error("email", refusal.message)
+        else:
+            link = request.build_absolute_uri(reverse("accounts:email-link", args=[token]))
+            shown = {"person": person, "link": link}
+            text = render_to_string("account/email/change_address.txt", shown)
+            subject = "SUM+1: Confirm your new address"
+            send_mail(subject, text, None, [form.cleaned_data["email"]])
+            return render(request, "account/email.html", {"sent_to": form.cleaned_data["email"]})
+    return render(request, "account/email.html", {"form": form})
+
+
+def email_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask before the address is changed: programs that look at mail open links, too."""
+    if request.method != "POST":
+        return render(request, "account/email.html", {"asks": True})
+    try:
+        person, old = addresses.change_by_link(token=token, now=clock.now())
+    except DomainError as refusal:
+        return render(request, "account/email.html", {"refused": refusal.message}, status=404)
+    text = render_to_string("account/email/address_changed.txt", {"person": person})
+    send_mail("SUM+1: Your e-mail address was changed", text, None, [old])
+    return render(request, "account/email.html", {"changed_to": person.email})
