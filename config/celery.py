@@ -79,6 +79,12 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    # It reads the whole ledger, so once, when few are awake.
+    "wallets-reconcile": {
+        "task": "wallets.reconcile",
+        "schedule": crontab(hour=3, minute=40),
+        "options": {"queue": "default", "expires": 3000},
+    },
     # A pass that is late is of no use: the next one sees what it would have seen.
     "wallets-follow-chains": {
         "task": "wallets.follow_chains",

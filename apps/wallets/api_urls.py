@@ -4,6 +4,8 @@ from django.urls import path
 
 from apps.wallets import api
 from apps.wallets.deposits import api as deposits
+from apps.wallets.liabilities import api as liabilities
+from apps.wallets.transfers import api as transfers
 from apps.wallets.withdrawals import api as withdrawals
 
 urlpatterns = [
@@ -12,6 +14,9 @@ urlpatterns = [
     path("ledger", api.LedgerView.as_view(), name="ledger"),
     path("deposits", deposits.DepositsView.as_view(), name="deposits"),
     path("deposits/address", deposits.DepositAddressView.as_view(), name="deposit-address"),
+    path("liabilities", liabilities.LiabilitiesView.as_view(), name="liabilities"),
+    path("liabilities/<str:asset>/proof", liabilities.ProofView.as_view(), name="proof"),
+    path("transfers", transfers.TransfersView.as_view(), name="transfers"),
     path("withdrawals", withdrawals.WithdrawalsView.as_view(), name="withdrawals"),
     path(
         "withdrawals/<str:withdrawal_id>", withdrawals.WithdrawalView.as_view(), name="withdrawal"

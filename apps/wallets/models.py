@@ -26,6 +26,14 @@ from apps.wallets.deposits.models import (  # noqa: F401  # Django looks for mod
     ChainDeposit,
     DepositAddress,
 )
+from apps.wallets.liabilities.models import (  # noqa: F401  # Django looks for models here.
+    LiabilityLeaf,
+    LiabilityTree,
+    Reconciliation,
+)
+from apps.wallets.transfers.models import (  # noqa: F401  # Django looks for models here.
+    InternalTransfer,
+)
 from apps.wallets.withdrawals.models import (  # noqa: F401  # Django looks for models here.
     Withdrawal,
     WithdrawalAddress,

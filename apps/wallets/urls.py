@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.wallets import views
+from apps.wallets.liabilities import views as proof
 
 app_name = "wallets"
 urlpatterns = [
@@ -11,5 +12,8 @@ urlpatterns = [
     path("wallet/deposit/<str:asset>/demo", views.demo_deposit, name="demo-deposit"),
     path("wallet/withdraw/<str:asset>", views.withdraw, name="withdraw"),
     path("wallet/withdrawals/<uuid:withdrawal_id>", views.withdrawal, name="withdrawal"),
+    path("wallet/proof", proof.proof_page, name="proof"),
+    path("wallet/proof/check_proof.py", proof.checking_script, name="check-proof"),
+    path("wallet/proof/<str:asset>.json", proof.download, name="proof-of"),
     path("wallet/addresses", views.address_book, name="addresses"),
 ]

@@ -57,6 +57,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "verification", "description": "How well you are known: limits follow from it."},
         {"name": "notifications", "description": "What you are told, and that you have read it."},
         {"name": "deposits", "description": "Coins that come in over their networks."},
+        {"name": "liabilities", "description": "What the venue owes, and the proof of your part."},
         {"name": "withdrawals", "description": "Coins that leave, and where they may go."},
         {"name": "venue", "description": "The clock and the health of this installation."},
     ],

@@ -94,7 +94,7 @@ class Visitor:
         self.page.goto("/accounts/login/")
         self.page.get_by_label("Email").fill(email)
         self.page.get_by_label("Password", exact=True).fill(DEMO_PASSWORD)
-        self.page.get_by_role("main").get_by_role("button", name="Log in").click()
+        self.page.get_by_role("main").get_by_role("button", name="Log in", exact=True).click()
         self.page.wait_for_url("**/")
 
     def open_market(self, symbol: str, query: str = "") -> None:
