@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from apps.pages import health
+from apps.pages import health, staff_views
 
 # Failures outside REST framework: JSON under /api/, pages elsewhere.
 handler400 = "apps.core.web.bad_request"
@@ -31,5 +31,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     # Named, so that the missing slash is not corrected for those who must not know of the admin.
     path("admin", RedirectView.as_view(url="/admin/")),
+    path(
+        "admin/people/<uuid:public_id>/",
+        admin.site.admin_view(staff_views.person),
+        name="person_file",
+    ),
     path("admin/", admin.site.urls),
 ]

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from apps.accounts.keys.models import ApiKey
@@ -30,7 +32,8 @@ class UserAdmin(ModelAdmin):
 
     form = UserForm
 
-    list_display = ("email", "display_name", "is_active", "is_staff", "date_joined", "last_login")
+    list_display = ("email", "display_name", "file", "is_active", "is_staff", "date_joined",
+                    "last_login")  # fmt: skip
     list_filter = ("is_active", "is_staff")
     search_fields = ("email", "display_name", "public_id")
     ordering = ("-date_joined",)
@@ -40,6 +43,11 @@ class UserAdmin(ModelAdmin):
     )  # fmt: skip
     readonly_fields = ("public_id", "email", "date_joined", "last_login", "wrong_passwords")
     filter_horizontal = ("groups",)
+
+    @admin.display(description="All there is")
+    def file(self, obj: User) -> str:
+        address = reverse("person_file", args=(obj.public_id,))
+        return format_html('<a href="{}">Open</a>', address)
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         may_change = self.has_change_permission(request, obj)

@@ -1,0 +1,1 @@
+"""What members of staff write down about a person."""
