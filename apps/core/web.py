@@ -334,7 +334,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler404. A page asked for with a slash too many is where it is without it."""
     path = request.path_info.removesuffix("/")
-    if request.method in ("GET", "HEAD") and path != request.path_info and is_valid_path(path):
+    # Where a view was found and had nothing to show, another address would not have it either.
+    is_nowhere = request.resolver_match is None and request.method in ("GET", "HEAD")
+    if is_nowhere and path != request.path_info and is_valid_path(path):
         query = request.META.get("QUERY_STRING", "")
         return HttpResponsePermanentRedirect(f"{path}?{query}" if query else path)
     return answer(request, describe(exception or Http404()))

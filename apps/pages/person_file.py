@@ -18,6 +18,8 @@ from apps.accounts.casework.queries import notes_about
 from apps.accounts.factors.queries import Factor, factors_of
 from apps.accounts.keys.models import ApiKey
 from apps.accounts.keys.queries import keys_of
+from apps.accounts.kyc.models import Verification
+from apps.accounts.kyc.queries import verifications_of
 from apps.accounts.models import SignInRecord, User
 from apps.core.errors import NotFound
 from apps.notifications.presentation import notice_json
@@ -37,6 +39,7 @@ from apps.wallets.withdrawals.queries import withdrawals_page
 ROWS_SHOWN: Final = 10
 MAY_SEE: Final = "accounts.view_user"
 MAY_SEE_SIGN_INS: Final = "accounts.view_signin"
+MAY_SEE_PROOFS: Final = "accounts.review_verification"
 MAY_SEE_KEYS: Final = "accounts.view_apikey"
 MAY_SEE_MONEY: Final = "wallets.view_tradingaccount"
 MAY_SEE_ORDERS: Final = "trades.view_order"
@@ -73,6 +76,7 @@ class PersonFile:
     person: User
     notes: list[StaffNote]
     notices: list[dict[str, Any]]
+    verifications: list[Verification] | None
     access: Access | None
     keys: list[ApiKey] | None
     money: Money | None
@@ -89,6 +93,7 @@ def person_file(*, public_id: UUID, has_right: Callable[[str], bool], now: datet
         person=person,
         notes=notes_about(person=person),
         notices=[notice_json(row) for row in notices_page(viewer=person, limit=ROWS_SHOWN).items],
+        verifications=_verifications(person) if has_right(MAY_SEE_PROOFS) else None,
         access=_access(person, now) if has_right(MAY_SEE_SIGN_INS) else None,
         keys=keys_of(viewer=person) if has_right(MAY_SEE_KEYS) else None,
         money=_money(person, account, now) if account and has_right(MAY_SEE_MONEY) else None,
@@ -102,6 +107,10 @@ def _account_of(person: User) -> TradingAccount | None:
         return main_account(viewer=person)
     except NotFound:
         return None
+
+
+def _verifications(person: User) -> list[Verification]:
+    return list(verifications_of(viewer=person).order_by("-began_at")[:ROWS_SHOWN])
 
 
 def _access(person: User, now: datetime) -> Access:
