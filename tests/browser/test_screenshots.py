@@ -35,6 +35,10 @@ SIGNED_IN = {
     "portfolio": "/portfolio",
     "notices": "/notifications",
     "verification": "/verification",
+    "security": "/security",
+    "security-app": "/security/app",
+    "security-passkey": "/security/passkeys/new",
+    "security-password": "/security/password",
 }
 
 
