@@ -29,11 +29,12 @@ browser: setup-dev
 up: setup ## Start everything on one port, with demo accounts; Ctrl-C stops it
 	@$(RUN) manage.py up $(if $(ONLY),--only $(ONLY))
 
-lint: setup-dev ## ruff, mypy, import contracts
+lint: setup-dev ## ruff, mypy, import contracts, bandit
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/bandit -q -ll -c pyproject.toml -r apps config manage.py docs/examples
 
 check: setup-dev ## Django's own checks, for development and for production
 	$(RUN) -m pytest -q tests/local/test_settings.py

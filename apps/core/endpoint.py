@@ -37,6 +37,8 @@ PAGE_LIMIT: Final = 50
 PAGE_LIMIT_MAX: Final = 200
 # After Valkey was not there, requests go unmetered for a moment instead of waiting for it each.
 _PAUSE_SECONDS: Final = 5.0
+# How much of what a person may ask one of his API keys may.
+_KEY_SHARE: Final = 0.5
 _JSON: Final = JSONRenderer()
 _TAKES_JSON: Final = ("*/*", _JSON.media_type)
 _unmetered_until = 0.0
@@ -52,6 +54,8 @@ class Endpoint(APIView):
     # What an API key needs for each method: reading where nothing is said, and for anything else
     # a scope that is named here. None is what no key may do.
     scopes: ClassVar[Mapping[str, str | None]] = {}
+    # How many requests one of this method counts for, where that is more than one.
+    weights: ClassVar[Mapping[str, int]] = {}
     verdict: ratelimit.Verdict | None = None
 
     def perform_authentication(self, request: Request) -> None:
@@ -68,6 +72,8 @@ class Endpoint(APIView):
         self._take(f"person:{person}" if person else f"address:{client_address(request)}")
         super().check_permissions(request)
         if isinstance(request.auth, scopes.KeyGrant):
+            # A program that runs wild uses up its own share, and leaves its owner the rest.
+            self._take(f"key:{request.auth.key_id}", _KEY_SHARE)
             scopes.require(request.auth.scopes, self.scope_of(request.method or ""))
 
     @classmethod
@@ -76,10 +82,12 @@ class Endpoint(APIView):
         reads = method in ("GET", "HEAD")
         return cls.scopes.get("GET" if reads else method, scopes.READ if reads else None)
 
-    def _take(self, name: str) -> None:
-        self.verdict = _meter(
-            f"api:{name}", ratelimit.Bucket(settings.API_BURST, settings.API_PER_SECOND)
+    def _take(self, name: str, share: float = 1.0) -> None:
+        bucket = ratelimit.Bucket(
+            max(1, int(settings.API_BURST * share)), settings.API_PER_SECOND * share
         )
+        weight = self.weights.get(self.request.method or "", 1)
+        self.verdict = _meter(f"api:{name}", bucket, min(weight, bucket.capacity))
         if self.verdict is not None and not self.verdict.allowed:
             raise TooMany(
                 "rate_limited",
@@ -202,13 +210,13 @@ def _only(shape: type[Shape]) -> Shape:
     return shape()
 
 
-def _meter(name: str, bucket: ratelimit.Bucket) -> ratelimit.Verdict | None:
-    """Take a token; None where Valkey cannot count: reading must not depend on it."""
+def _meter(name: str, bucket: ratelimit.Bucket, cost: int = 1) -> ratelimit.Verdict | None:
+    """Take tokens; None where Valkey cannot count: reading must not depend on it."""
     global _unmetered_until
     if time.monotonic() < _unmetered_until:
         return None
     try:
-        return ratelimit.take(name, bucket)
+        return ratelimit.take(name, bucket, cost)
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
         _unmetered_until = time.monotonic() + _PAUSE_SECONDS
         logger.warning("Valkey cannot be reached: requests go unmetered.")

@@ -332,6 +332,7 @@ class BatchView(Endpoint):
     scopes: ClassVar = {"POST": TRADE}
 
     body_bytes_max = BATCH_BYTES_MAX
+    weights: ClassVar = {"POST": 10}
 
     @documented(
         summary="Place up to 100 orders",
