@@ -28,6 +28,7 @@ from apps.wallets.qr import qr_code
 from apps.wallets.welcome import account_of
 from apps.wallets.withdrawals import actions, addresses
 from apps.wallets.withdrawals.limits import room_for
+from apps.wallets.withdrawals.moving import State
 from apps.wallets.withdrawals.presentation import (
     entry_json,
     policy_json,
@@ -146,6 +147,10 @@ def withdrawal(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
     context = {
         "row": withdrawal_json(found, now),
         "asset": found.asset,
+        "steps": [
+            {"words": State(step.state).label.capitalize(), "at": clock.iso(step.at)}
+            for step in found.steps.all()
+        ],
         "problem": problem,
         "over": found.ended_at is not None,
     }

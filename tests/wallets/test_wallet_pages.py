@@ -99,6 +99,7 @@ def test_a_withdrawal_from_the_form_to_its_end(ada: factories.Trader) -> None:
     assert wrong.status_code == 400
     assert "This is not the code" in wrong.content.decode()
     assert "arrived" in page
+    assert "<dt>Broadcast</dt>" in page
     assert "hx-get" not in page
     assert Withdrawal.objects.get().txid in page
 
