@@ -23,6 +23,7 @@ from apps.accounts.factors import challenges
 from apps.accounts.factors.actions import Given, check_second_factor
 from apps.accounts.factors.passkeys import host_name
 from apps.accounts.factors.queries import has_second_factor
+from apps.accounts.sessions import API, WRONG_FACTOR, Visit, note_try
 from apps.core import clock
 from apps.core.endpoint import Endpoint
 from apps.core.errors import Invalid, NotAllowed, NotSignedIn
@@ -95,12 +96,19 @@ class SecondFactorView(TokenEndpoint):
         if factor is None:
             raise Invalid("missing_field", "Send a code, or the answer of a passkey.")
         now = clock.now()
-        check_second_factor(person=person, given=factor, now=now)
+        visit = Visit.of(
+            client=request.headers.get("User-Agent", ""), address=client_address(request), way=API
+        )
+        try:
+            check_second_factor(person=person, given=factor, now=now)
+        except NotSignedIn:
+            note_try(person=person, outcome=WRONG_FACTOR, visit=visit, now=now)
+            raise
         challenges.use_up(given["challenge"])
         pair = actions.open_sign_in(
             actor=person,
-            client=request.headers.get("User-Agent", ""),
-            address=client_address(request),
+            client=visit.client,
+            address=visit.address,
             now=now,
         )
         return self.answer(request, pair, cookie=given["cookie"])

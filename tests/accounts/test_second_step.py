@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts import actions as people
 from apps.accounts.factors import actions, passkeys, queries, totp
-from apps.accounts.models import SignIn, User
+from apps.accounts.models import SignIn, SignInRecord, User
 from apps.core import clock
 from tests.accounts.software_key import SoftwareKey
 from tests.api.conftest import code_of
@@ -126,6 +126,8 @@ def test_a_wrong_code_gives_no_tokens_and_the_challenge_lives_on(secret: str) ->
     wrong = client.post(SECOND, {"challenge": challenge, "code": "abcde-fghij"})
 
     assert code_of(wrong) == (401, "invalid_second_factor")
+    (tried,) = SignInRecord.objects.all()
+    assert (tried.outcome, tried.way) == ("wrong_factor", "api")
     assert code_of(client.post(SECOND, {"challenge": challenge})) == (400, "missing_field")
     assert client.post(SECOND, {"challenge": challenge, "code": _code(secret)}).status_code == 200
 

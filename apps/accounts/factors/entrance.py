@@ -16,10 +16,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from apps.accounts import sessions
 from apps.accounts.factors import ceremony, queries
 from apps.accounts.factors.actions import Given, check_second_factor, find_passkey_owner
 from apps.accounts.factors.passkeys import host_name
 from apps.accounts.models import User
+from apps.accounts.visits import visit_of
 from apps.core import clock
 from apps.core.errors import DomainError
 
@@ -47,6 +49,10 @@ def second_step(request: HttpRequest) -> HttpResponse:
             given = _given(request, form.cleaned_data)
             check_second_factor(person=person, given=given, now=clock.now())
         except DomainError as refusal:
+            sessions.note_try(
+                person=person, outcome=sessions.WRONG_FACTOR, visit=visit_of(request),
+                now=clock.now(),
+            )  # fmt: skip
             form.add_error("code", refusal.message)
         else:
             record_authentication(request, person, "mfa")
