@@ -329,6 +329,16 @@ def test_row_47_what_is_in_the_address_is_never_markup(ada: Person, path: str) -
         assert b"<img src=x" not in response.content, name
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/liabilities/%00/proof", "/api/v1/orders/1%00", "/positions/%00", "/trade/%00"]
+)
+def test_row_51_an_address_with_a_nul_leads_nowhere(ada: Person, path: str) -> None:
+    response = ada.client.get(path)
+
+    assert response.status_code == 404
+    assert "internal_error" not in response.content.decode()
+
+
 def test_row_51_a_header_with_a_line_break_makes_no_second_line(
     ada: Person, anybody: APIClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("markets"), pytest.
 SEED: Final = 20261122
 # Of each operation and kind of request, and a fifth of that for all but one person, whose answers
 # mostly are the same. SCHEMA_EXAMPLES=300 for a release.
-EXAMPLES: Final = int(os.environ.get("SCHEMA_EXAMPLES", "25"))
+EXAMPLES: Final = int(os.environ.get("SCHEMA_EXAMPLES", "10"))
 ROLES: Final = ("nobody", "person", "another", "staff")
 # Ends the sign-in that all the others need.
 LEFT_OUT: Final = ("/api/v1/auth/logout",)
