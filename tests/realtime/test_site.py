@@ -180,14 +180,14 @@ async def test_a_burst_may_queue_but_a_queue_that_does_not_drain_is_kept_short(
     assert (late.status, late.headers[b"retry-after"]) == (503, b"1")
 
     # For a second after somebody was refused no burst is let in either; then all is as before.
-    assert await statuses_of_burst(application, gate) == [200] * 8 + [503, 503]
+    assert await statuses_of_burst(application, gate) == [200] * 12 + [503, 503]
     now[0] += site.RETRY_AFTER_SECONDS
-    assert await statuses_of_burst(application, gate) == [200] * 10
+    assert await statuses_of_burst(application, gate) == [200] * 14
 
 
 async def statuses_of_burst(application: Site, gate: threading.Event) -> list[int]:
     gate.clear()
-    visitors = [Visitor(b"a") for _ in range(10)]
+    visitors = [Visitor(b"a") for _ in range(14)]
     tasks = [asyncio.create_task(visitor.visit(application)) for visitor in visitors]
     await asyncio.sleep(0.05)
     gate.set()

@@ -31,8 +31,8 @@ REQUESTS_MAX: Final = 220
 # A queue of changes that has not been as short as this for so long stands, and gets no longer; not
 # before nobody was refused for as long as they were told to stay away.
 QUEUE_SHORT: Final = 4
-QUEUE_STANDS_SECONDS: Final = 0.1
-QUEUE_STANDING_MAX: Final = 8
+QUEUE_STANDS_SECONDS: Final = 0.5
+QUEUE_STANDING_MAX: Final = 12
 RETRY_AFTER_SECONDS: Final = 1
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
