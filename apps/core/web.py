@@ -276,16 +276,13 @@ def _page(request: HttpRequest, problem: Problem) -> str:
 class ProblemPages:
     """Middleware: a domain error or a missing service in a view becomes a page, not a crash.
 
-    So does a method that a view does not take, which Django answers with nothing at all. An address
-    with a NUL in it leads nowhere: no table can hold what it names.
+    So does a method that a view does not take, which Django answers with nothing at all.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "\x00" in request.path_info:
-            return answer(request, describe(Http404()))
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed):
             refused = describe(drf.MethodNotAllowed(request.method or ""))
