@@ -22,6 +22,7 @@ urlpatterns = [
         "withdrawals/<str:withdrawal_id>", withdrawals.WithdrawalView.as_view(), name="withdrawal"
     ),
     path("withdrawals/<str:withdrawal_id>/confirm", withdrawals.ConfirmView.as_view()),
+    path("withdrawals/<str:withdrawal_id>/passkey", withdrawals.PasskeyView.as_view()),
     path("withdrawals/<str:withdrawal_id>/code", withdrawals.CodeView.as_view()),
     path("withdrawals/<str:withdrawal_id>/cancel", withdrawals.CancelView.as_view()),
     path("withdrawal-addresses", withdrawals.AddressBookView.as_view()),

@@ -7,14 +7,19 @@ from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import step_up
+from apps.accounts.factors.actions import Given
+from apps.accounts.factors.ceremony import PasskeyField
+from apps.accounts.factors.passkeys import host_name
+from apps.accounts.factors.queries import has_second_factor
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import DomainError, NotAllowed, NotFound, TooMany, Unavailable
+from apps.core.errors import DomainError, Invalid, NotAllowed, NotFound, TooMany, Unavailable
 from apps.core.web import describe
 from apps.wallets import queries
 from apps.wallets.assets import Asset, all_assets, asset_by_code
@@ -26,13 +31,14 @@ from apps.wallets.deposits.queries import deposits_page
 from apps.wallets.presentation import amount_text, balance_json
 from apps.wallets.qr import qr_code
 from apps.wallets.welcome import account_of
-from apps.wallets.withdrawals import actions, addresses
+from apps.wallets.withdrawals import actions, addresses, passkeys
 from apps.wallets.withdrawals.limits import room_for
 from apps.wallets.withdrawals.moving import State
 from apps.wallets.withdrawals.presentation import (
     entry_json,
     policy_json,
     room_json,
+    ways_to_confirm,
     withdrawal_json,
 )
 from apps.wallets.withdrawals.queries import withdrawal_of, withdrawals_page
@@ -144,8 +150,13 @@ def withdrawal(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
         else:
             return redirect("wallets:withdrawal", withdrawal_id=withdrawal_id)
     found = withdrawal_of(viewer=viewer, public_id=withdrawal_id)
+    # What refreshes a part of the page must not begin anew what the page has begun.
+    asks_passkey = "passkey" in ways_to_confirm(found) and "HX-Request" not in request.headers
     context = {
         "row": withdrawal_json(found, now),
+        "options": (
+            passkeys.begin(found, host=host_name(request.get_host())) if asks_passkey else None
+        ),
         "asset": found.asset,
         "steps": [
             {"words": State(step.state).label.capitalize(), "at": clock.iso(step.at)}
@@ -162,7 +173,10 @@ def _act(request: HttpRequest, viewer: User, withdrawal_id: uuid.UUID) -> None:
     asked: dict[str, Any] = {"actor": viewer, "public_id": withdrawal_id, "now": clock.now()}
     what = request.POST.get("do", "")
     if what == "confirm":
-        actions.confirm_withdrawal(**asked, code=request.POST.get("code", "")[:20])
+        actions.confirm_withdrawal(
+            **asked, code=request.POST.get("code", "")[:20],
+            passkey=_passkey(request, viewer, withdrawal_id),
+        )  # fmt: skip
     elif what == "code":
         actions.send_code_again(**asked)
         messages.success(request, "Another code is on its way.")
@@ -170,6 +184,18 @@ def _act(request: HttpRequest, viewer: User, withdrawal_id: uuid.UUID) -> None:
         actions.cancel_withdrawal(**asked)
     else:
         raise NotFound("not_found", "There is nothing here.")
+
+
+def _passkey(request: HttpRequest, viewer: User, withdrawal_id: uuid.UUID) -> Given | None:
+    """Return what a passkey has answered, where one was used in place of a code."""
+    try:
+        answer = PasskeyField(required=False).clean(request.POST.get("passkey", ""))
+    except ValidationError:
+        raise Invalid("invalid_passkey", "The passkey's answer cannot be used.") from None
+    if answer is None:
+        return None
+    found = withdrawal_of(viewer=viewer, public_id=withdrawal_id)
+    return passkeys.given(found, answer, host=host_name(request.get_host()))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -236,6 +262,7 @@ def _form(
         "typed": request.POST,
         "key": request.POST.get("key") or uuid.uuid4(),
         "barred": _why_barred(viewer),
+        "second_factor": has_second_factor(person=viewer),
     }
 
 

@@ -29,7 +29,6 @@ from apps.wallets.models import LedgerEntry
 from apps.wallets.withdrawals import addresses, codes, reviewing, sending
 from apps.wallets.withdrawals.actions import (
     cancel_withdrawal,
-    confirm_by_second_factor,
     confirm_withdrawal,
     send_code_again,
 )
@@ -141,16 +140,6 @@ def test_a_new_code_makes_the_old_one_useless(ada: factories.Trader) -> None:
     with pytest.raises(Invalid, match="not the code"):
         confirm_withdrawal(actor=ada.user, public_id=withdrawal.public_id, code=old, now=later)
     assert confirm(ada, withdrawal, later).state == "approved"
-
-
-def test_a_second_factor_confirms_too(ada: factories.Trader) -> None:
-    withdrawal = request(ada, "100")
-    asked: dict[str, Any] = {"actor": ada.user, "public_id": withdrawal.public_id, "now": NOW}
-
-    with pytest.raises(NotAllowed):
-        confirm_by_second_factor(**asked, proved_with_factor=False)
-
-    assert confirm_by_second_factor(**asked, proved_with_factor=True).state == "approved"
 
 
 def test_what_nobody_confirms_is_called_off_after_a_day(ada: factories.Trader) -> None:

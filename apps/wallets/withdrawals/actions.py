@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from apps.accounts.factors.actions import Given, check_second_factor
+from apps.accounts.factors.queries import has_second_factor
 from apps.accounts.models import User
 from apps.accounts.queries import is_frozen, security_changed_at
 from apps.core import clock, ratelimit
@@ -17,6 +19,7 @@ from apps.core.errors import (
     Invalid,
     Locked,
     NotAllowed,
+    NotSignedIn,
     Paused,
     Refused,
     TooMany,
@@ -101,49 +104,49 @@ def request_withdrawal(
 
 
 def confirm_withdrawal(
-    *, actor: User, public_id: UUID | str, code: str, now: datetime
+    *,
+    actor: User,
+    public_id: UUID | str,
+    now: datetime,
+    code: str = "",
+    passkey: Given | None = None,
 ) -> Withdrawal:
-    """Confirm by the code that came by e-mail. The fifth wrong one calls the withdrawal off."""
+    """Confirm by the second factor, or by the code of an e-mail where the actor has none.
+
+    Whoever reads somebody's mail must not need less than who signs in. The fifth wrong one calls
+    the withdrawal off.
+    """
     _hold_back(actor)
     check_may_withdraw(actor, now)
-    withdrawal_id = withdrawal_of(viewer=actor, public_id=public_id).pk
+    asked = withdrawal_of(viewer=actor, public_id=public_id)
+    # Before anything is judged, so that no code is used up in vain.
+    require_state(asked, State.REQUESTED)
+    by_factor = has_second_factor(person=actor)
+    is_right = by_factor and _is_second_factor(actor, passkey or Given(code=code), now)
     with transaction.atomic():
-        withdrawal = locked(withdrawal_id)
+        withdrawal = locked(asked.pk)
         require_state(withdrawal, State.REQUESTED)
-        is_right = codes.is_code(withdrawal, code)
-        if is_right:
+        if is_right or (not by_factor and codes.is_code(withdrawal, code)):
             judging.judge(withdrawal, actor=actor, now=now)
-        else:
-            # Kept although it is refused, so outside what an exception would take back.
-            _count_wrong_code(withdrawal, now)
-    if is_right:
-        return withdrawal
+            return withdrawal
+        # Kept although it is refused, so outside what an exception would take back.
+        _count_wrong_code(withdrawal, now)
     if withdrawal.ends_as:
         end(withdrawal.pk, now=now)
         raise Refused(
             "withdrawal_cancelled",
             "That was the fifth wrong code: the withdrawal is cancelled, and the money is back.",
         )
-    raise Invalid("wrong_code", "This is not the code. Look at the latest e-mail.", field="code")
-
-
-def confirm_by_second_factor(
-    *, actor: User, public_id: UUID | str, proved_with_factor: bool, now: datetime
-) -> Withdrawal:
-    """Confirm by a second factor that the caller has checked a moment ago."""
-    check_may_withdraw(actor, now)
-    if not proved_with_factor:
-        raise NotAllowed("second_factor_required", "Give your second factor. Nothing moved.")
-    withdrawal_id = withdrawal_of(viewer=actor, public_id=public_id).pk
-    with transaction.atomic():
-        withdrawal = locked(withdrawal_id)
-        require_state(withdrawal, State.REQUESTED)
-        judging.judge(withdrawal, actor=actor, now=now)
-    return withdrawal
+    words = "This is not the code. Look at the latest e-mail."
+    if by_factor:
+        words = "This is wrong, or was used already. Give your app's newest code."
+    raise Invalid("wrong_code", words, field="code")
 
 
 def send_code_again(*, actor: User, public_id: UUID | str, now: datetime) -> Withdrawal:
     """Send another code; the ones before it are of no use any more."""
+    if has_second_factor(person=actor):
+        raise Conflict("second_factor_required", "You confirm with your second factor.")
     withdrawal_id = withdrawal_of(viewer=actor, public_id=public_id).pk
     with transaction.atomic():
         withdrawal = locked(withdrawal_id)
@@ -265,7 +268,8 @@ def _take_aside(
         else:
             withdrawal.code_sent_at = now
             move(withdrawal, State.REQUESTED, now=now, actor=withdrawal.owner)
-            codes.ask_to_send(withdrawal, now)
+            if not has_second_factor(person=withdrawal.owner):
+                codes.ask_to_send(withdrawal, now)
             tell(withdrawal, "withdrawal_requested", now)
     if refusal:
         raise _refused(refusal)
@@ -308,6 +312,15 @@ def _refused(reason: str) -> Refused | Paused:
             retry_after_seconds=10,
         )  # fmt: skip
     return Refused(reason, f"This is not possible now ({reason}). Nothing moved.")
+
+
+def _is_second_factor(actor: User, given: Given, now: datetime) -> bool:
+    """Judge it where all second factors are judged and counted."""
+    try:
+        check_second_factor(person=actor, given=given, now=now)
+    except NotSignedIn:
+        return False
+    return True
 
 
 def _count_wrong_code(withdrawal: Withdrawal, now: datetime) -> None:

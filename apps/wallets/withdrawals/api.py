@@ -8,10 +8,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.factor_api import PasskeyAnswer
+from apps.accounts.factors.passkeys import host_name
 from apps.accounts.step_up import proved_at
 from apps.core import clock
 from apps.core.endpoint import Endpoint, PageQuery, open_cursor, page_body, seal_cursor
-from apps.core.errors import NotFound
+from apps.core.errors import Invalid, NotFound
 from apps.core.fields import (
     QuerySerializer,
     StrictAmount,
@@ -22,7 +24,7 @@ from apps.core.fields import (
 )
 from apps.core.openapi import documented
 from apps.wallets.assets import asset_by_code
-from apps.wallets.withdrawals import actions, addresses, queries
+from apps.wallets.withdrawals import actions, addresses, passkeys, queries
 from apps.wallets.withdrawals.limits import room_for
 from apps.wallets.withdrawals.moving import SHOWN_STATES
 from apps.wallets.withdrawals.presentation import (
@@ -41,7 +43,8 @@ _ENTRY: Final = {
 _WITHDRAWAL: Final = {
     "id": "8a1c2b3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "asset": "USDT", "amount": "100.00",
     "network": "ethereum", "address": _ADDRESS, "state": "requested",
-    "detail": "Waiting for the code that we have sent you.", "txid": None, "confirmations": 0,
+    "detail": "Waiting for the code that we have sent you.", "confirm_by": ["mail"],
+    "txid": None, "confirmations": 0,
     "confirmations_needed": 6, "expected_at": None, "can_cancel": True,
     "requested_at": "2026-11-21T12:00:00Z", "ended_at": None,
     "history": [{"state": "requested", "at": "2026-11-21T12:00:00Z"}],
@@ -63,8 +66,12 @@ class WithdrawalInput(StrictSerializer):
     )
 
 
-class CodeInput(StrictSerializer):
-    code = StrictText(max_length=12, help_text="The six digits of the latest e-mail.")
+class ConfirmInput(StrictSerializer):
+    code = StrictText(
+        max_length=20, required=False,
+        help_text="From your app, or a recovery code; of the latest e-mail without those.",
+    )  # fmt: skip
+    passkey = PasskeyAnswer(required=False, help_text="In place of a code.")
 
 
 class EmptyInput(StrictSerializer):
@@ -107,6 +114,10 @@ class WithdrawalOutput(serializers.Serializer[dict[str, object]]):
     detail = serializers.CharField(
         allow_blank=True, help_text="What happens next, or why it ended."
     )
+    confirm_by = serializers.ListField(
+        child=serializers.ChoiceField(["mail", "totp", "passkey", "recovery_code"]),
+        help_text="What confirms it; empty where there is nothing to confirm.",
+    )
     txid = serializers.CharField(allow_null=True)
     confirmations = serializers.IntegerField()
     confirmations_needed = serializers.IntegerField()
@@ -133,6 +144,11 @@ class AddressOutput(serializers.Serializer[dict[str, object]]):
     usable = serializers.BooleanField()
     usable_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
+
+
+class PasskeyOutput(serializers.Serializer[dict[str, object]]):
+    passkey = serializers.DictField(help_text="For ``navigator.credentials.get``.")
+    expires_in = serializers.IntegerField(help_text="Seconds; one answer is taken.")
 
 
 class AddressBookOutput(serializers.Serializer[dict[str, object]]):
@@ -186,7 +202,8 @@ class WithdrawalsView(Endpoint):
     @documented(
         summary="Ask for a withdrawal",
         description="The amount is held at once. Nothing leaves before you have confirmed it by "
-        "the code that comes by e-mail; without that, the amount is free again after 24 hours.",
+        "your second factor, or by the code that comes by e-mail where you have none; without "
+        "that, the amount is free again after 24 hours.",
         tag="withdrawals",
         body=WithdrawalInput,
         body_example={"asset": "USDT", "amount": "100", "address_id": _ENTRY["id"]},
@@ -238,26 +255,65 @@ class ConfirmView(OneWithdrawal):
     scopes = {"POST": None}
 
     @documented(
-        summary="Confirm a withdrawal by the code that came by e-mail",
-        description="The fifth wrong code cancels it.",
+        summary="Confirm a withdrawal by your second factor, or by the code of an e-mail",
+        description="`confirm_by` says what is taken: who has a second factor gives that, a code "
+        "of the app, a recovery code, or a passkey that was begun with `/passkey`. The fifth wrong "
+        "one cancels the withdrawal; wrong ones count as they do when signing in.",
         tag="withdrawals",
-        body=CodeInput,
+        body=ConfirmInput,
         body_example={"code": "042117"},
         answer=WithdrawalOutput,
-        example={**_WITHDRAWAL, "state": "approved", "detail": ""},
+        example={**_WITHDRAWAL, "state": "approved", "detail": "", "confirm_by": []},
         refusals={
             400: "wrong_code", 403: "account_frozen", 404: "unknown_withdrawal",
             409: "withdrawal_state", 422: "withdrawal_cancelled", 423: "security_freeze",
+            429: "too_many_attempts",
         },
         operation_id="confirm_withdrawal",
     )  # fmt: skip
     def post(self, request: Request, withdrawal_id: str) -> Response:
-        given = self.read_body(CodeInput)
+        given = self.read_body(ConfirmInput)
+        if not given:
+            raise Invalid("missing_field", "Send a code, or the answer of a passkey.")
         public_id = known_id(withdrawal_id, "unknown_withdrawal")
+        passkey = None
+        if "passkey" in given:
+            found = queries.withdrawal_of(viewer=self.person, public_id=public_id)
+            passkey = passkeys.given(found, given["passkey"], host=host_name(request.get_host()))
         actions.confirm_withdrawal(
-            actor=self.person, public_id=public_id, code=given["code"], now=clock.now()
-        )
+            actor=self.person, public_id=public_id, code=given.get("code", ""), passkey=passkey,
+            now=clock.now(),
+        )  # fmt: skip
         return self.answer(public_id)
+
+
+class PasskeyView(Endpoint):
+    scopes = {"POST": None}
+
+    @documented(
+        summary="Begin to confirm a withdrawal with a passkey",
+        description="Send what the passkey answers to `/confirm`. Beginning anew makes what was "
+        "begun before useless.",
+        tag="withdrawals",
+        body=EmptyInput,
+        body_example={},
+        answer=PasskeyOutput,
+        example={
+            "passkey": {"publicKey": {
+                "challenge": "3q2-7wAAAAB0aGlzIGlzIGFuIGV4YW1wbGU", "rpId": "sum1.example",
+                "userVerification": "preferred",
+            }},
+            "expires_in": passkeys.LIFE_SECONDS,
+        },
+        refusals={404: "unknown_withdrawal", 409: "withdrawal_state", 422: "no_passkey"},
+        operation_id="begin_withdrawal_passkey",
+    )  # fmt: skip
+    def post(self, request: Request, withdrawal_id: str) -> Response:
+        self.read_body(EmptyInput)
+        public_id = known_id(withdrawal_id, "unknown_withdrawal")
+        found = queries.withdrawal_of(viewer=self.person, public_id=public_id)
+        options = passkeys.begin(found, host=host_name(request.get_host()))
+        return Response({"passkey": options, "expires_in": passkeys.LIFE_SECONDS})
 
 
 class CodeView(OneWithdrawal):
@@ -265,7 +321,8 @@ class CodeView(OneWithdrawal):
 
     @documented(
         summary="Have another code sent",
-        description="Once a minute, five times at most. Codes before it are of no use any more.",
+        description="Once a minute, five times at most. Codes before it are of no use any more. "
+        "Who has a second factor confirms with that, and gets no code.",
         tag="withdrawals",
         body=EmptyInput,
         body_example={},
@@ -290,7 +347,12 @@ class CancelView(OneWithdrawal):
         body=EmptyInput,
         body_example={},
         answer=WithdrawalOutput,
-        example={**_WITHDRAWAL, "state": "cancelled", "detail": "cancelled by you"},
+        example={
+            **_WITHDRAWAL,
+            "state": "cancelled",
+            "detail": "cancelled by you",
+            "confirm_by": [],
+        },
         refusals={404: "unknown_withdrawal", 409: "withdrawal_state", 503: "engine_unavailable"},
         idempotent=True,
         operation_id="cancel_withdrawal",

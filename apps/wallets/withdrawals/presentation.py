@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from apps.accounts.factors.queries import methods_of
 from apps.core.clock import iso
 from apps.wallets.assets import Asset, asset_by_code
 from apps.wallets.custody.interface import network_by_name
@@ -21,11 +22,13 @@ _OWNER_WORDS = {
     State.RISK_REVIEW: "We look at it before it goes out.",
     State.HELD: "We have stopped it for now. Our support can tell you more.",
 }
+BY_MAIL = "mail"
 
 
 def withdrawal_json(row: Withdrawal, now: datetime) -> dict[str, object]:
     needed = network_by_name(row.chain).confirmations
     state = row.ends_as or row.state
+    confirm_by = ways_to_confirm(row)
     return {
         "id": str(row.public_id),
         "asset": row.asset.code,
@@ -33,7 +36,8 @@ def withdrawal_json(row: Withdrawal, now: datetime) -> dict[str, object]:
         "network": row.chain,
         "address": row.address,
         "state": state,
-        "detail": _detail(row, now),
+        "detail": _detail(row, now, confirm_by),
+        "confirm_by": confirm_by,
         "txid": row.txid or None,
         "confirmations": min(row.confirmations, needed),
         "confirmations_needed": needed,
@@ -45,6 +49,13 @@ def withdrawal_json(row: Withdrawal, now: datetime) -> dict[str, object]:
             {"state": step.state, "at": iso(step.at)} for step in row.steps.all()
         ],
     }  # fmt: skip
+
+
+def ways_to_confirm(row: Withdrawal) -> list[str]:
+    """By what its owner can confirm it; nothing where there is nothing to confirm."""
+    if row.state != State.REQUESTED or row.ends_as:
+        return []
+    return methods_of(person=row.owner) or [BY_MAIL]
 
 
 def entry_json(entry: WithdrawalAddress, now: datetime) -> dict[str, object]:
@@ -81,12 +92,14 @@ def room_json(room: Room, asset: Asset) -> dict[str, object]:
     }
 
 
-def _detail(row: Withdrawal, now: datetime) -> str:
+def _detail(row: Withdrawal, now: datetime, confirm_by: list[str]) -> str:
     """Say what happens next, in words."""
     if row.ends_as or row.state in (State.FAILED, State.CANCELLED):
         return row.reason
     if row.state == State.REQUESTED:
-        return "Waiting for the code that we have sent you."
+        if confirm_by == [BY_MAIL]:
+            return "Waiting for the code that we have sent you."
+        return "Waiting for you to confirm it with your second factor."
     if row.state == State.APPROVED and row.short_since is not None:
         due = row.short_since + FILLED_WITHIN
         if now <= due:

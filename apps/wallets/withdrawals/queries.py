@@ -17,7 +17,7 @@ def withdrawal_of(*, viewer: User | None, public_id: UUID | str) -> Withdrawal:
     """Return a withdrawal of the viewer."""
     found = None
     if viewer is not None and viewer.pk is not None:
-        rows = Withdrawal.objects.select_related("asset").prefetch_related("steps")
+        rows = Withdrawal.objects.select_related("asset", "owner").prefetch_related("steps")
         found = rows.filter(owner=viewer, public_id=public_id, code_sent_at__isnull=False).first()
     if found is None:
         raise NotFound("unknown_withdrawal", "You have no such withdrawal.")
@@ -34,5 +34,5 @@ def withdrawals_page(
     rows = Withdrawal.objects.filter(
         owner=viewer, code_sent_at__isnull=False, id__lt=parse_cursor(before)
     )
-    rows = rows.select_related("asset").prefetch_related("steps").order_by("-id")
+    rows = rows.select_related("asset", "owner").prefetch_related("steps").order_by("-id")
     return page_of(rows[: limit + 1], limit)
