@@ -96,6 +96,16 @@ app.conf.beat_schedule = {
         "schedule": 600.0,
         "options": {"queue": "default", "expires": 590},
     },
+    "accounts-make-exports": {
+        "task": "accounts.make_exports",
+        "schedule": 15.0,
+        "options": {"queue": "default", "expires": 14},
+    },
+    "accounts-forget-exports": {
+        "task": "accounts.forget_exports",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 3000},
+    },
     "accounts-send-letters": {
         "task": "accounts.send_letters",
         "schedule": 15.0,

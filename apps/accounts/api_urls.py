@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.accounts import api, entering_api, factor_api
 from apps.accounts.keys import api as keys_api
+from apps.accounts.personal import api as personal_api
 
 urlpatterns = [
     path("auth/token", api.TokenView.as_view(), name="token"),
@@ -16,6 +17,7 @@ urlpatterns = [
     path("auth/jwks", api.KeySetView.as_view(), name="token-keys"),
     path("auth/logout", api.LogoutView.as_view(), name="logout"),
     path("auth/ticket", api.TicketView.as_view(), name="ticket"),
+    path("me/exports", personal_api.ExportsView.as_view(), name="data-exports"),
     path("keys", keys_api.KeysView.as_view(), name="keys"),
     path("keys/<uuid:key_id>", keys_api.KeyView.as_view(), name="key"),
 ]

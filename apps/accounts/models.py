@@ -18,6 +18,7 @@ from apps.accounts.kyc.models import Document as Document
 from apps.accounts.kyc.models import VendorMessage as VendorMessage
 from apps.accounts.kyc.models import Verification as Verification
 from apps.accounts.kyc.models import VerificationEvent as VerificationEvent
+from apps.accounts.personal.models import DataExport as DataExport
 from apps.core.audit import tracked
 from apps.core.sealed import SealedField
 

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.accounts import actions, letters, sessions
 from apps.accounts.kyc import actions as kyc
+from apps.accounts.personal import actions as personal
 from apps.core import clock
 
 
@@ -24,3 +25,15 @@ def send_letters() -> None:
 def recheck_verifications() -> None:
     """Warn of verifications that end soon, and end those whose time is over."""
     kyc.recheck(now=clock.now())
+
+
+@shared_task(name="accounts.make_exports", ignore_result=True)
+def make_exports() -> None:
+    """Make the copies of personal data that were asked for."""
+    personal.make_exports(now=clock.now())
+
+
+@shared_task(name="accounts.forget_exports", ignore_result=True)
+def forget_exports() -> None:
+    """Drop copies of personal data whose time is over."""
+    personal.forget_exports(now=clock.now())

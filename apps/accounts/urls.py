@@ -5,6 +5,7 @@ from django.urls import path
 from apps.accounts import confirming, frozen, security_views, views
 from apps.accounts.factors import views as factor_views
 from apps.accounts.keys import views as keys_views
+from apps.accounts.personal import views as personal_views
 
 app_name = "accounts"
 urlpatterns = [
@@ -27,6 +28,9 @@ urlpatterns = [
     path("security/keys/new", keys_views.new_key, name="new-key"),
     path("security/keys/<uuid:key_id>", keys_views.change_key, name="change-key"),
     path("security/keys/<uuid:key_id>/revoke", keys_views.revoke_key, name="revoke-key"),
+    path("security/data", personal_views.personal, name="personal"),
+    path("security/data/copies", personal_views.ask_for_export, name="ask-for-data"),
+    path("security/data/copies/<uuid:export_id>", personal_views.download, name="download-data"),
     path("preferences/appearance", views.appearance, name="appearance"),
     path("preferences/favourite", views.favourite, name="favourite"),
 ]

@@ -9,7 +9,8 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         # Models cannot be imported before the registry of apps is ready.
         from apps.core import outbox
-        from apps.notifications import actions, realtime
+        from apps.notifications import actions, personal, realtime
 
         outbox.subscribe("notice", "notifications", actions.hear)
         realtime.register()
+        personal.register()

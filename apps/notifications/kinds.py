@@ -57,6 +57,7 @@ def _names_in(sentence: str) -> list[str]:
 
 _NOT_YOU: Final = "If this was not you, freeze your account and choose a new password now."
 _SECURITY: Final = "accounts:security"
+_PERSONAL: Final = "accounts:personal"
 _WALLET: Final = "wallets:wallet"
 _KYC: Final = "kyc:verification"
 
@@ -126,6 +127,23 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "account_unfrozen": _security(
         "Your account is no longer frozen", "Everything works again.", _NOT_YOU
+    ),
+    "export_asked": _security(
+        "A copy of your data was asked for",
+        "It holds everything that we know about you, and can be downloaded from your account only.",
+        _NOT_YOU,
+    ),
+    "export_ready": Kind(
+        Category.ACCOUNT,
+        "The copy of your data is ready",
+        ("You can download it until {until} UTC.",),
+        page=_PERSONAL,
+    ),
+    "export_failed": Kind(
+        Category.ACCOUNT,
+        "The copy of your data could not be made",
+        ("It has been noted on our side.", "You can ask for it again now."),
+        page=_PERSONAL,
     ),
     "api_key_created": _security(
         "An API key was made",

@@ -13,7 +13,7 @@ class TradesConfig(AppConfig):
         # Models cannot be imported before the registry of apps is ready.
         from apps.accounts import freezing
         from apps.core import outbox
-        from apps.trades import realtime
+        from apps.trades import personal, realtime
         from apps.trades.position_projection import PositionsProjection
         from apps.trades.projections import TradesProjection
         from apps.trades.risk.freezing import freeze_accounts, unfreeze_accounts
@@ -26,6 +26,7 @@ class TradesConfig(AppConfig):
         projections.register(TradesProjection(realtime.AccountPublisher().publish))
         projections.register(PositionsProjection())
         realtime.register()
+        personal.register()
         worth.register(worth_minor)
         outbox.subscribe(freezing.FROZEN, "trades.freeze_accounts", freeze_accounts)
         outbox.subscribe(freezing.UNFROZEN, "trades.unfreeze_accounts", unfreeze_accounts)

@@ -39,6 +39,11 @@ class Stack:
     pid: int
     log: Path
 
+    @property
+    def mail(self) -> Path:
+        """The folder of the letters that it has sent, one file each."""
+        return self.log.parent / "mail"
+
 
 # Copies that this very worker has started.
 _ours: dict[int, subprocess.Popen[bytes]] = {}
@@ -80,7 +85,12 @@ def _start() -> dict[str, Any]:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=REPOSITORY,
-            env={**environment, "PORT": str(port), "DATA_DIR": str(folder / "data")},
+            env={
+                **environment,
+                "PORT": str(port),
+                "DATA_DIR": str(folder / "data"),
+                "EMAIL_URL": f"file:{folder / 'mail'}",
+            },
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

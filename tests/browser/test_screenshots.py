@@ -39,6 +39,7 @@ SIGNED_IN = {
     "security-app": "/security/app",
     "security-passkey": "/security/passkeys/new",
     "security-password": "/security/password",
+    "your-data": "/security/data",
 }
 
 

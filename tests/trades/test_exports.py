@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.trades.exports import safe_cell
+from apps.core.spreadsheet import safe_cell
 from apps.trades.models import Fill
 from apps.wallets.actions import deposit
 from tests.factories import Trader, house, listed, trader

@@ -1,0 +1,1 @@
+"""What is held about a person: a copy of it for them, and its deletion."""

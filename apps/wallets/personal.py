@@ -1,0 +1,137 @@
+"""What this app holds about a person, as their copy of it has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from apps.accounts.models import User
+from apps.accounts.personal.parts import register_part
+from apps.core.clock import iso
+from apps.wallets.deposits.presentation import deposit_json
+from apps.wallets.models import (
+    Balance,
+    ChainDeposit,
+    DepositAddress,
+    InternalTransfer,
+    LedgerEntry,
+    TradingAccount,
+    Withdrawal,
+    WithdrawalAddress,
+)
+from apps.wallets.presentation import amount_text, balance_json, entry_json
+from apps.wallets.queries import ROWS_FETCHED
+
+_WITHDRAWALS = (
+    "requested_at", "asset", "amount", "network", "address", "state", "reason", "txid", "ended_at",
+    "id",
+)  # fmt: skip
+_DEPOSITS = (
+    "seen_at", "asset", "amount", "network", "address", "txid", "state", "credited_at", "id",
+)  # fmt: skip
+
+
+def register() -> None:
+    """Name the parts that this app has."""
+    register_part(
+        "trading_accounts", _accounts, about="your accounts",
+        columns=("id", "kind", "name", "created_at"),
+    )  # fmt: skip
+    register_part(
+        "balances", _balances, about="what you have", columns=("asset", "available", "held")
+    )
+    register_part(
+        "ledger", _ledger, about="every movement of value on your accounts",
+        columns=("at", "asset", "amount", "fee", "kind", "reference", "id"),
+    )  # fmt: skip
+    register_part(
+        "deposit_addresses", _deposit_addresses, about="where you send coins to us",
+        columns=("network", "address", "created_at"),
+    )  # fmt: skip
+    register_part("deposits", _deposits, about="coins that came", columns=_DEPOSITS)
+    register_part("withdrawals", _withdrawals, about="coins that left", columns=_WITHDRAWALS)
+    register_part(
+        "withdrawal_addresses", _withdrawal_addresses, about="your address book",
+        columns=("asset", "network", "address", "label", "created_at", "usable_at", "removed_at"),
+    )  # fmt: skip
+    register_part(
+        "transfers", _transfers, about="what you sent to others here, and they to you",
+        columns=("at", "direction", "asset", "amount", "state", "id"),
+    )  # fmt: skip
+
+
+def _accounts(person: User) -> Iterator[Mapping[str, object]]:
+    for row in TradingAccount.objects.filter(owner=person).order_by("id"):
+        yield {
+            "id": str(row.public_id),
+            "kind": row.kind,
+            "name": row.name,
+            "created_at": iso(row.created_at),
+        }
+
+
+def _balances(person: User) -> Iterator[Mapping[str, object]]:
+    rows = Balance.objects.filter(account__owner=person).select_related("asset")
+    return map(balance_json, rows.order_by("account_id", "asset_id"))
+
+
+def _ledger(person: User) -> Iterator[Mapping[str, object]]:
+    accounts = TradingAccount.objects.filter(owner=person).order_by("id")
+    for account in accounts:
+        entries = LedgerEntry.objects.filter(account=account).select_related("asset")
+        yield from map(entry_json, entries.order_by("id").iterator(chunk_size=ROWS_FETCHED))
+
+
+def _deposit_addresses(person: User) -> Iterator[Mapping[str, object]]:
+    for row in DepositAddress.objects.filter(account__owner=person).order_by("id"):
+        yield {"network": row.chain, "address": row.address, "created_at": iso(row.created_at)}
+
+
+def _deposits(person: User) -> Iterator[Mapping[str, object]]:
+    rows = ChainDeposit.objects.filter(account__owner=person).select_related("asset")
+    return map(deposit_json, rows.order_by("id").iterator(chunk_size=ROWS_FETCHED))
+
+
+def _withdrawals(person: User) -> Iterator[Mapping[str, object]]:
+    rows = Withdrawal.objects.filter(owner=person).select_related("asset").order_by("id")
+    for row in rows.iterator(chunk_size=ROWS_FETCHED):
+        yield {
+            "requested_at": iso(row.requested_at),
+            "asset": row.asset.code,
+            "amount": amount_text(row.amount_minor, row.asset),
+            "network": row.chain,
+            "address": row.address,
+            "state": row.ends_as or row.state,
+            "reason": row.reason,
+            "txid": row.txid,
+            "ended_at": iso(row.ended_at) if row.ended_at else None,
+            "id": str(row.public_id),
+        }
+
+
+def _withdrawal_addresses(person: User) -> Iterator[Mapping[str, object]]:
+    rows = WithdrawalAddress.objects.filter(person=person).select_related("asset").order_by("id")
+    for row in rows:
+        yield {
+            "asset": row.asset.code,
+            "network": row.chain,
+            "address": row.address,
+            "label": row.label,
+            "created_at": iso(row.created_at),
+            "usable_at": iso(row.usable_at),
+            "removed_at": iso(row.removed_at) if row.removed_at else None,
+        }
+
+
+def _transfers(person: User) -> Iterator[Mapping[str, object]]:
+    """Yield both ways; who was at the other end is not the person's to keep."""
+    for direction, field in (("sent", "sender"), ("received", "receiver")):
+        rows = InternalTransfer.objects.filter(**{field: person}).select_related("asset")
+        for row in rows.order_by("id").iterator(chunk_size=ROWS_FETCHED):
+            yield {
+                "at": iso(row.at),
+                "direction": direction,
+                "asset": row.asset.code,
+                "amount": amount_text(row.amount_minor, row.asset),
+                "state": row.state,
+                "id": str(row.public_id),
+            }
