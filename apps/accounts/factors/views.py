@@ -13,6 +13,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 from qrcode.image.svg import SvgPathImage
@@ -22,7 +23,7 @@ from apps.accounts.factors import actions, ceremony, passkeys, totp
 from apps.core import clock, crypto
 from apps.core.errors import DomainError
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 _SECRET_KEY: Final = "totp_secret"
 
 
@@ -49,7 +50,7 @@ def freshly_proved(view: View) -> View:
 
     @login_required
     @wraps(view)
-    def asked_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def asked_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         person: Any = request.user
         step_up.require_fresh(person=person, proved_at=step_up.proved_at(request), now=clock.now())
         return view(request, *args, **kwargs)
