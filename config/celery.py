@@ -106,6 +106,11 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 3000},
     },
+    "accounts-delete-people": {
+        "task": "accounts.delete_people",
+        "schedule": 300.0,
+        "options": {"queue": "default", "expires": 290},
+    },
     "accounts-send-letters": {
         "task": "accounts.send_letters",
         "schedule": 15.0,

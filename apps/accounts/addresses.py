@@ -6,6 +6,7 @@ by the link that was sent to the new address, so nobody ends up with one that is
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, transaction
 
-from apps.accounts import security, step_up
+from apps.accounts import security, sessions, step_up
 from apps.accounts.models import User
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotFound
 
@@ -56,9 +57,13 @@ def token_for_change(*, actor: User, email: str, proved_at: datetime | None, now
     return signing.dumps(held, salt=_SALT)
 
 
-def change_by_link(*, token: str, now: datetime) -> tuple[User, str]:
+def change_by_link(
+    *, token: str, now: datetime, ends_others: bool = False, kept: uuid.UUID | None = None
+) -> tuple[User, str]:
     """Give a person the address that the link was sent to; it works once. Return the old one, too:
     whoever reads mail there hears of it by other means than our notices.
+
+    With ``ends_others`` every sign-in but the one that is kept ends.
     """
     try:
         held = signing.loads(token, salt=_SALT, max_age=LINK_LIFETIME)
@@ -74,6 +79,8 @@ def change_by_link(*, token: str, now: datetime) -> tuple[User, str]:
         person.email = held["to"]
         _save(person)
         mark_verified(person=person)
+        if ends_others:
+            sessions.end_others(actor=person, kept=kept, reason="email", now=now)
         security.changed(person=person, kind="email_changed", now=now, email=person.email)
     return person, held["from"]
 

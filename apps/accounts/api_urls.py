@@ -18,6 +18,7 @@ urlpatterns = [
     path("auth/logout", api.LogoutView.as_view(), name="logout"),
     path("auth/ticket", api.TicketView.as_view(), name="ticket"),
     path("me/exports", personal_api.ExportsView.as_view(), name="data-exports"),
+    path("me/deletion", personal_api.DeletionView.as_view(), name="deletion"),
     path("keys", keys_api.KeysView.as_view(), name="keys"),
     path("keys/<uuid:key_id>", keys_api.KeyView.as_view(), name="key"),
 ]

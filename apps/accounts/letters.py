@@ -26,8 +26,10 @@ GIVEN_UP_AFTER: Final = timedelta(days=2)
 def write(*, person: User, subject: str, text: str, now: datetime) -> None:
     """Have a letter sent; in the transaction of what it tells about, so that both are or neither.
 
-    The subject is ours. What strangers wrote belongs into the text.
+    The subject is ours. What strangers wrote belongs into the text. Who is deleted gets none.
     """
+    if person.is_deleted:
+        return
     Letter.objects.create(person=person, subject=subject, text=text, written_at=now)
 
 

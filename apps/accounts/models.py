@@ -19,8 +19,12 @@ from apps.accounts.kyc.models import VendorMessage as VendorMessage
 from apps.accounts.kyc.models import Verification as Verification
 from apps.accounts.kyc.models import VerificationEvent as VerificationEvent
 from apps.accounts.personal.models import DataExport as DataExport
+from apps.accounts.personal.models import Deletion as Deletion
 from apps.core.audit import tracked
 from apps.core.sealed import SealedField
+
+# The host of addresses that nobody has: those of people who are deleted.
+DELETED_HOST = "deleted.invalid"
 
 
 class People(BaseUserManager["User"]):
@@ -86,6 +90,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.display_name or self.email
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether nobody is behind the account any more; what it did stays on record."""
+        return self.email.endswith(f"@{DELETED_HOST}")
 
     @cached_property
     def brought(self) -> dict[str, Any]:

@@ -9,8 +9,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from apps.accounts import access
-from apps.accounts.models import SignIn, User
+from apps.accounts.models import RefreshToken, SignIn, User
+from apps.core import clock
 from apps.core.errors import NotSignedIn
 from apps.core.rows import Rows, first_row
 from apps.core.scopes import KEY_PREFIX
@@ -79,10 +82,15 @@ def _by_sign_in() -> str:
 
 
 def ended_sign_ins(ids: set[str]) -> set[str]:
-    """Return those of the sign-ins that have ended or were never there; API keys are none."""
+    """Return those of the sign-ins that have ended or were never there; API keys are none.
+
+    Where every refresh token is too old, nobody can go on with it: that is an end, too.
+    """
     ids = {found for found in ids if not found.startswith(KEY_PREFIX)}
-    lasting = SignIn.objects.filter(pk__in=ids, ended_at=None).values_list("pk", flat=True)
-    return ids - {str(pk) for pk in lasting}
+    tokens = RefreshToken.objects.filter(sign_in=OuterRef("pk"))
+    too_old = Exists(tokens) & ~Exists(tokens.filter(expires_at__gt=clock.now()))
+    lasting = SignIn.objects.filter(pk__in=ids, ended_at=None).exclude(too_old)
+    return ids - {str(pk) for pk in lasting.values_list("pk", flat=True)}
 
 
 def security_changed_at(*, person_id: int) -> datetime | None:

@@ -149,9 +149,15 @@ def email_link(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "account/email.html", {"asks": True})
     try:
-        person, old = addresses.change_by_link(token=token, now=clock.now())
+        person, old = addresses.change_by_link(
+            token=token, now=clock.now(), ends_others=request.POST.get("ends_others") == "1",
+            kept=sign_in_of(request),
+        )  # fmt: skip
     except DomainError as refusal:
         return render(request, "account/email.html", {"refused": refusal.message}, status=404)
+    if request.user == person:
+        # Where the others have ended, this browser stays.
+        keep_session(request, person)
     text = render_to_string("account/email/address_changed.txt", {"person": person})
     send_mail("SUM+1: Your e-mail address was changed", text, None, [old])
     return render(request, "account/email.html", {"changed_to": person.email})

@@ -5,6 +5,7 @@ from celery import shared_task
 from apps.accounts import actions, letters, sessions
 from apps.accounts.kyc import actions as kyc
 from apps.accounts.personal import actions as personal
+from apps.accounts.personal import deleting
 from apps.core import clock
 
 
@@ -37,3 +38,9 @@ def make_exports() -> None:
 def forget_exports() -> None:
     """Drop copies of personal data whose time is over."""
     personal.forget_exports(now=clock.now())
+
+
+@shared_task(name="accounts.delete_people", ignore_result=True)
+def delete_people() -> None:
+    """Delete the people whose time to think again is over."""
+    deleting.delete_people(now=clock.now())

@@ -31,6 +31,8 @@ urlpatterns = [
     path("security/data", personal_views.personal, name="personal"),
     path("security/data/copies", personal_views.ask_for_export, name="ask-for-data"),
     path("security/data/copies/<uuid:export_id>", personal_views.download, name="download-data"),
+    path("security/data/deletion", personal_views.ask_for_deletion, name="ask-for-deletion"),
+    path("security/data/deletion/take-back", personal_views.take_back, name="take-back-deletion"),
     path("preferences/appearance", views.appearance, name="appearance"),
     path("preferences/favourite", views.favourite, name="favourite"),
 ]

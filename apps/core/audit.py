@@ -91,6 +91,15 @@ class AuditContext:
             return response
 
 
+def replace_in_trail(rows: models.QuerySet[Any], **values: object) -> int:
+    """Replace what the trail says of somebody who may no longer be known by it.
+
+    That something was changed, when, by whom and why stays as it is. For who deletes people alone.
+    """
+    with pgtrigger.ignore(f"{rows.model._meta.label}:append_only"):
+        return rows.update(**values)
+
+
 def forget_old(*, now: datetime) -> int:
     """Drop what is older than the trail is kept; return how many rows of it."""
     before = now - timedelta(days=settings.AUDIT_KEPT_DAYS)
@@ -98,7 +107,7 @@ def forget_old(*, now: datetime) -> int:
     kept: list[tuple[Any, str]] = [(AuditedRow, "at")]
     kept += [(model, "pgh_created_at") for model in event_models()]
     for model, column in kept:
-        # The one place that may: everybody else the database refuses.
+        # Only here rows go: everybody else the database refuses.
         with pgtrigger.ignore(f"{model._meta.label}:append_only"):
             count += model.objects.filter(**{f"{column}__lt": before}).delete()[0]
     with connection.cursor() as cursor:

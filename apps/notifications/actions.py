@@ -56,7 +56,7 @@ def notify(*, person: User, kind: str, data: Mapping[str, object], now: datetime
 def hear(data: dict[str, Any], now: datetime) -> None:
     """Turn an event of the topic ``notice`` into a notice; of who is gone there is none."""
     person = User.objects.filter(pk=data["person_id"]).first()
-    if person is not None:
+    if person is not None and not person.is_deleted:
         notify(person=person, kind=data["kind"], data=data.get("data") or {}, now=now)
 
 

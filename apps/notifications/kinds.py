@@ -133,6 +133,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         "It holds everything that we know about you, and can be downloaded from your account only.",
         _NOT_YOU,
     ),
+    "deletion_asked": _security(
+        "Your account is to be deleted",
+        "It will be deleted on {due} UTC.",
+        "Until then you can take that back on the page of your data.",
+        _NOT_YOU,
+    ),
+    "deletion_taken_back": _security(
+        "Your account stays", "You have taken back that it is to be deleted.", _NOT_YOU
+    ),
+    "deletion_held_up": _security(
+        "Your account is not deleted yet", "{why}", "It goes on by itself after that."
+    ),
     "export_ready": Kind(
         Category.ACCOUNT,
         "The copy of your data is ready",

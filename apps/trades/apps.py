@@ -12,6 +12,7 @@ class TradesConfig(AppConfig):
     def ready(self) -> None:
         # Models cannot be imported before the registry of apps is ready.
         from apps.accounts import freezing
+        from apps.accounts.personal import deleting
         from apps.core import outbox
         from apps.trades import personal, realtime
         from apps.trades.position_projection import PositionsProjection
@@ -30,3 +31,5 @@ class TradesConfig(AppConfig):
         worth.register(worth_minor)
         outbox.subscribe(freezing.FROZEN, "trades.freeze_accounts", freeze_accounts)
         outbox.subscribe(freezing.UNFROZEN, "trades.unfreeze_accounts", unfreeze_accounts)
+        outbox.subscribe(deleting.CLOSED, "trades.close_accounts", freeze_accounts)
+        outbox.subscribe(deleting.OPENED_AGAIN, "trades.open_accounts", unfreeze_accounts)

@@ -1,13 +1,14 @@
-"""What this app holds about a person, as their copy of it has it."""
+"""What this app holds about a person: their copy of it, and what keeps them here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from apps.accounts.models import User
+from apps.accounts.personal.obstacles import register_obstacle
 from apps.accounts.personal.parts import register_part
 from apps.trades.exports import FILL_COLUMNS, ORDER_COLUMNS
-from apps.trades.models import Restriction
+from apps.trades.models import OPEN_STATUSES, Order, Restriction
 from apps.trades.position_queries import positions_of, value_asset
 from apps.trades.presentation import fill_json, order_json, position_json
 from apps.trades.queries import all_fills, all_orders
@@ -17,7 +18,13 @@ from apps.wallets.models import TradingAccount
 
 
 def register() -> None:
-    """Name the parts that this app has."""
+    """Name the parts that this app has, and what stands in the way of who wants to go."""
+    register_obstacle("open_orders", "You have open orders. Cancel them first.", _has_open_orders)
+    register_obstacle(
+        "restricted",
+        "Our staff are looking at your account. Wait for that, or write to support.",
+        _is_restricted,
+    )
     register_part("orders", _orders, about="every order", columns=ORDER_COLUMNS)
     register_part("fills", _fills, about="every trade", columns=FILL_COLUMNS)
     register_part(
@@ -59,3 +66,14 @@ def _restrictions(person: User) -> Iterator[Mapping[str, object]]:
 def _trades(person: User) -> bool:
     """Whether the person has a main account: who has just signed up may not yet."""
     return TradingAccount.objects.filter(owner=person, kind=TradingAccount.Kind.MAIN).exists()
+
+
+def _has_open_orders(person: User) -> bool:
+    return Order.objects.filter(account__owner=person, status__in=OPEN_STATUSES).exists()
+
+
+def _is_restricted(person: User) -> bool:
+    """What the owner's own limits or a freeze have done is no case of staff's."""
+    return Restriction.objects.filter(
+        account__owner=person, lifted_at=None, cause=Restriction.Cause.STAFF
+    ).exists()

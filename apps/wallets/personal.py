@@ -1,10 +1,14 @@
-"""What this app holds about a person, as their copy of it has it."""
+"""What this app holds about a person: their copy of it, what keeps them here, what goes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from django.db.models import Q
 
 from apps.accounts.models import User
+from apps.accounts.personal.obstacles import register_forgetter, register_obstacle
 from apps.accounts.personal.parts import register_part
 from apps.core.clock import iso
 from apps.wallets.deposits.presentation import deposit_json
@@ -17,9 +21,11 @@ from apps.wallets.models import (
     TradingAccount,
     Withdrawal,
     WithdrawalAddress,
+    WithdrawalPolicy,
 )
 from apps.wallets.presentation import amount_text, balance_json, entry_json
 from apps.wallets.queries import ROWS_FETCHED
+from apps.wallets.withdrawals.moving import OVER
 
 _WITHDRAWALS = (
     "requested_at", "asset", "amount", "network", "address", "state", "reason", "txid", "ended_at",
@@ -31,7 +37,9 @@ _DEPOSITS = (
 
 
 def register() -> None:
-    """Name the parts that this app has."""
+    """Name the parts that this app has, and what it has to say when somebody wants to go."""
+    _register_obstacles()
+    register_forgetter("wallets", _forget)
     register_part(
         "trading_accounts", _accounts, about="your accounts",
         columns=("id", "kind", "name", "created_at"),
@@ -135,3 +143,43 @@ def _transfers(person: User) -> Iterator[Mapping[str, object]]:
                 "state": row.state,
                 "id": str(row.public_id),
             }
+
+
+def _register_obstacles() -> None:
+    register_obstacle(
+        "balance_left",
+        "There is still something on your accounts. Withdraw it, or send it to somebody.",
+        lambda person: Balance.objects.filter(
+            account__owner=person, available_minor__gt=0
+        ).exists(),
+    )
+    register_obstacle(
+        "hold_left",
+        "Something on your accounts is held for what is not over yet. Wait for that, or cancel it.",
+        lambda person: Balance.objects.filter(account__owner=person, held_minor__gt=0).exists(),
+    )
+    register_obstacle(
+        "withdrawal_open",
+        "A withdrawal of yours is under way. Wait for it, or cancel it.",
+        lambda person: Withdrawal.objects.filter(owner=person).exclude(state__in=OVER).exists(),
+    )
+    register_obstacle(
+        "transfer_open",
+        "A transfer of yours is under way. It takes a moment.",
+        lambda person: InternalTransfer.objects.filter(
+            Q(sender=person) | Q(receiver=person), state=InternalTransfer.State.NEW
+        ).exists(),
+    )
+    register_obstacle(
+        "deposit_open",
+        "A deposit of yours is on its way. Wait for it first.",
+        lambda person: ChainDeposit.objects.filter(
+            account__owner=person, state=ChainDeposit.State.PENDING
+        ).exists(),
+    )
+
+
+def _forget(person: User, now: datetime) -> None:
+    """Drop the address book. Where coins came from and went to is part of the ledger, and stays."""
+    WithdrawalAddress.objects.filter(person=person).delete()
+    WithdrawalPolicy.objects.filter(person=person).delete()

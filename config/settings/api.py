@@ -48,7 +48,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "TAGS": [
         {"name": "sign-in", "description": "Tokens for apps and browsers."},
-        {"name": "personal data", "description": "A copy of what is held about you."},
+        {"name": "personal data", "description": "A copy of what is held about you, and its end."},
         {"name": "keys", "description": "API keys: how programs sign their requests."},
         {"name": "markets", "description": "Public market data; no sign-in needed."},
         {"name": "orders", "description": "Placing, watching and cancelling orders."},

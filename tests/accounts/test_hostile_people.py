@@ -233,6 +233,30 @@ def test_an_address_changes_by_the_link_that_was_sent_there() -> None:
     assert client.post(found[1]).status_code == 404
 
 
+def test_with_a_new_address_the_other_sign_ins_can_end() -> None:
+    ada, now = person("ada@example.com"), clock.now()
+    here, there, app = Client(), Client(), _signed_in(ada)
+    for client in (here, there):
+        client.post("/accounts/login/", {"login": "ada@example.com", "password": PASSWORD})
+    first = addresses.token_for_change(actor=ada, email="a@new.example", proved_at=now, now=now)
+
+    here.post(f"/security/email/{first}")
+    assert there.get("/security").status_code == 200
+    ada.refresh_from_db()
+    second = addresses.token_for_change(actor=ada, email="b@new.example", proved_at=now, now=now)
+    page = here.get(f"/security/email/{second}").content.decode()
+    assert 'name="ends_others" value="1" checked' in page
+    here.post(f"/security/email/{second}", {"ends_others": "1"})
+    twice = here.post(f"/security/email/{second}", {"ends_others": "1"})
+
+    assert twice.status_code == 404
+    assert here.get("/security").status_code == 200
+    assert there.get("/security").status_code == 302
+    assert code_of(app.get("/api/v1/me")) == (401, "token_invalid")
+    ended = SignIn.objects.filter(user=ada, end_reason="email")
+    assert ended.count() == 2
+
+
 def test_an_address_of_another_is_not_taken_over() -> None:
     ada, bob = person("ada@example.com"), person("bob@example.com")
     now = clock.now()

@@ -1,4 +1,4 @@
-"""Copies of everything held about a person, as they asked for them."""
+"""Copies of everything held about a person, and their wish to be deleted."""
 
 from __future__ import annotations
 
@@ -60,3 +60,46 @@ class DataExport(models.Model):
 
     def __str__(self) -> str:
         return f"Copy of the data of {self.person_id}"
+
+
+class Deletion(models.Model):
+    """One wish of a person to be deleted, and what became of it. It stays when they are gone.
+
+    First the account is closed, so that nothing moves any more; a pass later, when all that had
+    been under way is known, what there is of the person goes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="deletions"
+    )
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="Until then it can be taken back.")
+    taken_back_at = models.DateTimeField(null=True)
+    held_up_by = models.CharField(max_length=40, blank=True, help_text="What keeps it from ending.")
+    closed_at = models.DateTimeField(null=True, help_text="Since when nobody gets in.")
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["person"],
+                condition=models.Q(taken_back_at=None, done_at=None),
+                name="deletion_one_is_open",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(done_at=None)
+                | models.Q(taken_back_at=None, closed_at__isnull=False),
+                name="deletion_done_was_closed",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(taken_back_at=None, done_at=None),
+                name="deletion_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Deletion of {self.person_id}"

@@ -1,4 +1,4 @@
-"""Reads of copies of data, each scoped to who looks."""
+"""Reads of copies of data and of deletions, each scoped to who looks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from apps.accounts.models import User
-from apps.accounts.personal.models import DataExport
+from apps.accounts.personal.models import DataExport, Deletion
 from apps.core.errors import NotFound
 
 EXPORT_PAUSE: Final = timedelta(hours=24)
@@ -33,3 +33,8 @@ def next_export_at(*, viewer: User, now: datetime) -> datetime:
     counted = DataExport.objects.filter(person=viewer).exclude(state=DataExport.State.FAILED)
     newest = counted.order_by("-asked_at").values_list("asked_at", flat=True).first()
     return now if newest is None else max(now, newest + EXPORT_PAUSE)
+
+
+def deletion_of(*, viewer: User) -> Deletion | None:
+    """Return the viewer's wish to be deleted, as long as it is neither done nor taken back."""
+    return Deletion.objects.filter(person=viewer, taken_back_at=None, done_at=None).first()

@@ -1,10 +1,11 @@
-"""The page of a person's data: copies of it, and where they are downloaded."""
+"""The page of a person's data: copies of it, and having all of it deleted."""
 
 from __future__ import annotations
 
 import uuid
 from typing import cast
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -15,21 +16,39 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts import step_up
 from apps.accounts.factors.views import freshly_proved
 from apps.accounts.models import User
-from apps.accounts.personal import actions, queries
+from apps.accounts.personal import actions, deleting, queries
 from apps.accounts.personal.models import DataExport
+from apps.accounts.personal.obstacles import obstacles_of
 from apps.core import clock
-from apps.core.errors import TooMany
+from apps.core.errors import DomainError, Invalid, TooMany
+
+
+class DeletionForm(forms.Form):
+    """The address typed again: nobody does that by mistake."""
+
+    confirmation = forms.CharField(
+        label="Type your e-mail address to confirm",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
 
 
 @login_required
 @require_safe
 def personal(request: HttpRequest) -> HttpResponse:
+    return _page(request, DeletionForm())
+
+
+def _page(request: HttpRequest, form: DeletionForm) -> HttpResponse:
     viewer, now = _viewer(request), clock.now()
     exports = queries.exports_of(viewer=viewer)
     shown = {
         "exports": exports,
         "is_waiting": any(each.state == DataExport.State.WAITING for each in exports),
         "possible_at": queries.next_export_at(viewer=viewer, now=now),
+        "deletion": queries.deletion_of(viewer=viewer),
+        "obstacles": obstacles_of(viewer),
+        "form": form,
         "now": now,
     }
     return render(request, "account/personal.html", shown)
@@ -63,6 +82,39 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     )
     response["Cache-Control"] = "no-store"
     return response
+
+
+@freshly_proved
+@require_POST
+def ask_for_deletion(request: HttpRequest) -> HttpResponse:
+    form = DeletionForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form)
+    try:
+        deleting.ask_for_deletion(
+            actor=_viewer(request), confirmation=form.cleaned_data["confirmation"],
+            proved_at=step_up.proved_at(request), now=clock.now(),
+        )  # fmt: skip
+    except Invalid as refusal:
+        form.add_error("confirmation", refusal.message)
+        return _page(request, form)
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "Your account will be deleted in 14 days.")
+    return redirect("accounts:personal")
+
+
+@login_required
+@require_POST
+def take_back(request: HttpRequest) -> HttpResponse:
+    try:
+        deleting.take_back(actor=_viewer(request), now=clock.now())
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "Your account stays.")
+    return redirect("accounts:personal")
 
 
 def _viewer(request: HttpRequest) -> User:
