@@ -299,7 +299,7 @@ def test_on_the_page_and_through_the_api() -> None:
     assert code_of(client.delete("/api/v1/me/deletion")) == (404, "deletion_not_found")
     assert client.post("/api/v1/me/deletion", body).status_code == 202
     assert client.delete("/api/v1/me/deletion").status_code == 204
-    empty = {"asked_at": None, "due_at": None, "obstacles": []}
+    empty: dict[str, object] = {"asked_at": None, "due_at": None, "obstacles": []}
     assert client.get("/api/v1/me/deletion").json() == empty
     for bad in ({}, {"confirmation": 1}, {"confirmation": EMAIL, "person": "2"}):
         assert client.post("/api/v1/me/deletion", bad).status_code == 400
