@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from django.db import transaction
+
 from apps.accounts.models import User
+from apps.accounts.queries import is_frozen
 from apps.core.errors import Conflict, Invalid, NotAllowed, Refused
 from apps.engine.messages import (
     AMOUNT_MAX,
@@ -30,6 +33,8 @@ HOUSE_LIMITS: Final = Limits(
 # A whole batch of the API (100 orders) fits into one second of a person's account.
 PERSON_LIMITS: Final = Limits(orders_per_second=100)
 REFERENCE_LENGTH_MAX: Final = 64
+SUB_ACCOUNTS_MAX: Final = 10
+ACCOUNT_NAME_LENGTH_MAX: Final = 40
 VALID_SECONDS: Final = 60
 
 _HOUSE: Final = (
@@ -65,6 +70,32 @@ def open_main_account(*, actor: User, now: datetime) -> TradingAccount:
         defaults={"name": "Main", "trade_group": actor.pk, "created_at": now},
     )
     _open_in_engine(account, PERSON_LIMITS)
+    return account
+
+
+def open_sub_account(*, actor: User, name: str, now: datetime) -> TradingAccount:
+    """Open a further account of the person's, in the tables and in the engine, or in neither."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= ACCOUNT_NAME_LENGTH_MAX or not name.isprintable():
+        raise Invalid(
+            "invalid_name", f"Give it a name of up to {ACCOUNT_NAME_LENGTH_MAX} characters.",
+            field="name",
+        )  # fmt: skip
+    if is_frozen(person_id=actor.pk):
+        raise NotAllowed("account_frozen", "Your account is frozen. Nothing was opened.")
+    with transaction.atomic():
+        # One after the other: how many there are is counted.
+        User.objects.select_for_update(no_key=True).get(pk=actor.pk)
+        mine = TradingAccount.objects.filter(owner=actor)
+        if mine.filter(name__iexact=name).exists():
+            raise Conflict("account_exists", "You have an account of this name.", field="name")
+        if mine.filter(kind=TradingAccount.Kind.SUB).count() >= SUB_ACCOUNTS_MAX:
+            raise Refused("too_many_accounts", f"You have {SUB_ACCOUNTS_MAX} already.")
+        account = TradingAccount.objects.create(
+            owner=actor, kind=TradingAccount.Kind.SUB, name=name, trade_group=actor.pk,
+            created_at=now,
+        )  # fmt: skip
+        _open_in_engine(account, PERSON_LIMITS)
     return account
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import clock
 from apps.core.endpoint import Endpoint, PageQuery, open_cursor, page_body, seal_cursor
-from apps.core.fields import QuerySerializer, StrictText, StrictUUID
+from apps.core.fields import QuerySerializer, StrictSerializer, StrictText, StrictUUID
 from apps.core.openapi import documented
 from apps.matching.api import SeqQuery, await_seq
 from apps.wallets import queries
-from apps.wallets.presentation import balance_json, entry_json
+from apps.wallets.actions import ACCOUNT_NAME_LENGTH_MAX, SUB_ACCOUNTS_MAX, open_sub_account
+from apps.wallets.presentation import account_json, balance_json, entry_json
 from apps.wallets.welcome import account_of, retry_welcome
 
 _ACCOUNT = "5f0c1e7a-6d0b-4c1e-9a55-0d8a3a3f7a10"
+_SUB: Final = {
+    "id": "91d3a2f4-7c1e-4e0b-8f52-3b6a9d0c5e71", "kind": "sub", "name": "Long term",
+    "opened_at": "2026-11-21T12:00:00Z",
+}  # fmt: skip
 
 
 class AccountQuery(QuerySerializer):
@@ -34,6 +41,21 @@ class AccountOutput(serializers.Serializer[dict[str, object]]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["main"])
     name = serializers.CharField()
+
+
+class OpenAccountInput(StrictSerializer):
+    name = StrictText(max_length=ACCOUNT_NAME_LENGTH_MAX)
+
+
+class TradingAccountOutput(serializers.Serializer[dict[str, object]]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(["main", "sub"])
+    name = serializers.CharField()
+    opened_at = serializers.DateTimeField()
+
+
+class TradingAccountsOutput(serializers.Serializer[dict[str, object]]):
+    items = TradingAccountOutput(many=True)
 
 
 class MeOutput(serializers.Serializer[dict[str, object]]):
@@ -103,6 +125,54 @@ class MeView(Endpoint):
                 },
             }
         )
+
+
+class AccountsView(Endpoint):
+    scopes = {"POST": None}
+
+    @documented(
+        summary="Your trading accounts, the main one first",
+        tag="wallet",
+        answer=TradingAccountsOutput,
+        example={
+            "items": [
+                {"id": _ACCOUNT, "kind": "main", "name": "Main",
+                 "opened_at": "2026-11-20T12:00:00Z"},
+                _SUB,
+            ]
+        },
+        operation_id="accounts",
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        rows = queries.accounts_of(viewer=self.person)
+        return Response({"items": [account_json(row) for row in rows]})
+
+    @documented(
+        summary="Open a further trading account",
+        description=f"At most {SUB_ACCOUNTS_MAX}, each with a name of its own. It has balances and "
+        "orders of its own; what is in it comes by `POST /transfers`. Your accounts never trade "
+        "with each other.",
+        tag="wallet",
+        body=OpenAccountInput,
+        body_example={"name": "Long term"},
+        answer=TradingAccountOutput,
+        status=201,
+        example=_SUB,
+        refusals={
+            400: "invalid_name", 403: "account_frozen", 409: "account_exists",
+            422: "too_many_accounts", 503: "engine_unavailable",
+        },
+        idempotent=True,
+        operation_id="open_account",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        given = self.read_body(OpenAccountInput)
+
+        def work(effect_id: str) -> tuple[int, Any]:
+            made = open_sub_account(actor=self.person, name=given["name"], now=clock.now())
+            return 201, account_json(made)
+
+        return self.run_once(work)
 
 
 class BalancesView(Endpoint):

@@ -10,6 +10,7 @@ from apps.wallets.withdrawals import api as withdrawals
 
 urlpatterns = [
     path("me", api.MeView.as_view(), name="me"),
+    path("accounts", api.AccountsView.as_view(), name="accounts"),
     path("balances", api.BalancesView.as_view(), name="balances"),
     path("ledger", api.LedgerView.as_view(), name="ledger"),
     path("deposits", deposits.DepositsView.as_view(), name="deposits"),

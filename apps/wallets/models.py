@@ -53,6 +53,7 @@ class TradingAccount(models.Model):
 
     class Kind(models.TextChoices):
         MAIN = "main"
+        SUB = "sub"
         HOUSE = "house"
         EXTERNAL = "external"
 
@@ -74,10 +75,11 @@ class TradingAccount(models.Model):
                 fields=["owner"], condition=Q(kind="main"), name="account_one_main_per_owner"
             ),
             models.CheckConstraint(
-                condition=Q(kind="main", owner__isnull=False)
+                condition=Q(kind__in=["main", "sub"], owner__isnull=False)
                 | Q(kind__in=["house", "external"], owner__isnull=True),
                 name="account_owner_by_kind",
             ),
+            models.UniqueConstraint(fields=["owner", "name"], name="account_name_per_owner"),
         ]
 
     def __str__(self) -> str:

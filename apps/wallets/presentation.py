@@ -6,7 +6,7 @@ from typing import Protocol
 
 from apps.core.clock import iso
 from apps.core.money import format_minor
-from apps.wallets.models import Balance, LedgerEntry
+from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 
 
 class AssetUnits(Protocol):
@@ -16,6 +16,15 @@ class AssetUnits(Protocol):
     def scale(self) -> int: ...
     @property
     def display_decimals(self) -> int: ...
+
+
+def account_json(account: TradingAccount) -> dict[str, object]:
+    return {
+        "id": str(account.public_id),
+        "kind": account.kind,
+        "name": account.name,
+        "opened_at": iso(account.created_at),
+    }
 
 
 def balance_json(balance: Balance) -> dict[str, object]:

@@ -66,6 +66,11 @@ def account_for(*, viewer: User | None, public_id: object = None) -> TradingAcco
     return account
 
 
+def accounts_of(*, viewer: User | None) -> list[TradingAccount]:
+    """Return the viewer's accounts, the main one first."""
+    return list(TradingAccount.objects.filter(owner=_person(viewer)).order_by("id"))
+
+
 def balances(*, viewer: User | None, account: TradingAccount) -> list[Balance]:
     """Return what the account has of each asset it has ever had, in the order of the assets."""
     return list(

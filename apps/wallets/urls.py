@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.wallets import views
 from apps.wallets.liabilities import views as proof
+from apps.wallets.transfers import views as transfers
 
 app_name = "wallets"
 urlpatterns = [
@@ -15,5 +16,7 @@ urlpatterns = [
     path("wallet/proof", proof.proof_page, name="proof"),
     path("wallet/proof/check_proof.py", proof.checking_script, name="check-proof"),
     path("wallet/proof/<str:asset>.json", proof.download, name="proof-of"),
+    path("wallet/transfers", transfers.transfers, name="transfers"),
+    path("wallet/accounts", transfers.open_account, name="open-account"),
     path("wallet/addresses", views.address_book, name="addresses"),
 ]

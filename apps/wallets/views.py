@@ -28,6 +28,7 @@ from apps.wallets.deposits.actions import address_for
 from apps.wallets.deposits.demo import UNITS_MAX, send_demo_deposit
 from apps.wallets.deposits.presentation import address_json, deposit_json
 from apps.wallets.deposits.queries import deposits_page
+from apps.wallets.models import TradingAccount
 from apps.wallets.presentation import amount_text, balance_json
 from apps.wallets.qr import qr_code
 from apps.wallets.welcome import account_of
@@ -52,10 +53,9 @@ SHOWN: Final = 8
 def wallet(request: HttpRequest) -> HttpResponse:
     """Balances with what can be done with each, and what came and went lately."""
     viewer = cast(User, request.user)
-    held = {
-        row.asset_id: row
-        for row in queries.balances(viewer=viewer, account=account_of(viewer=viewer))
-    }
+    account = account_of(viewer=viewer, public_id=request.GET.get("account") or None)
+    is_main = account.kind == TradingAccount.Kind.MAIN
+    held = {row.asset_id: row for row in queries.balances(viewer=viewer, account=account)}
     value = asset_by_code(VALUE_ASSET)
     rows, now = [], clock.now()
     chains = {code for network in NETWORKS for code in network.assets}
@@ -69,10 +69,17 @@ def wallet(request: HttpRequest) -> HttpResponse:
                 "asset": asset,
                 "data": zero if row is None else balance_json(row),
                 "worth": None if worth is None else amount_text(worth, value),
-                "moves": asset.code in chains,
+                # Coins come to the main account and leave from it.
+                "moves": is_main and asset.code in chains,
             }
         )
-    context = {"rows": rows, **_history(viewer, SHOWN)}
+    context = {
+        "rows": rows,
+        "account": account,
+        "is_main": is_main,
+        "accounts": queries.accounts_of(viewer=viewer),
+        **_history(viewer, SHOWN),
+    }
     return render(request, "wallets/wallet.html", context)
 
 
@@ -260,7 +267,8 @@ def _form(
         "problem": problem,
         "field": None if problem is None else problem.data.get("field"),
         "typed": request.POST,
-        "key": request.POST.get("key") or uuid.uuid4(),
+        # Each form is one withdrawal, however often it is sent; what was refused is another.
+        "key": uuid.uuid4(),
         "barred": _why_barred(viewer),
         "second_factor": has_second_factor(person=viewer),
     }

@@ -1,4 +1,4 @@
-"""Value that people send to each other inside the venue."""
+"""Value that people send to each other inside the venue, or move between their own accounts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ class InternalTransfer(models.Model):
     )
     amount_minor = models.BigIntegerField()
     effect_id = models.CharField(max_length=64, null=True, unique=True)
+    written_to = models.CharField(
+        max_length=254, blank=True, default="", help_text="Whom the sender named, as he wrote it."
+    )
     state = models.CharField(max_length=8, choices=State, default=State.NEW)
+    reason = models.CharField(max_length=40, blank=True, default="")
     at = models.DateTimeField()
 
     class Meta:

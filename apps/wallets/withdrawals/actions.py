@@ -99,7 +99,7 @@ def request_withdrawal(
     if fresh.update(requested_at=now):
         return _take_aside(withdrawal, mine, found, now)
     if withdrawal.code_sent_at is None:
-        raise _refused(withdrawal.reason)
+        raise refusal_of(withdrawal.reason)
     return withdrawal
 
 
@@ -272,7 +272,7 @@ def _take_aside(
                 codes.ask_to_send(withdrawal, now)
             tell(withdrawal, "withdrawal_requested", now)
     if refusal:
-        raise _refused(refusal)
+        raise refusal_of(refusal)
     return withdrawal
 
 
@@ -300,7 +300,8 @@ def _hold(withdrawal: Withdrawal) -> str:
     return "" if reply.rejected is None else reply.rejected.reason
 
 
-def _refused(reason: str) -> Refused | Paused:
+def refusal_of(reason: str) -> Refused | Paused:
+    """Return what the engine's reason means to who asked."""
     if reason == "insufficient_balance":
         return Refused(
             "insufficient_funds", "Your available balance is too small. Nothing moved.",
