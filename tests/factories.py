@@ -9,10 +9,12 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.test import override_settings
 
 from apps.accounts.actions import register_person
 from apps.accounts.models import User
+from apps.accounts.roles import MARKET_OPERATIONS
 from apps.core import clock
 from apps.core.money import parse_positive
 from apps.engine.messages import Cancel
@@ -65,6 +67,13 @@ def person(email: str = "", **fields: Any) -> User:
 
 def staff(email: str = "") -> User:
     return person(email, is_staff=True)
+
+
+def market_staff(email: str = "") -> User:
+    """A member of staff who runs the markets."""
+    found = staff(email)
+    found.groups.add(Group.objects.get(name=MARKET_OPERATIONS))
+    return found
 
 
 def trader(email: str = "", **funds: str) -> Trader:

@@ -32,7 +32,7 @@ _TRADING: Final = frozenset(
 _MARKETS: Final = frozenset(
     {
         "markets.view_asset", "markets.view_instrument", "markets.view_trade",
-        "markets.view_staffrequest",
+        "markets.view_staffrequest", "markets.view_marketchange",
     }
 )  # fmt: skip
 _LEDGER: Final = frozenset({"wallets.view_tradingaccount", "wallets.view_ledgerentry"})
@@ -54,7 +54,9 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     TREASURY: _LEDGER | {"accounts.view_user"},
     MODERATOR: frozenset({"accounts.view_user"}),
     MARKET_OPERATIONS: _MARKETS | _TRADING | {"markets.change_instrument"},
-    ADMIN: _PEOPLE | _TRADING | _MARKETS | _LEDGER | TRAIL | {"accounts.change_user"},
+    ADMIN: _PEOPLE | _TRADING | _MARKETS | _LEDGER | TRAIL | {
+        "accounts.change_user", "markets.change_instrument",
+    },
 }  # fmt: skip
 
 

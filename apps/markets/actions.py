@@ -5,10 +5,15 @@ The tables are written by the projection of what the engine answers, never here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
 import msgspec
 from django.db import connection, transaction
 
 from apps.accounts.models import User
+from apps.core import clock
 from apps.core.errors import Conflict, Invalid, NotAllowed, Refused, Unavailable
 from apps.core.money import parse_decimal, parse_positive
 from apps.engine.messages import (
@@ -22,7 +27,7 @@ from apps.engine.messages import (
 )
 from apps.engine.messages import Instrument as EngineInstrument
 from apps.markets.catalogue import InstrumentSpec
-from apps.markets.models import Asset, Instrument
+from apps.markets.models import Asset, Instrument, MarketChange
 from apps.markets.queries import forget_instruments
 from apps.matching.actions import kill
 from apps.matching.gateway import (
@@ -34,6 +39,21 @@ from apps.matching.gateway import (
 )
 from apps.matching.queries import journaled_seq, wait_for_seq
 
+RUN_MARKETS: Final = "markets.change_instrument"
+REASON_LENGTH_MAX: Final = 200
+# Assets, tick and lot of a market never change; nor does its name.
+CHANGEABLE: Final = frozenset(
+    {
+        "state", "maker_fee_ppm", "taker_fee_ppm", "band_bps", "min_quantity_lots",
+        "max_quantity_lots", "min_notional_minor", "max_notional_minor", "max_position_lots",
+        "limit_state_seconds", "halt_seconds",
+    }
+)  # fmt: skip
+STATES: Final[Mapping[int, str]] = {
+    Instrument.State.OPEN: MarketChange.Kind.OPENED,
+    Instrument.State.CANCEL_ONLY: MarketChange.Kind.CANCEL_ONLY,
+    Instrument.State.HALTED: MarketChange.Kind.HALTED,
+}
 VALID_SECONDS = 60
 COMMAND_SECONDS = 10.0
 CATCH_UP_SECONDS = 1.0
@@ -41,17 +61,18 @@ LOCK = 0x4D41524B
 
 
 def list_instrument(
-    *, actor: User | None, spec: InstrumentSpec, approved_by: User | None = None
+    *,
+    actor: User | None,
+    spec: InstrumentSpec,
+    approved_by: User | None = None,
+    reason: str = "",
 ) -> int:
     """List a market and return the seq of it; listing the same market again changes nothing.
 
     An actor of None is the venue itself, which sets up a new installation.
     """
     check_two(actor, approved_by)
-    if Instrument.objects.filter(symbol=spec.symbol).exclude(id=spec.market_id).exists():
-        # The engine knows markets by number alone; the tables could not be written any more.
-        raise Conflict("market_exists", f"{spec.symbol} is listed under another number already.")
-    instrument = engine_instrument(spec)
+    instrument = listable(spec)
     reply = get_gateway().submit(
         ListInstrument(
             derived_command_id("list_instrument", repr(spec)),
@@ -61,76 +82,117 @@ def list_instrument(
     )
     if reply.rejected is not None and reply.rejected.reason == "market_exists":
         return _listed_before(instrument, reply)
-    return _checked(reply)
+    seq = _checked(reply)
+    by = _By(actor, approved_by, reason)
+    _note(by, MarketChange.Kind.LISTED, spec.market_id, seq)
+    return seq
+
+
+def listable(spec: InstrumentSpec) -> EngineInstrument:
+    """Return the market in the engine's units; refuse one that cannot be listed."""
+    if Instrument.objects.filter(symbol=spec.symbol).exclude(id=spec.market_id).exists():
+        # The engine knows markets by number alone; the tables could not be written any more.
+        raise Conflict("market_exists", f"{spec.symbol} is listed under another number already.")
+    return engine_instrument(spec)
 
 
 def set_instrument(
     *,
     actor: User | None,
     instrument: Instrument,
-    state: int | None = None,
-    maker_fee_ppm: int | None = None,
-    taker_fee_ppm: int | None = None,
-    band_bps: int | None = None,
-    min_notional_minor: int | None = None,
-    max_notional_minor: int | None = None,
-    max_position_lots: int | None = None,
-    limit_state_seconds: int | None = None,
-    halt_seconds: int | None = None,
     approved_by: User | None = None,
+    reason: str = "",
+    before: Mapping[str, int] | None = None,
+    **terms: int,
 ) -> int:
-    """Change terms of a market, for orders from now on, and return the seq of the change.
+    """Change the state or terms of a market, for orders from now on; return the seq of it.
 
-    What is not named stays as the last change has left it, whenever ``instrument`` was read.
-    Opening takes two members of staff; whatever else is changed takes one.
+    ``terms`` are those of ``CHANGEABLE``; what is not named stays as the last change has left it,
+    whenever ``instrument`` was read. Where ``before`` says what terms were, they must be so still.
+    Stopping a market takes one member of staff; whatever else is changed takes two.
     """
-    if state == Instrument.State.OPEN:
-        check_two(actor, approved_by)
-    else:
+    unknown = terms.keys() - CHANGEABLE
+    if unknown or not terms:
+        raise Invalid("invalid_terms", f"No such terms of a market: {', '.join(unknown)}.")
+    closes = terms.keys() == {"state"} and terms["state"] != Instrument.State.OPEN
+    if closes:
         check_staff(actor)
-    changes = {
-        "state": state,
-        "maker_fee_ppm": maker_fee_ppm,
-        "taker_fee_ppm": taker_fee_ppm,
-        "band_bps": band_bps,
-        "min_notional_minor": min_notional_minor,
-        "max_notional_minor": max_notional_minor,
-        "max_position_lots": max_position_lots,
-        "limit_state_seconds": limit_state_seconds,
-        "halt_seconds": halt_seconds,
-    }
-    given = {name: value for name, value in changes.items() if value is not None}
-    closes = given.keys() == {"state"} and state != Instrument.State.OPEN
+    else:
+        check_two(actor, approved_by)
     with transaction.atomic():
         present = _present_terms(instrument.id, at_once=closes)
-        wanted = msgspec.structs.replace(present, **given)
+        if any(getattr(present, name) != value for name, value in (before or {}).items()):
+            raise Conflict(
+                "terms_changed",
+                "These terms have changed since this was asked for. Nothing was changed now:"
+                " turn it down, and ask again.",
+            )
+        wanted = msgspec.structs.replace(present, **terms)
         command = SetInstrument(new_command_id(), valid_until_ns(VALID_SECONDS), wanted)
-        return _checked(get_gateway().submit(command))
+        seq = _checked(get_gateway().submit(command))
+        changes = {name: [getattr(present, name), value] for name, value in terms.items()}
+        kind = STATES[terms["state"]] if "state" in terms else MarketChange.Kind.TERMS
+        _note(_By(actor, approved_by, reason), kind, instrument.id, seq, changes)
+    return seq
 
 
-def kill_market(*, actor: User, instrument: Instrument) -> int:
+def kill_market(*, actor: User, instrument: Instrument, reason: str = "") -> int:
     """End every order of a market and let it take only cancels; return the seq of it."""
     check_staff(actor)
     seq = kill(scope=KILL_MARKET, target_id=instrument.id)
     forget_instruments()
+    _note(_By(actor, None, reason), MarketChange.Kind.KILLED, instrument.id, seq)
     return seq
 
 
-def call_auction(*, actor: User, approved_by: User, instrument: Instrument, seconds: int) -> int:
+def call_auction(
+    *, actor: User, approved_by: User, instrument: Instrument, seconds: int, reason: str = ""
+) -> int:
     """Open a market that stands still by an auction, and return the seq of it."""
     check_two(actor, approved_by)
-    return _carried_out(CallAuction(*_head(), instrument.id, seconds))
+    seq = _carried_out(CallAuction(*_head(), instrument.id, seconds))
+    _note(_By(actor, approved_by, reason), MarketChange.Kind.AUCTION, instrument.id, seq)
+    return seq
 
 
 def reopen_market(
-    *, actor: User, approved_by: User, instrument: Instrument, reference_ticks: int = 0
+    *,
+    actor: User,
+    approved_by: User,
+    instrument: Instrument,
+    reference_ticks: int = 0,
+    reason: str = "",
 ) -> int:
     """End the call of an auction now, around this price where one is given; return the seq."""
     check_two(actor, approved_by)
     if reference_ticks:
         # First this alone: where it is refused, the market must not open by its old reference.
         _carried_out(SetReference(*_head(), instrument.id, reference_ticks))
-    return _carried_out(ReopenMarket(*_head(), instrument.id))
+    seq = _carried_out(ReopenMarket(*_head(), instrument.id))
+    _note(_By(actor, approved_by, reason), MarketChange.Kind.REOPENED, instrument.id, seq)
+    return seq
+
+
+@dataclass(frozen=True, slots=True)
+class _By:
+    """Who has something done, with whom, and why."""
+
+    actor: User | None
+    approved_by: User | None
+    reason: str
+
+
+def _note(
+    by: _By,
+    kind: str,
+    market_id: int,
+    seq: int,
+    changes: Mapping[str, list[int]] | None = None,
+) -> None:
+    MarketChange.objects.create(
+        instrument_id=market_id, kind=kind, at=clock.now(), seq=seq, changes=dict(changes or {}),
+        reason=by.reason[:REASON_LENGTH_MAX], actor=by.actor, approved_by=by.approved_by,
+    )  # fmt: skip
 
 
 def _head() -> tuple[bytes, int]:
@@ -218,9 +280,13 @@ def as_engine_has_it(instrument: Instrument) -> EngineInstrument:
 
 
 def check_staff(actor: User | None) -> None:
-    """Refuse whoever is not staff; None is the venue itself."""
-    if actor is not None and not (actor.is_active and actor.is_staff):
-        raise NotAllowed("staff_only", "Only staff can list and change markets.")
+    """Refuse whoever is not staff with a role that runs markets; None is the venue itself."""
+    if actor is not None and not may_run_markets(actor):
+        raise NotAllowed("staff_only", "Only staff who run the markets can list and change them.")
+
+
+def may_run_markets(actor: User) -> bool:
+    return actor.is_active and actor.is_staff and actor.has_perm(RUN_MARKETS)
 
 
 def check_two(actor: User | None, approved_by: User | None) -> None:

@@ -7,6 +7,7 @@ database, because the engine has decided already and a check per row costs more 
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -108,6 +109,7 @@ class StaffRequest(models.Model):
         CALL_AUCTION = "call_auction", "Open a market by an auction"
         REOPEN = "reopen", "End an auction now"
         LIST = "list", "List a market"
+        CHANGE = "change", "Change terms of a market"
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -121,6 +123,10 @@ class StaffRequest(models.Model):
     )  # fmt: skip
     reference = models.CharField(max_length=40, blank=True)
     spec = models.TextField(blank=True)
+    changes = models.JSONField(
+        default=dict, blank=True, help_text="Each term with what it was and what it is to be."
+    )
+    reason = models.CharField(max_length=200, blank=True)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -143,6 +149,54 @@ class StaffRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.status})"
+
+
+class MarketChange(models.Model):
+    """What staff, or the venue itself where ``actor`` is nobody, have had done to a market.
+
+    Written with the engine's answer; what a market does by itself is in its phases and the journal.
+    """
+
+    class Kind(models.TextChoices):
+        LISTED = "listed", "Listed"
+        TERMS = "terms", "Terms changed"
+        OPENED = "opened", "Opened"
+        CANCEL_ONLY = "cancel_only", "Cancellations only"
+        HALTED = "halted", "Halted"
+        AUCTION = "auction", "Auction called"
+        REOPENED = "reopened", "Auction ended"
+        KILLED = "killed", "All orders ended"
+
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    kind = models.CharField(max_length=12, choices=Kind)
+    at = models.DateTimeField()
+    seq = models.BigIntegerField()
+    changes = models.JSONField(default=dict, help_text="Each term with what it was and is now.")
+    reason = models.CharField(max_length=200, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["instrument", "-id"], name="market_change_of_market")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(actor=None) | Q(approved_by=None) | ~Q(actor=F("approved_by")),
+                name="market_change_two_people",
+            )
+        ]
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} at {self.at:%Y-%m-%d %H:%M}"
 
 
 class Trade(models.Model):

@@ -29,11 +29,11 @@ SEEN = {
     " ownpermissionevent staffrequestevent",
     "treasury": "user tradingaccount ledgerentry",
     "moderator": "user",
-    "market operations": "asset instrument trade staffrequest tradingaccount order fill movement"
-    " restriction",
+    "market operations": "asset instrument trade staffrequest marketchange tradingaccount order"
+    " fill movement restriction",
     "admin": "user* signin apikey tradingaccount order fill movement restriction ledgerentry asset"
-    " instrument trade staffrequest auditedrow userevent apikeyevent roleevent roleholderevent"
-    " rolepermissionevent ownpermissionevent staffrequestevent",
+    " instrument trade staffrequest marketchange auditedrow userevent apikeyevent roleevent"
+    " roleholderevent rolepermissionevent ownpermissionevent staffrequestevent",
 }
 
 

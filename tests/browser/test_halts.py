@@ -56,18 +56,14 @@ def staff_agree(visit: Visit, kind: str) -> None:
     for each in staff:
         each.expect_complaint("favicon.ico")
     first, second = (each.page for each in staff)
-    first.goto("/admin/markets/instrument/")
-    if kind == "reopen":
-        fields = {"kind": kind, "instrument": str(MARKET_ID), "reference": "", "spec": ""}
-        send(first, "/admin/markets/staffrequest/add/", **fields)
-    else:
-        fields = {"action": kind, "_selected_action": str(MARKET_ID), "index": "0"}
-        send(first, "/admin/markets/instrument/", **fields)
+    market = f"/admin/markets/instrument/{MARKET_ID}/change/"
+    first.goto(market)
+    assert "It is asked for." in send(first, market, act=kind, reason="A test.", reference="")
     second.goto("/admin/markets/staffrequest/?status__exact=pending")
     asked = second.locator("input[name=_selected_action]").first.get_attribute("value")
     assert asked is not None
-    fields = {"action": "approve", "_selected_action": asked, "index": "0"}
-    assert "is carried out" in send(second, "/admin/markets/staffrequest/", **fields)
+    request = f"/admin/markets/staffrequest/{asked}/change/"
+    assert "is carried out" in send(second, request, act="approve")
 
 
 def banner(page: Page) -> Locator:
@@ -112,7 +108,7 @@ def test_an_auction_is_seen_from_its_call_to_what_it_traded(visit: Visit) -> Non
     wide.evaluate(NOTE_TOLD)
     last = Decimal(wide.evaluate("async () => (await import('market')).ticker.now.last"))
 
-    staff_agree(visit, "ask_for_auction")
+    staff_agree(visit, "call_auction")
 
     for visitor in both.values():
         seen = banner(visitor.page)

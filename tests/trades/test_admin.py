@@ -9,11 +9,10 @@ from django.test import Client
 
 from apps.core import clock
 from apps.core.admin import BoundedPaginator
-from apps.markets.models import Instrument, StaffRequest, Trade
-from apps.matching.queries import projected_seq
+from apps.markets.models import Trade
 from apps.trades.models import Order
 from apps.wallets.models import LedgerEntry
-from tests.factories import Trader, house, listed, person, staff, trader
+from tests.factories import Trader, house, listed, person, trader
 
 PAGES = (
     "markets/asset", "markets/instrument", "markets/trade", "wallets/tradingaccount",
@@ -94,40 +93,6 @@ def test_an_account_shows_its_balances_and_the_way_on(ada: Trader, admin: Client
     assert "<td>USDT</td><td>9949.95</td><td>0.00</td><td>9949.95</td>" in text
     assert f"/admin/trades/order/?account__id__exact={ada.account.id}" in text
     assert posted.status_code == 403
-
-
-def test_a_market_is_halted_by_one_and_opened_by_two(
-    ada: Trader, admin: Client, client: Client
-) -> None:
-    chosen = {"_selected_action": [Instrument.objects.get().pk]}
-
-    admin.post("/admin/markets/instrument/", {**chosen, "action": "halt"})
-    admin.post("/admin/markets/instrument/", {**chosen, "action": "ask_to_open"})
-    asked = {"_selected_action": [StaffRequest.objects.get().pk], "action": "approve"}
-    admin.post("/admin/markets/staffrequest/", asked)
-    by_one = Instrument.objects.get().state
-    second = staff()
-    second.is_superuser = True
-    second.save()
-    client.force_login(second)
-    client.post("/admin/markets/staffrequest/", asked)
-
-    assert by_one == Instrument.State.HALTED
-    assert Instrument.objects.get().state == Instrument.State.OPEN
-    assert StaffRequest.objects.get().decided_by == second
-
-
-def test_staff_without_the_right_cannot_halt(ada: Trader, client: Client) -> None:
-    client.force_login(staff())
-    before = projected_seq()
-
-    answer = client.post(
-        "/admin/markets/instrument/",
-        {"_selected_action": [Instrument.objects.get().pk], "action": "halt"},
-    )
-
-    assert answer.status_code == 403
-    assert projected_seq() == before
 
 
 def test_pages_are_counted_only_so_far(ada: Trader, monkeypatch: pytest.MonkeyPatch) -> None:

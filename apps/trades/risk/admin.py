@@ -179,7 +179,7 @@ def _kill(request: HttpRequest, instrument: Instrument | None, target: str) -> s
     if instrument is None:
         seq = set_venue(state="cancel_only", cancel_all=True)
     else:
-        seq = kill_market(actor=_person(request), instrument=instrument)
+        seq = kill_market(actor=_person(request), instrument=instrument, reason=reason)
     return f"{target} takes only cancellations and has no orders since seq {seq}: {reason}"
 
 
