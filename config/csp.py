@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from csp.constants import HEADER, NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 STRICT: dict[str, list[object]] = {
@@ -23,6 +24,8 @@ ADMIN: dict[str, list[str]] = {
     "style-src": [SELF, UNSAFE_INLINE],
 }
 ADMIN_PREFIX = "/admin/"
+# Where forms begin a sign-in by another site: browsers ask the policy where such a form ends.
+ENTRANCES = ("/accounts/", "/security")
 DATA = "default-src 'none'; frame-ancestors 'none'"
 DATA_TYPES = ("application/json", "application/problem+json")
 
@@ -44,4 +47,6 @@ class SitePolicy(CSPMiddleware):
         parts = super().get_policy_parts(request, response, report_only)
         if request.path_info.startswith(ADMIN_PREFIX):
             parts.replace = {**(parts.replace or {}), **ADMIN}
+        if settings.SOCIAL_FORM_TARGETS and request.path_info.startswith(ENTRANCES):
+            parts.update = {**(parts.update or {}), "form-action": settings.SOCIAL_FORM_TARGETS}
         return parts

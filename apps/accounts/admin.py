@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
@@ -16,6 +17,9 @@ from apps.accounts.kyc.admin import VerificationAdmin as VerificationAdmin
 from apps.accounts.models import SignIn, User
 from apps.core.admin import ReadOnlyAdmin
 from apps.core.audit import REASON_LENGTH_MAX, because
+
+# Who may vouch for people the environment says, and whom a site knows is theirs to undo.
+admin.site.unregister([SocialApp, SocialToken, SocialAccount])
 
 
 class UserForm(forms.ModelForm):

@@ -18,6 +18,7 @@ from apps.accounts.factors import ceremony, queries
 from apps.accounts.factors.actions import Given, find_passkey_owner
 from apps.accounts.factors.passkeys import host_name
 from apps.accounts.models import User
+from apps.accounts.social.queries import sites_of
 from apps.core import clock
 from apps.core.errors import DomainError, NotAllowed, NotSignedIn
 from apps.core.web import JSON_PATHS
@@ -52,6 +53,10 @@ def confirm(request: HttpRequest) -> HttpResponse:
     methods = queries.methods_of(person=person)
     if not set(methods) & {"totp", "recovery_code"}:
         del form.fields["code"]
+    if not person.has_usable_password():
+        # A code is a second factor, and no way in by itself.
+        del form.fields["password"]
+        form.fields.pop("code", None)
     if request.method == "POST" and form.is_valid():
         try:
             _prove(request, person, form)
@@ -65,6 +70,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         "next": _safe(request, request.POST.get(_NEXT) or request.GET.get(_NEXT, "")),
         "methods": methods,
         "options": ceremony.begin(request, person) if "passkey" in methods else None,
+        "sites": [] if person.has_usable_password() else sites_of(person=person),
     }
     return render(request, "account/confirm.html", shown)
 
@@ -75,7 +81,7 @@ def _prove(request: HttpRequest, person: User, form: ConfirmForm) -> None:
     if data["passkey"] is not None:
         # A passkey that has asked for finger, face or PIN is two things at once.
         host, state = host_name(request.get_host()), ceremony.take_state(request)
-        if not data["password"]:
+        if not data.get("password"):
             owner = find_passkey_owner(answer=data["passkey"], state=state, host=host, now=now)
             if owner != person:
                 raise NotSignedIn("invalid_second_factor", "This passkey is not yours.")
@@ -83,7 +89,7 @@ def _prove(request: HttpRequest, person: User, form: ConfirmForm) -> None:
         given = Given(passkey=data["passkey"], state=state, host=host)
     elif data.get("code"):
         given = Given(code=data["code"])
-    actions.prove_again(actor=person, password=data["password"], given=given, now=now)
+    actions.prove_again(actor=person, password=data.get("password", ""), given=given, now=now)
 
 
 class AskAgain:

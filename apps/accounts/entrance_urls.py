@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from apps.accounts.factors import entrance
+from apps.accounts.social import views as social
 
 _security = RedirectView.as_view(pattern_name="accounts:security")
 
@@ -15,4 +16,9 @@ urlpatterns = [
     path("email/", _security),
     path("2fa/authenticate/", entrance.second_step, name="mfa_authenticate"),
     path("2fa/passkey/", entrance.passkey, name="passkey_login"),
+    path("social/<slug:site_id>", social.sign_in, name="social_sign_in"),
+    path("social/<slug:site_id>/connect", social.connect, name="social_connect"),
+    # By these names allauth finds where a site is to send people back to.
+    path("social/github/back", social.callback, {"provider_id": "github"}, name="github_callback"),
+    path("social/<slug:provider_id>/back", social.callback, name="openid_connect_callback"),
 ]

@@ -20,6 +20,7 @@ from apps.accounts import actions, addresses, password_rules, sessions, step_up
 from apps.accounts.devices import name_of
 from apps.accounts.factors import queries as factors
 from apps.accounts.factors.views import freshly_proved
+from apps.accounts.social import queries as social
 from apps.accounts.visits import keep_session, sign_in_of
 from apps.core import clock
 from apps.core.errors import DomainError
@@ -64,6 +65,8 @@ def security(request: HttpRequest) -> HttpResponse:
         "codes_left": factors.recovery_codes_left(viewer=person),
         "places": [{"place": place, "device": name_of(place.client)} for place in places],
         "history": history,
+        "sites": social.sites(),
+        "connections": social.connections_of(viewer=person),
         "is_verified": addresses.is_verified(person=person),
     }
     return render(request, "account/security.html", shown)

@@ -6,6 +6,7 @@ from apps.accounts import confirming, frozen, security_views, views
 from apps.accounts.factors import views as factor_views
 from apps.accounts.keys import views as keys_views
 from apps.accounts.personal import views as personal_views
+from apps.accounts.social import views as social_views
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,6 +18,11 @@ urlpatterns = [
     path("security/email", security_views.email, name="email"),
     path("security/email/verify", security_views.send_verification, name="send-verification"),
     path("security/email/<str:token>", security_views.email_link, name="email-link"),
+    path(
+        "security/connections/<int:connection_id>/disconnect",
+        social_views.disconnect,
+        name="disconnect",
+    ),
     path("security/freeze", frozen.freeze, name="freeze"),
     path("security/frozen", frozen.frozen, name="frozen"),
     path("security/unfreeze/<str:token>", frozen.unfreeze, name="unfreeze"),

@@ -128,6 +128,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "account_unfrozen": _security(
         "Your account is no longer frozen", "Everything works again.", _NOT_YOU
     ),
+    "connection_added": _security(
+        "Another site lets you in", "From now on {name} can sign you in here.", _NOT_YOU
+    ),
+    "connection_removed": _security(
+        "Another site no longer lets you in", "{name} cannot sign you in here any more.", _NOT_YOU
+    ),
     "export_asked": _security(
         "A copy of your data was asked for",
         "It holds everything that we know about you, and can be downloaded from your account only.",

@@ -19,6 +19,7 @@ from config.settings.api import (  # noqa: F401  # They are settings too.
     SPECTACULAR_SETTINGS,
 )
 from config.settings.mail import TIMEOUT_SECONDS, mail_by
+from config.settings.social import form_targets, social_apps
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.data_dir()
@@ -41,6 +42,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -241,6 +245,12 @@ ACCOUNT_FORMS = {"signup": "apps.accounts.forms.SignupForm"}
 # Wrong passwords are counted by our own action, for site and API together.
 MFA_ADAPTER = "apps.accounts.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# Signing in by other sites, where the environment names any.
+SOCIAL_APPS = social_apps()
+SOCIAL_FORM_TARGETS = form_targets(SOCIAL_APPS)
+SOCIALACCOUNT_ADAPTER = "apps.accounts.social.adapter.SocialAdapter"
+SOCIALACCOUNT_EMAIL_REQUIRED = True
+SOCIALACCOUNT_QUERY_EMAIL = True
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -20,6 +20,7 @@ from django.db.models import F
 from apps.accounts import security, step_up
 from apps.accounts.factors import passkeys, queries, recovery, totp
 from apps.accounts.models import User
+from apps.accounts.social.queries import has_way_in
 from apps.core import crypto, ratelimit
 from apps.core.errors import Conflict, Invalid, NotFound, NotSignedIn, Refused, TooMany
 
@@ -98,7 +99,13 @@ def remove_factor(
                 "Your password is only long enough beside a second factor. Choose one of at least "
                 "15 characters first; nothing was removed.",
             )
-        words = factor.data["name"] if factor.type == queries.PASSKEY else "the authenticator app"
+        is_passkey = factor.type == queries.PASSKEY
+        if is_passkey and not has_way_in(person=actor, but_factor=factor.pk):
+            raise Refused(
+                "only_way_in",
+                "Nothing else lets you in. Choose a password first; nothing was removed.",
+            )
+        words = factor.data["name"] if is_passkey else "the authenticator app"
         factor.delete()
         if last:
             Authenticator.objects.filter(user=actor, type=queries.RECOVERY).delete()

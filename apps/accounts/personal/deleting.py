@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.core.mail import send_mail
 from django.db import transaction
@@ -181,6 +182,7 @@ def _forget_ways_in(person: User, now: datetime) -> None:
     Authenticator.objects.filter(user=person).delete()
     ApiKey.objects.filter(person=person).delete()
     EmailAddress.objects.filter(user=person).delete()
+    SocialAccount.objects.filter(user=person).delete()
     Letter.objects.filter(person=person).delete()
 
 

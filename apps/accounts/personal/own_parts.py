@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.db.models import QuerySet
 
@@ -43,6 +44,10 @@ def register() -> None:
     register_part(
         "second_factors", _factors, about="your second factors",
         columns=("kind", "name", "created_at", "used_at"),
+    )  # fmt: skip
+    register_part(
+        "connections", _connections, about="other sites that let you in",
+        columns=("site", "uid", "known_as", "since", "used_at"),
     )  # fmt: skip
     register_part("api_keys", _keys, about="your API keys, without what signs", columns=_KEYS)
     register_part(
@@ -91,6 +96,19 @@ def _factors(person: User) -> Iterator[Mapping[str, object]]:
                 "name": factor.name,
                 "created_at": factor.created_at,
                 "used_at": factor.used_at,
+            }
+        )
+
+
+def _connections(person: User) -> Iterator[Mapping[str, object]]:
+    for row in SocialAccount.objects.filter(user=person).order_by("pk"):
+        yield _plain(
+            {
+                "site": row.provider,
+                "uid": row.uid,
+                "known_as": row.extra_data.get("known_as"),
+                "since": row.date_joined,
+                "used_at": row.last_login,
             }
         )
 

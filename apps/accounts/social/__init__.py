@@ -1,0 +1,1 @@
+"""Signing in by another site that vouches for a person."""
