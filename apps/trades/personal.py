@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from apps.accounts.models import User
 from apps.accounts.personal.obstacles import register_obstacle
@@ -25,11 +25,11 @@ def register() -> None:
         "Our staff are looking at your account. Wait for that, or write to support.",
         _is_restricted,
     )
-    register_part("orders", _orders, about="every order", columns=ORDER_COLUMNS)
-    register_part("fills", _fills, about="every trade", columns=FILL_COLUMNS)
+    register_part("orders", _orders, about="every order", columns=("account", *ORDER_COLUMNS))
+    register_part("fills", _fills, about="every trade", columns=("account", *FILL_COLUMNS))
     register_part(
         "positions", _positions, about="what you hold, what it cost and what it has made",
-        columns=("asset", "quantity", "cost", "average_cost", "realised", "fees", "at"),
+        columns=("account", "asset", "quantity", "cost", "average_cost", "realised", "fees", "at"),
     )  # fmt: skip
     register_part("risk_limits", _limits, about="the limits of your account")
     register_part(
@@ -38,24 +38,28 @@ def register() -> None:
     )  # fmt: skip
 
 
-def _orders(person: User) -> Iterable[Mapping[str, object]]:
-    return map(order_json, all_orders(viewer=person)) if _trades(person) else ()
+def _orders(person: User) -> Iterator[Mapping[str, object]]:
+    for account in _accounts(person):
+        yield from map(order_json, all_orders(viewer=person, account=account))
 
 
-def _fills(person: User) -> Iterable[Mapping[str, object]]:
-    return map(fill_json, all_fills(viewer=person)) if _trades(person) else ()
+def _fills(person: User) -> Iterator[Mapping[str, object]]:
+    for account in _accounts(person):
+        for fill in all_fills(viewer=person, account=account):
+            yield {"account": str(account.public_id), **fill_json(fill)}
 
 
 def _positions(person: User) -> Iterator[Mapping[str, object]]:
-    if _trades(person):
-        value = value_asset()
-        for row in positions_of(viewer=person):
-            yield position_json(row, value)
+    value = value_asset()
+    for account in _accounts(person):
+        for row in positions_of(viewer=person, account=account):
+            yield {"account": str(account.public_id), **position_json(row, value)}
 
 
 def _limits(person: User) -> Iterator[Mapping[str, object]]:
-    if _trades(person):
-        yield limits_of_json(limits_of(viewer=person))
+    for account in _accounts(person):
+        found = limits_of_json(limits_of(viewer=person, account=account))
+        yield {"account": str(account.public_id), **found}
 
 
 def _restrictions(person: User) -> Iterator[Mapping[str, object]]:
@@ -63,9 +67,8 @@ def _restrictions(person: User) -> Iterator[Mapping[str, object]]:
     return map(restriction_json, rows)
 
 
-def _trades(person: User) -> bool:
-    """Whether the person has a main account: who has just signed up may not yet."""
-    return TradingAccount.objects.filter(owner=person, kind=TradingAccount.Kind.MAIN).exists()
+def _accounts(person: User) -> list[TradingAccount]:
+    return list(TradingAccount.objects.filter(owner=person).order_by("id"))
 
 
 def _has_open_orders(person: User) -> bool:

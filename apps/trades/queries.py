@@ -166,9 +166,11 @@ def orders_page(
     return page_of(_of_account(owned, orders.order_by("-id")[: limit + 1]), limit)
 
 
-def all_orders(*, viewer: User | None, wanted: Wanted = ALL) -> Iterator[Order]:
-    """Yield every order of the viewer's main account, oldest first, however many there are."""
-    owned = owned_account(viewer, None)
+def all_orders(
+    *, viewer: User | None, account: TradingAccount | None = None, wanted: Wanted = ALL
+) -> Iterator[Order]:
+    """Yield every order of the account (the main one if none is given), oldest first."""
+    owned = owned_account(viewer, account)
     related = _wanted_orders(owned, wanted).select_related("instrument__base", "instrument__quote")
     return _of_account(owned, related.order_by("id").iterator(chunk_size=ROWS_FETCHED))
 
@@ -220,9 +222,11 @@ def fills_page(
     return page_of(_in_markets(fills.order_by("-id")[: limit + 1]), limit)
 
 
-def all_fills(*, viewer: User | None, wanted: Wanted = ALL) -> Iterator[Fill]:
-    """Yield every fill of the viewer's main account, oldest first, however many there are."""
-    fills = _wanted_fills(owned_account(viewer, None), wanted)
+def all_fills(
+    *, viewer: User | None, account: TradingAccount | None = None, wanted: Wanted = ALL
+) -> Iterator[Fill]:
+    """Yield every fill of the account (the main one if none is given), oldest first."""
+    fills = _wanted_fills(owned_account(viewer, account), wanted)
     related = fills.select_related("instrument__base", "instrument__quote")
     return related.order_by("id").iterator(chunk_size=ROWS_FETCHED)
 

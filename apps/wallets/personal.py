@@ -35,6 +35,9 @@ _DEPOSITS = (
     "seen_at", "asset", "amount", "network", "address", "txid", "state", "credited_at", "id",
 )  # fmt: skip
 
+# In place of the address that a sender wrote.
+_SOMEBODY = "Deleted person"
+
 
 def register() -> None:
     """Name the parts that this app has, and what it has to say when somebody wants to go."""
@@ -45,11 +48,12 @@ def register() -> None:
         columns=("id", "kind", "name", "created_at"),
     )  # fmt: skip
     register_part(
-        "balances", _balances, about="what you have", columns=("asset", "available", "held")
-    )
+        "balances", _balances, about="what you have",
+        columns=("account", "asset", "available", "held"),
+    )  # fmt: skip
     register_part(
         "ledger", _ledger, about="every movement of value on your accounts",
-        columns=("at", "asset", "amount", "fee", "kind", "reference", "id"),
+        columns=("account", "at", "asset", "amount", "fee", "kind", "reference", "id"),
     )  # fmt: skip
     register_part(
         "deposit_addresses", _deposit_addresses, about="where you send coins to us",
@@ -78,15 +82,16 @@ def _accounts(person: User) -> Iterator[Mapping[str, object]]:
 
 
 def _balances(person: User) -> Iterator[Mapping[str, object]]:
-    rows = Balance.objects.filter(account__owner=person).select_related("asset")
-    return map(balance_json, rows.order_by("account_id", "asset_id"))
+    rows = Balance.objects.filter(account__owner=person).select_related("asset", "account")
+    for row in rows.order_by("account_id", "asset_id"):
+        yield {"account": str(row.account.public_id), **balance_json(row)}
 
 
 def _ledger(person: User) -> Iterator[Mapping[str, object]]:
-    accounts = TradingAccount.objects.filter(owner=person).order_by("id")
-    for account in accounts:
+    for account in TradingAccount.objects.filter(owner=person).order_by("id"):
         entries = LedgerEntry.objects.filter(account=account).select_related("asset")
-        yield from map(entry_json, entries.order_by("id").iterator(chunk_size=ROWS_FETCHED))
+        for entry in entries.order_by("id").iterator(chunk_size=ROWS_FETCHED):
+            yield {"account": str(account.public_id), **entry_json(entry)}
 
 
 def _deposit_addresses(person: User) -> Iterator[Mapping[str, object]]:
@@ -131,18 +136,19 @@ def _withdrawal_addresses(person: User) -> Iterator[Mapping[str, object]]:
 
 
 def _transfers(person: User) -> Iterator[Mapping[str, object]]:
-    """Yield both ways; who was at the other end is not the person's to keep."""
-    for direction, field in (("sent", "sender"), ("received", "receiver")):
-        rows = InternalTransfer.objects.filter(**{field: person}).select_related("asset")
-        for row in rows.order_by("id").iterator(chunk_size=ROWS_FETCHED):
-            yield {
-                "at": iso(row.at),
-                "direction": direction,
-                "asset": row.asset.code,
-                "amount": amount_text(row.amount_minor, row.asset),
-                "state": row.state,
-                "id": str(row.public_id),
-            }
+    """Yield all ways; who was at the other end is not the person's to keep."""
+    rows = InternalTransfer.objects.filter(Q(sender=person) | Q(receiver=person))
+    ordered = rows.select_related("asset").order_by("id")
+    for row in ordered.iterator(chunk_size=ROWS_FETCHED):
+        direction = "sent" if row.receiver_id != person.pk else "received"
+        yield {
+            "at": iso(row.at),
+            "direction": "own" if row.sender_id == row.receiver_id else direction,
+            "asset": row.asset.code,
+            "amount": amount_text(row.amount_minor, row.asset),
+            "state": row.state,
+            "id": str(row.public_id),
+        }
 
 
 def _register_obstacles() -> None:
@@ -180,6 +186,13 @@ def _register_obstacles() -> None:
 
 
 def _forget(person: User, now: datetime) -> None:
-    """Drop the address book. Where coins came from and went to is part of the ledger, and stays."""
+    """Drop the address book, and the names that were given to things and people.
+
+    Where coins came from and went to is part of the ledger, and stays.
+    """
     WithdrawalAddress.objects.filter(person=person).delete()
     WithdrawalPolicy.objects.filter(person=person).delete()
+    InternalTransfer.objects.filter(receiver=person).update(written_to=_SOMEBODY)
+    for account in TradingAccount.objects.filter(owner=person, kind=TradingAccount.Kind.SUB):
+        account.name = f"Account {account.pk}"
+        account.save(update_fields=["name"])

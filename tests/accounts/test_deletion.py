@@ -30,7 +30,13 @@ from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.notifications.models import Notice
 from apps.trades.models import Order
 from apps.trades.risk import actions as risk
-from apps.wallets.models import Balance, LedgerEntry, TradingAccount, WithdrawalAddress
+from apps.wallets.models import (
+    Balance,
+    InternalTransfer,
+    LedgerEntry,
+    TradingAccount,
+    WithdrawalAddress,
+)
 from tests.api.conftest import code_of
 from tests.factories import PASSWORD, fund, house, listed, person, staff, trader
 
@@ -151,6 +157,13 @@ def test_what_is_left_says_nothing_of_who_it_was() -> None:
         person=user, asset_id=1, chain="sim", address="x", label="Home", created_at=now,
         usable_at=now,
     )  # fmt: skip
+    sub = TradingAccount.objects.create(
+        owner=user, kind="sub", name="Ada's pot", trade_group=user.pk, created_at=now
+    )
+    InternalTransfer.objects.create(
+        sender=bob.user, receiver=user, from_account=bob.account, to_account=ada.account,
+        asset_id=1, amount_minor=1, written_to=EMAIL, state="done", at=now,
+    )  # fmt: skip
     pair = people.open_sign_in(actor=user, client="app", address="192.0.2.1", now=now)
     browser = Client()
     browser.force_login(user)
@@ -177,6 +190,9 @@ def test_what_is_left_says_nothing_of_who_it_was() -> None:
         assert not rows.exists()
     assert LedgerEntry.objects.filter(account=ada.account).count() == kept
     assert Order.objects.filter(account=ada.account).exists()
+    assert InternalTransfer.objects.get().written_to == "Deleted person"
+    sub.refresh_from_db()
+    assert sub.name == f"Account {sub.pk}"
     _check_nobody_gets_in(user, pair, browser)
     _check_trail(user)
     assert [

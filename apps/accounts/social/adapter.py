@@ -107,7 +107,7 @@ def _connect(request: HttpRequest, sociallogin: SocialLogin) -> Any:
     name = sociallogin.provider.app.name
     try:
         is_new = actions.connect(
-            actor=cast(User, request.user),
+            actor=request.user,
             site_id=sociallogin.account.provider,
             uid=sociallogin.account.uid,
             known_as=sociallogin.account.extra_data["known_as"],
