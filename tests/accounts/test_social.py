@@ -496,7 +496,8 @@ def test_the_environment_alone_says_who_vouches(monkeypatch: pytest.MonkeyPatch)
     values = {
         "SOCIAL_PROVIDERS": "google, github,oidc", "GOOGLE_CLIENT_ID": "g",
         "GOOGLE_CLIENT_SECRET": "s", "GITHUB_CLIENT_ID": "h", "GITHUB_CLIENT_SECRET": "s",
-        "OIDC_CLIENT_ID": "o", "OIDC_CLIENT_SECRET": "s", "OIDC_ISSUER": "https://id.example/realm/",
+        "OIDC_CLIENT_ID": "o", "OIDC_CLIENT_SECRET": "s",
+        "OIDC_ISSUER": "https://id.example/realm/",
         "OIDC_NAME": "Example ID",
     }  # fmt: skip
     for name, value in values.items():
