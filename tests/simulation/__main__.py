@@ -14,10 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from tests.simulation.run import (
-    EVERY_PACKING,
-    MIXED_PACKING,
     Failed,
     check_determinism,
+    check_determinism_at_once,
     simulate,
 )
 from tests.simulation.shrink import decides_otherwise, is_not_deterministic, shrink, told
@@ -65,9 +64,9 @@ def run_seed(seed: int, count: int, spacing: int) -> tuple[str, bool]:
     except Failed as error:
         fewest = shrink(error.trace, decides_otherwise)
         return f"{error}\n{len(fewest)} commands are enough:\n{told(fewest)}", False
-    packings = EVERY_PACKING if spacing == 1 else MIXED_PACKING
+    check = check_determinism if spacing == 1 else check_determinism_at_once
     try:
-        check_determinism(seed, journal, packings)
+        check(seed, journal)
     except Exception as error:  # Whatever a replay or a snapshot stumbles over is a failure.
         fewest = shrink(journal.commands, is_not_deterministic)
         words = f"{again}\nnot deterministic: {type(error).__name__}: {error}"

@@ -119,17 +119,21 @@ class Auditor:
             self._note(event)
             self.blocks.note(event)
             self.pairs.note(event)
-        self.pairs.check(self.orders)
         require(not self.handed_over, "P3 a hold is taken over", self.handed_over)
-        for order in self.orders.values():
-            if order.terms.time_in_force == GTD:
-                require(order.terms.expires_at_ns > self.now_ns, "B8 good till date", order)
         for account_id, due_ns in list(self.switches.items()):
             if due_ns and due_ns <= self.now_ns:
                 older = [o for o in self.orders.values() if o.account_id == account_id]
                 older = [o for o in older if o.entered_seq < self.seq]
                 require(not older, "B11 nothing outlives the dead man's switch", older)
                 del self.switches[account_id]
+        self._look_at_orders(engine)
+
+    def _look_at_orders(self, engine: Engine) -> None:
+        """All of what is open, whether or not the command had to do with it."""
+        self.pairs.check(self.orders)
+        for order in self.orders.values():
+            if order.terms.time_in_force == GTD:
+                require(order.terms.expires_at_ns > self.now_ns, "B8 good till date", order)
         self._compare_orders(engine)
 
     # ------------------------------------------------------------ ledger

@@ -6,6 +6,8 @@ every question is answered by looking at everything. It shares with the engine o
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 
 from apps.engine.messages import (
@@ -135,15 +137,14 @@ class NaiveEngine(NaiveTriggers):
         raise NotImplementedError
 
     def check_repeated(self, c: Place) -> None:
-        live = {(o.account_id, o.client_order_id): o for o in self.orders}
-        for _, seq, number, earlier in self.memory:
-            if not isinstance(earlier, Place) or earlier.account_id != c.account_id:
+        for _, seq, number, earlier in self.ordered.get(c.account_id, {}).values():
+            if not isinstance(earlier, Place):
                 continue
             if earlier.client_order_id == c.client_order_id:
                 check(earlier.terms == c.terms, "id_reused")
                 raise Repeated(Duplicate(seq, number))
-        order = live.get((c.account_id, c.client_order_id))
-        if order is not None:
+        mine = [o for o in self.orders if o.account_id == c.account_id]
+        for order in [o for o in mine if o.client_order_id == c.client_order_id]:
             check((order.entry_terms or order.terms) == c.terms, "id_reused")
             raise Repeated(Duplicate(self.entered[order.number], order.number))
 
@@ -376,7 +377,8 @@ class NaiveEngine(NaiveTriggers):
     def reference(self, market_id: int) -> int:
         m = self.markets[market_id]
         first = self.now // SECOND - 299
-        window = [trade for trade in m.trades[m.counted_from :] if trade[0] >= first]
+        newest = (m.trades[i] for i in range(len(m.trades) - 1, m.counted_from - 1, -1))
+        window = list(itertools.takewhile(lambda trade: trade[0] >= first, newest))
         lots = sum(trade[2] for trade in window)
         return sum(trade[1] * trade[2] for trade in window) // lots if lots else m.fallback
 
@@ -503,6 +505,10 @@ class NaiveEngine(NaiveTriggers):
 
     def group_of(self, order: NaiveOrder) -> int:
         return self.accounts[order.account_id].group
+
+    def groups_of(self, order: NaiveOrder) -> set[int]:
+        """All whom it trades for."""
+        return {self.group_of(order)}
 
     def conflict(self, maker: NaiveOrder, taker: NaiveOrder) -> int:
         """Who has to go because both are of one trade group."""

@@ -113,13 +113,28 @@ class NaiveAuctions(NaiveEngine):
         return False
 
     def copied(self, m: NaiveMarket) -> tuple[NaiveAuctions, NaiveMarket]:
-        """The world once more, to try things out."""
-        world = copy.deepcopy(self)
+        """The world once more, to try things out; what nobody changes by trying is not copied."""
+        kept: list[object] = [self.memory, self.ordered]
+        kept += [order.terms for order in self.orders]
+        # What waits for a price, and is linked to nothing, is in no auction.
+        unlinked = [o for o in self.orders if not (o.pair or o.entry or o.exits)]
+        kept += [order for order in unlinked if not order.rank]
+        for market in self.markets.values():
+            kept += market.trades, market.instrument
+        for account in self.accounts.values():
+            kept += account.placed, account.limits
+        numbers = (self.available, self.held, self.holds, self.entered)
+        copies = {id(each): each for each in kept} | {id(each): dict(each) for each in numbers}
+        world = copy.deepcopy(self, copies)
         return world, world.markets[m.instrument.market_id]
+
+    def must_part(self, fills: list[Pair]) -> bool:
+        """Whether two of those who would meet must not."""
+        return any(self.groups_of(bid) & self.groups_of(ask) for bid, ask, _ in fills)
 
     def too_many(self, m: NaiveMarket) -> bool:
         """More have to go than may in one step."""
-        if not self.prospect(m)[1]:
+        if not self.must_part(self.prospect(m)[1]):
             return False
         world, its = self.copied(m)
         return all(world.separate(its) for _ in range(m.step + 1))
@@ -140,13 +155,14 @@ class NaiveAuctions(NaiveEngine):
 
     def indicative(self, m: NaiveMarket) -> tuple[int, int, int]:
         """Price, lots and surplus there would be now, tried out in a copy of the world."""
-        if not self.prospect(m)[1]:
-            return 0, 0, 0
-        world, its = self.copied(m)
-        for _ in range(m.step):
-            if not world.separate(its):
-                break
-        price, fills = world.prospect(its)
+        world, its = self, m
+        price, fills = self.prospect(m)
+        if self.must_part(fills):
+            world, its = self.copied(m)
+            for _ in range(m.step):
+                if not world.separate(its):
+                    break
+            price, fills = world.prospect(its)
         if not price:
             return 0, 0, 0
         wanted = sum(o.left for o in world.queue(its, BUY) if o.worst >= price)
@@ -157,8 +173,10 @@ class NaiveAuctions(NaiveEngine):
         reference = self.reference(m.instrument.market_id)
         prices = [o.worst for o in (*bids, *asks)]
         near = {price + step for price in prices for step in (-1, 0, 1)} | {reference}
+        lowest = min((o.worst for o in asks), default=0)
+        highest = max((o.worst for o in bids), default=0)
         best: tuple[int, ...] = (0,)
-        for price in near:
+        for price in (price for price in near if lowest <= price <= highest):
             buy = sum(o.left for o in bids if o.worst >= price)
             sell = sum(o.left for o in asks if o.worst <= price)
             traded = min(buy, sell) if price > 0 else 0
@@ -203,7 +221,7 @@ class NaiveAuctions(NaiveEngine):
     def go_on(self, m: NaiveMarket) -> None:
         price = m.uncross
         fills = self.fills(self.queue(m, BUY), self.queue(m, SELL), price)
-        apart = self.first_apart(m, fills[: m.step + 1])
+        apart = self.first_apart(fills[: m.step + 1])
         self.exchange(m, price, fills[: min(apart, m.step)])
         is_last = len(fills) <= m.step
         if apart < min(len(fills), m.step + 1):
@@ -218,15 +236,10 @@ class NaiveAuctions(NaiveEngine):
             self.rest_for(m, -1 if is_last else price)
         m.traded_inside = False
 
-    def first_apart(self, m: NaiveMarket, fills: list[Pair]) -> int:
+    def first_apart(self, fills: list[Pair]) -> int:
         """The number of the first fill whose two must not meet."""
-        for number, (bid, ask, _) in enumerate(fills):
-            if self.group_of(bid) == self.group_of(ask) or min(bid.account_id, ask.account_id) < 0:
-                world, _ = self.copied(m)
-                both = [o for o in world.orders if o.number in (bid.number, ask.number)]
-                if world.part(*sorted(both, key=lambda o: o.age)):
-                    return number
-        return len(fills)
+        apart = (number for number in range(len(fills)) if self.must_part([fills[number]]))
+        return next(apart, len(fills))
 
     def exchange(self, m: NaiveMarket, price: int, fills: list[Pair]) -> None:
         market_id = m.instrument.market_id

@@ -126,8 +126,8 @@ class NaiveBlocks(NaiveSlices):
 
     def names_a_block(self, account_id: int, name: str) -> bool:
         """Whether an owner's id stands for a block he leads, or led a short while ago."""
-        openings = [m[3] for m in self.memory if isinstance(m[3], OpenBlock)]
-        return (account_id, name) in [(c.account_id, c.client_order_id) for c in openings] or any(
+        ordered = [m[3] for m in self.ordered.get(account_id, {}).values()]
+        return name in [c.client_order_id for c in ordered if isinstance(c, OpenBlock)] or any(
             block.name == name and leg is block.legs[0] for block, leg in self.legs_of(account_id)
         )
 
@@ -157,7 +157,7 @@ class NaiveBlocks(NaiveSlices):
         check(c.account_id in self.accounts, "unknown_account")
         account = self.accounts[c.account_id]
         check(1 <= c.block_id <= AMOUNT_MAX, "invalid_block")
-        seen = {m[3].block_id for m in self.memory if isinstance(m[3], OpenBlock)}
+        seen = {m[3].block_id for m in self.memory.values() if isinstance(m[3], OpenBlock)}
         check(c.block_id not in self.blocks and c.block_id not in seen, "block_exists")
         self.check_name(c.account_id, c.client_order_id)
         self.check_weight(account)
@@ -331,6 +331,11 @@ class NaiveBlocks(NaiveSlices):
     def group_of(self, order: NaiveOrder) -> int:
         block = self.block_of(order)
         return block.group if block else super().group_of(order)
+
+    def groups_of(self, order: NaiveOrder) -> set[int]:
+        block = self.block_of(order)
+        copiers = self.copiers(block) if block else []
+        return super().groups_of(order) | {leg.group for leg in copiers}
 
     def copiers(self, block: NaiveBlock) -> list[NaiveLeg]:
         return [leg for leg in block.legs[1:] if not leg.left and not leg.ended]

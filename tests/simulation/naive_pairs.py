@@ -53,10 +53,12 @@ class NaivePairs(NaiveVenue):
         super().dispatch(command)
 
     def check_repeated(self, c: Place) -> None:
-        for _, seq, number, earlier in self.memory:
-            if not isinstance(earlier, Place) or earlier.account_id != c.account_id:
+        for _, seq, number, earlier in self.ordered.get(c.account_id, {}).values():
+            if not isinstance(earlier, Place):
                 continue
             own = earlier.client_order_id
+            if not c.client_order_id.startswith(own):
+                continue
             if own == c.client_order_id and PlacePair in (type(earlier), type(c)):
                 check(isinstance(earlier, PlacePair) and isinstance(c, PlacePair), "id_reused")
                 assert isinstance(earlier, PlacePair)
@@ -69,7 +71,7 @@ class NaivePairs(NaiveVenue):
                 others.append(own + "-stop")
             check(c.client_order_id not in others, "id_reused")
         for o in self.orders:
-            if o.account_id == c.account_id:
+            if o.account_id == c.account_id and c.client_order_id.startswith(o.client_order_id):
                 check(c.client_order_id not in exit_ids(o.client_order_id, o.terms), "id_reused")
                 if o.client_order_id == c.client_order_id and o.number not in self.remembered:
                     check(not o.follows and not isinstance(c, PlacePair), "id_reused")
@@ -77,15 +79,15 @@ class NaivePairs(NaiveVenue):
 
     @property
     def remembered(self) -> set[int]:
-        return {m[2] for m in self.memory}
+        return {m[2] for m in self.memory.values()}
 
     def is_taken(self, account_id: int, client_order_id: str) -> bool:
         taken = set()
         for o in self.orders:
-            if o.account_id == account_id:
+            if o.account_id == account_id and client_order_id.startswith(o.client_order_id):
                 taken |= {o.client_order_id, *exit_ids(o.client_order_id, o.terms)}
-        for _, _, _, c in self.memory:
-            if isinstance(c, Place) and c.account_id == account_id:
+        for _, _, _, c in self.ordered.get(account_id, {}).values():
+            if isinstance(c, Place) and client_order_id.startswith(c.client_order_id):
                 taken |= {c.client_order_id, *exit_ids(c.client_order_id, c.terms)}
                 if isinstance(c, PlacePair):
                     taken.add(c.client_order_id + "-stop")

@@ -45,6 +45,7 @@ from apps.engine.messages import (
     ListInstrument,
     Malformed,
     OpenAccount,
+    OpenBlock,
     Place,
     Quarantined,
     ReferenceSet,
@@ -156,6 +157,10 @@ class NaiveMarket:
     step: int = 100
 
 
+# When, as which command, which order it entered, and the command.
+Memory = tuple[int, int, int, AnyCommand]
+
+
 def assets_of(i: Instrument) -> tuple[int, int]:
     return i.base_asset_id, i.quote_asset_id
 
@@ -178,7 +183,9 @@ class NaiveWorld:
         self.numbers = 0
         self.trades = 0
         self.ranks = 0
-        self.memory: list[tuple[int, int, int, AnyCommand]] = []
+        # What was carried out in the last ten minutes, by id; and what each account had ordered.
+        self.memory: dict[bytes, Memory] = {}
+        self.ordered: dict[int, dict[bytes, Memory]] = {}
         self.events: list[AnyEvent] = []
 
     # ------------------------------------------------------------ one command
@@ -186,7 +193,7 @@ class NaiveWorld:
     def apply(self, command: AnyCommand, now_ns: int) -> list[AnyEvent]:
         self.seq += 1
         self.now = max(self.now, now_ns)
-        self.memory = [m for m in self.memory if m[0] > self.now - 600 * SECOND]
+        self.forget()
         self.events = []
         self.run_timers()
         self.attend()
@@ -200,6 +207,17 @@ class NaiveWorld:
         except Repeated as repeated:
             self.events.append(repeated.answer)
         return self.events
+
+    def forget(self) -> None:
+        """What is ten minutes old is not remembered; the oldest come first."""
+        while self.memory:
+            command_id = next(iter(self.memory))
+            at, _, _, command = self.memory[command_id]
+            if at > self.now - 600 * SECOND:
+                break
+            del self.memory[command_id]
+            if isinstance(command, (Place, OpenBlock)):
+                del self.ordered[command.account_id][command_id]
 
     def timers(self) -> list[tuple[int, int, str, int]]:
         """(due, seq, what, which) of everything that time will do."""
@@ -235,14 +253,16 @@ class NaiveWorld:
         ahead = 11 if isinstance(command, Place) else 301
         fresh = self.now <= command.valid_until_ns <= self.now + ahead * SECOND
         check(fresh, "expired_command")
-        for _, seq, number, earlier in self.memory:
-            if earlier.command_id == command.command_id:
-                self.repeat(command, earlier, seq, number)
+        if command.command_id in self.memory:
+            _, seq, number, earlier = self.memory[command.command_id]
+            self.repeat(command, earlier, seq, number)
         number = self.place(command) if isinstance(command, Place) else 0
         if not isinstance(command, Place):
             check(len(command.command_id) == 16, "invalid_command")
             number = getattr(self, "do_" + type(command).__name__)(command) or 0
-        self.memory.append((self.now, self.seq, number, command))
+        memory = self.memory[command.command_id] = self.now, self.seq, number, command
+        if isinstance(command, (Place, OpenBlock)):
+            self.ordered.setdefault(command.account_id, {})[command.command_id] = memory
 
     def attend(self) -> None:
         """What the command at hand did to the phases of markets."""
@@ -398,7 +418,7 @@ class NaiveWorld:
         check(self.venue != HALTED, "venue_halted")
         check(c.account_id in self.accounts, "unknown_account")
         check(self.accounts[c.account_id].state != BLOCKED, "account_blocked")
-        recent = {m[3].hold_id for m in self.memory if isinstance(m[3], Hold)}
+        recent = {m[3].hold_id for m in self.memory.values() if isinstance(m[3], Hold)}
         check(c.hold_id not in self.holds and c.hold_id not in recent, "hold_exists")
         check(1 <= c.amount_minor <= AMOUNT_MAX, "amount_out_of_range")
         check(0 <= c.hold_id <= AMOUNT_MAX, "amount_out_of_range")

@@ -18,8 +18,7 @@ from tests.simulation.naive_blocks import NaiveBlocks
 
 FULL_CHECK_EVERY = 50
 EVERY_PACKING = ((1,), (7,), (64,), (512,))
-# All sizes in one replay.
-MIXED_PACKING = ((1, 7, 64, 512),)
+MIXED_PACKING = (1, 7, 64, 512)
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[AnyCommand])
@@ -40,9 +39,9 @@ class SpacedAuditor(Auditor):
         super().__init__()
         self._every = every
 
-    def _compare_orders(self, engine: Engine) -> None:
+    def _look_at_orders(self, engine: Engine) -> None:
         if self.seq % self._every == 0:
-            super()._compare_orders(engine)
+            super()._look_at_orders(engine)
 
 
 @dataclass
@@ -122,15 +121,20 @@ def recorded(trace: list[tuple[AnyCommand, int]]) -> Journal:
     return journal
 
 
-def replay(journal: Journal, batch_sizes: Sequence[int]) -> Engine:
+def replay(journal: Journal, batch_sizes: Sequence[int], cuts: Sequence[int] = ()) -> Engine:
     """From the commands' bytes alone, packed as a host may pack them; events must be the same.
 
-    Sizes of the batches take turns.
+    Sizes of the batches take turns. The first batch that begins after a cut is for an engine that
+    was made from a snapshot.
     """
     engine = Engine()
     start = 0
     sizes = itertools.cycle(batch_sizes)
+    due = sorted(cuts, reverse=True)
     while start < len(journal.commands):
+        if due and due[-1] <= start:
+            due.pop()
+            engine = restored(engine)
         batch = journal.commands[start : start + next(sizes)]
         packed = _encoder.encode([command for command, _ in batch])
         for offset, command in enumerate(_commands.decode(packed)):
@@ -145,22 +149,35 @@ def restart(journal: Journal, cut: int) -> Engine:
     engine = Engine()
     for command, now_ns in journal.commands[:cut]:
         engine.apply(command, now_ns)
-    snapshot = engine.snapshot()
-    restored = Engine.restore(snapshot)
-    assert restored.snapshot() == snapshot, f"cut {cut}"
+    engine = restored(engine)
     for number, (command, now_ns) in enumerate(journal.commands[cut:], cut):
-        events = _encoder.encode(restored.apply(command, now_ns))
+        events = _encoder.encode(engine.apply(command, now_ns))
         assert events == journal.events[number], f"cut {cut}, command {number + 1}"
-    return restored
+    return engine
 
 
-def check_determinism(
-    seed: int, journal: Journal, packings: Sequence[Sequence[int]] = EVERY_PACKING
-) -> None:
+def restored(engine: Engine) -> Engine:
+    """The engine that its snapshot makes."""
+    snapshot = engine.snapshot()
+    other = Engine.restore(snapshot)
+    assert other.snapshot() == snapshot, f"snapshot at {engine.seq}"
+    return other
+
+
+def check_determinism(seed: int, journal: Journal) -> None:
     """Replay, any packing, and a snapshot anywhere all lead to the same hash."""
-    draw = random.Random(seed)
-    for batch_sizes in packings:
+    for batch_sizes in EVERY_PACKING:
         assert replay(journal, batch_sizes).state_hash() == journal.final_hash, batch_sizes
-    for _ in range(3):
-        cut = draw.randrange(len(journal.commands))
+    for cut in three_cuts(seed, journal):
         assert restart(journal, cut).state_hash() == journal.final_hash, cut
+
+
+def check_determinism_at_once(seed: int, journal: Journal) -> None:
+    """All of that in one replay: sizes of batches mixed, and three snapshots on the way."""
+    engine = replay(journal, MIXED_PACKING, three_cuts(seed, journal))
+    assert engine.state_hash() == journal.final_hash
+
+
+def three_cuts(seed: int, journal: Journal) -> list[int]:
+    draw = random.Random(seed)
+    return [draw.randrange(len(journal.commands)) for _ in range(3)]
