@@ -36,5 +36,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         admin.site.admin_view(staff_views.person),
         name="person_file",
     ),
+    path("admin/queues/", admin.site.admin_view(staff_views.queues), name="staff_queues"),
     path("admin/", admin.site.urls),
 ]

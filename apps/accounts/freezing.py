@@ -14,6 +14,7 @@ from django.db import transaction
 
 from apps.accounts import letters, security, sessions
 from apps.accounts.actions import prove_again
+from apps.accounts.casework.queries import is_frozen_by_staff
 from apps.accounts.factors.actions import Given
 from apps.accounts.models import User
 from apps.core import clock, outbox, ratelimit
@@ -38,13 +39,13 @@ choose a new password first: "Forgot your password?" on the page where you log i
 """
 
 
-def freeze(*, actor: User, now: datetime) -> None:
+def freeze(*, actor: User, now: datetime, words: str = "Frozen by its owner.") -> None:
     """Freeze the actor's own account, and sign them out everywhere, here too."""
     with transaction.atomic():
         if not User.objects.filter(pk=actor.pk, frozen_at=None).update(frozen_at=now):
             return
         sessions.end_others(actor=actor, kept=None, reason="frozen", now=now)
-        _emit(FROZEN, actor, now)
+        _emit(FROZEN, actor, now, words)
         security.changed(person=actor, kind="account_frozen", now=now)
 
 
@@ -74,6 +75,11 @@ def person_of(*, token: str) -> User:
     person = User.objects.filter(public_id=held["person"], is_active=True).first()
     if person is None or person.frozen_at is None or clock.iso(person.frozen_at) != held["at"]:
         raise _refusal()
+    if is_frozen_by_staff(person_id=person.pk):
+        raise NotFound(
+            "frozen_by_staff",
+            "Our staff have frozen this account, and no link opens it. Write to our support.",
+        )
     return person
 
 
@@ -81,16 +87,21 @@ def unfreeze(*, token: str, password: str, given: Given | None, now: datetime) -
     """Open a frozen account again for who has its mail, its password and its second factor."""
     person = person_of(token=token)
     prove_again(actor=person, password=password, given=given, now=now)
-    with transaction.atomic():
-        if User.objects.filter(pk=person.pk, frozen_at=person.frozen_at).update(frozen_at=None):
-            _emit(UNFROZEN, person, now)
-            security.changed(person=person, kind="account_unfrozen", now=now)
+    open_again(person=person, now=now)
     return person
 
 
-def _emit(topic: str, person: User, now: datetime) -> None:
+def open_again(*, person: User, now: datetime) -> None:
+    """End the freeze that the person's row tells of; another one since then stays."""
+    with transaction.atomic():
+        if User.objects.filter(pk=person.pk, frozen_at=person.frozen_at).update(frozen_at=None):
+            _emit(UNFROZEN, person, now, "Unfrozen.")
+            security.changed(person=person, kind="account_unfrozen", now=now)
+
+
+def _emit(topic: str, person: User, now: datetime, words: str) -> None:
     key = f"{topic}:{person.pk}:{clock.iso(now)}"
-    outbox.emit(topic, {"person_id": person.pk}, key=key, now=now)
+    outbox.emit(topic, {"person_id": person.pk, "words": words}, key=key, now=now)
 
 
 def _refusal() -> NotFound:

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from apps.accounts import password_rules
+from apps.accounts.casework.models import StaffFreeze as StaffFreeze
 from apps.accounts.casework.models import StaffNote as StaffNote
 from apps.accounts.keys.models import ApiKey as ApiKey
 from apps.accounts.kyc.models import Document as Document

@@ -116,6 +116,11 @@ _event_groups: Final = msgspec.msgpack.Decoder(list[list[tuple[AnyEvent, ...]]])
 _times: Final = msgspec.msgpack.Decoder(list[_Time])
 
 
+def events_of(data: bytes) -> list[list[tuple[AnyEvent, ...]]]:
+    """Return the events of a row, per group and command, without the rest of it."""
+    return _event_groups.decode(data)
+
+
 def batch_of(
     first_seq: int, times: Sequence[int], event_groups: Sequence[Sequence[tuple[AnyEvent, ...]]]
 ) -> Batch:

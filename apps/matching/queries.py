@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypedDict, cast
@@ -11,10 +12,16 @@ from django.conf import settings
 from django.db import connection
 
 from apps.core.realtime.connections import client
-from apps.matching import wire
+from apps.engine.messages import Rejected
+from apps.matching import journal, wire
+from apps.matching.models import Snapshot
 
 # Commands are counted in so many of the newest rows of the journal, and not in more.
 RATE_ROWS_MAX: Final = 100_000
+# Refusals are looked for in what is read and unpacked at once.
+REFUSAL_ROWS_MAX: Final = 2_000
+REFUSAL_COMMANDS_MAX: Final = 10_000
+REASONS_SHOWN: Final = 3
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,15 @@ class CommandRate:
 
     commands: int
     busiest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Of so many commands so many were refused, and for what most."""
+
+    commands: int
+    refused: int
+    reasons: list[tuple[str, int]]
 
 
 def projected_seq() -> int:
@@ -100,6 +116,39 @@ def command_rate(*, now: datetime, window: timedelta) -> CommandRate:
         )
         commands, busiest = cursor.fetchone()
     return CommandRate(int(commands), int(busiest))
+
+
+def recent_refusals(*, now: datetime, window: timedelta) -> Refusals:
+    """Return what of the newest commands was refused, in the last while and so many at most."""
+    since_ns = int((now - window).timestamp() * 1_000_000) * 1_000
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT events FROM (
+                SELECT events, at_ns, sum(last_seq - first_seq + 1) OVER (ORDER BY last_seq DESC)
+                    AS commands
+                FROM (
+                    SELECT * FROM matching_journal WHERE shard = %s
+                    ORDER BY last_seq DESC LIMIT %s
+                ) AS newest
+            ) AS counted WHERE at_ns > %s AND commands <= %s
+            """,
+            (settings.MATCHING_SHARD, REFUSAL_ROWS_MAX, since_ns, REFUSAL_COMMANDS_MAX),
+        )
+        rows = cursor.fetchall()
+    commands, reasons = 0, Counter[str]()
+    for (events,) in rows:
+        for group in journal.events_of(bytes(events)):
+            for each in group:
+                commands += 1
+                reasons.update(event.reason for event in each if isinstance(event, Rejected))
+    return Refusals(commands, reasons.total(), reasons.most_common(REASONS_SHOWN))
+
+
+def newest_snapshot() -> tuple[int, datetime] | None:
+    """Return the seq of the newest snapshot and when it was taken."""
+    rows = Snapshot.objects.filter(shard=settings.MATCHING_SHARD).order_by("-seq")
+    return rows.values_list("seq", "created_at").first()
 
 
 def projector_lag() -> ProjectorLag:

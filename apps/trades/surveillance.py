@@ -206,6 +206,13 @@ def overview(*, now: datetime) -> Overview:
     return Overview(now, judged, exposures, largest, markets, senders, commands)
 
 
+def markets_now(*, now: datetime) -> list[MarketNow]:
+    """Return each market with the open orders of people in it, and what they are worth."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN_ORDERS + _BY_MARKET, _prices(known_marks(now=now)))
+        return [MarketNow(*row) for row in cursor.fetchall()]
+
+
 def open_orders_of(*, account_id: int | None = None, market_id: int | None = None) -> int:
     """Return how many orders of people a kill would end."""
     with connection.cursor() as cursor:

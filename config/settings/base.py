@@ -292,6 +292,11 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "STYLES": [lambda request: static("css/staff.css")],
+    "DASHBOARD_CALLBACK": "apps.pages.desk.dashboard.dashboard",
+    "SIDEBAR": {
+        "show_all_applications": True,
+        "navigation": "apps.pages.desk.menu.navigation",
+    },
 }
 
 LOGGING = {

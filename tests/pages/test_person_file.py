@@ -9,12 +9,13 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from apps.accounts import roles
-from apps.accounts.casework.actions import add_note
-from apps.accounts.casework.models import NOTE_LENGTH_MAX, StaffNote
+from apps.accounts import freezing, roles
+from apps.accounts.casework.actions import add_note, freeze_person, lift_freeze
+from apps.accounts.casework.models import NOTE_LENGTH_MAX, StaffFreeze, StaffNote
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import Invalid, NotAllowed
+from apps.core.errors import Invalid, NotAllowed, NotFound
+from apps.core.models import OutboxEvent
 from tests.factories import Trader, person
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,7 @@ def test_support_sees_all_of_a_person_in_one_place(world: Trader, client: Client
     page = seen(client, member(roles.SUPPORT), world.user)
 
     assert "ada@example.com" in page
+    assert "<h2>Limits of risk" in page
     assert "<td>BTC</td>" in page
     assert '<td class="number">0.1' in page
     assert "50000.00" in page
@@ -57,12 +59,29 @@ def test_support_sees_all_of_a_person_in_one_place(world: Trader, client: Client
         (
             roles.MODERATOR,
             ["Notes of staff"],
-            ["Verifications", "Balances", "Trading", "How they get in", "API k"],
+            [
+                "Verifications",
+                "Balances",
+                "Trading",
+                "How they get in",
+                "API k",
+                "Freezes",
+                "Changes of the person",
+            ],
         ),
         (roles.TREASURY, ["Balances", "Latest withdrawals"], ["How they get in", "API keys"]),
         (
             roles.COMPLIANCE,
-            ["Verifications", "Balances", "Trading", "How they get in", "API keys"],
+            [
+                "Verifications",
+                "Balances",
+                "Trading",
+                "How they get in",
+                "API keys",
+                "Freezes by staff",
+                "Limits of risk",
+                "Changes of the person",
+            ],
             [],
         ),
     ],
@@ -131,11 +150,75 @@ def test_only_staff_write_notes(world: Trader) -> None:
 
 
 def test_the_file_takes_as_many_queries_however_much_there_is(
-    world: Trader, client: Client, django_assert_max_num_queries: Any
+    world: Trader, client: Client, django_assert_num_queries: Any
 ) -> None:
     client.force_login(member(roles.SUPPORT))
     for price in range(50_000, 50_012):
         world.buy("0.00100", f"{price}.00")
 
-    with django_assert_max_num_queries(30):
+    client.get(address_of(world.user))
+
+    with django_assert_num_queries(QUERIES):
         assert client.get(address_of(world.user)).status_code == 200
+
+
+QUERIES = 23
+
+
+def test_staff_freeze_an_account_that_its_owner_cannot_open(world: Trader, client: Client) -> None:
+    world.buy("0.00100", "10000.00")
+    actor = member(roles.COMPLIANCE)
+    client.force_login(actor)
+    silent = client.post(address_of(world.user), {"act": "freeze", "reason": " "})
+    frozen_silent = User.objects.get(pk=world.user.pk).frozen_at
+
+    client.post(address_of(world.user), {"act": "freeze", "reason": "taken over"})
+    person = User.objects.get(pk=world.user.pk)
+    twice = client.post(address_of(world.user), {"act": "freeze", "reason": "again"})
+    with pytest.raises(NotFound) as link:
+        freezing.person_of(token=freezing.token_for(person))
+    shown = seen(client, actor, person)
+    client.post(address_of(person), {"act": "lift", "reason": "it was her"})
+
+    assert "Say why, in up to 200 characters" in silent.content.decode()
+    assert frozen_silent is None
+    assert person.frozen_at is not None
+    assert "Staff have frozen this account already." in twice.content.decode()
+    assert link.value.code == "frozen_by_staff"
+    assert "frozen by staff" in shown
+    assert "taken over" in shown
+    assert User.objects.get(pk=person.pk).frozen_at is None
+    kept = StaffFreeze.objects.get()
+    assert (kept.frozen_by, kept.reason, kept.lifted_by, kept.lift_reason) == (
+        actor, "taken over", actor, "it was her",
+    )  # fmt: skip
+    topics = list(OutboxEvent.objects.order_by("id").values_list("topic", flat=True))
+    assert [topic for topic in topics if topic != "notice"] == ["person_frozen", "person_unfrozen"]
+
+
+def test_what_its_owner_had_frozen_stays_frozen_when_staff_lift_theirs(world: Trader) -> None:
+    freezing.freeze(actor=world.user, now=clock.now())
+    actor = member(roles.COMPLIANCE)
+    freeze_person(actor=actor, person=world.user, reason="to be sure", now=clock.now())
+
+    lift_freeze(actor=actor, person=world.user, reason="done", now=clock.now())
+
+    assert User.objects.get(pk=world.user.pk).frozen_at is not None
+
+
+def test_who_has_no_right_freezes_nobody(world: Trader, client: Client) -> None:
+    officer = member(roles.COMPLIANCE)
+    for actor, about in (
+        (member(roles.SUPPORT), world.user),
+        (officer, member(roles.TREASURY)),
+        (officer, officer),
+        (world.user, world.user),
+    ):
+        client.force_login(actor)
+        answer = client.post(address_of(about), {"act": "freeze", "reason": "because"})
+        assert answer.status_code in (302, 403)
+        with pytest.raises(NotAllowed):
+            freeze_person(actor=actor, person=about, reason="because", now=clock.now())
+
+    assert not StaffFreeze.objects.exists()
+    assert not User.objects.exclude(frozen_at=None).exists()

@@ -26,7 +26,7 @@ def freeze_accounts(data: dict[str, Any], now: datetime) -> None:
             Restriction.objects.create(
                 account=account, cause=Restriction.Cause.OWNER,
                 state=Restriction.State.BLOCKED, own_limit=True, measured=0, limit=0,
-                reason="Frozen by its owner.", since=now,
+                reason=data.get("words", "Frozen by its owner."), since=now,
             )  # fmt: skip
             want(state, strictest(account.id))
 
