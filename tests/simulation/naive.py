@@ -65,6 +65,17 @@ from tests.simulation.naive_world import (
 PRICED = (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT)
 
 
+FORCES = {
+    LIMIT: (GTC, IOC, FOK, GTD),
+    STOP_LIMIT: (GTC, IOC, FOK, GTD),
+    MARKET: (IOC, FOK),
+    STOP: (GTC, GTD),
+    TAKE_PROFIT: (GTC, GTD),
+    TAKE_PROFIT_LIMIT: (GTC, IOC, FOK, GTD),
+    TRAILING_STOP: (GTC, GTD),
+}
+
+
 class NaiveEngine(NaiveTriggers):
     # ------------------------------------------------------------ orders in
 
@@ -176,19 +187,10 @@ class NaiveEngine(NaiveTriggers):
         check(account.state != REDUCE_ONLY or t.side != BUY, "reduce_only")
 
     def check_shape(self, t: Terms) -> None:
-        forces = {
-            LIMIT: (GTC, IOC, FOK, GTD),
-            STOP_LIMIT: (GTC, IOC, FOK, GTD),
-            MARKET: (IOC, FOK),
-            STOP: (GTC, GTD),
-            TAKE_PROFIT: (GTC, GTD),
-            TAKE_PROFIT_LIMIT: (GTC, IOC, FOK, GTD),
-            TRAILING_STOP: (GTC, GTD),
-        }
         priced = t.order_type in PRICED
         stop = t.order_type in WAITING
-        check(t.order_type in forces, "invalid_order")
-        check(t.time_in_force in forces[t.order_type], "invalid_order")
+        check(t.order_type in FORCES, "invalid_order")
+        check(t.time_in_force in FORCES[t.order_type], "invalid_order")
         check(t.side in (BUY, SELL), "invalid_order")
         check(t.self_trade in (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT), "invalid_order")
         check_special(t)
@@ -382,20 +384,19 @@ class NaiveEngine(NaiveTriggers):
         lots = sum(trade[2] for trade in window)
         return sum(trade[1] * trade[2] for trade in window) // lots if lots else m.fallback
 
+    def resting(self, m: NaiveMarket, side: int) -> list[NaiveOrder]:
+        place = m.instrument.market_id, side
+        return [o for o in self.orders if o.rank and (o.terms.market_id, o.terms.side) == place]
+
     def queue(self, m: NaiveMarket, side: int) -> list[NaiveOrder]:
         """Resting orders of one side, in the order in which they trade."""
-        market_id = m.instrument.market_id
-        resting = [
-            o
-            for o in self.orders
-            if o.rank and o.terms.side == side and o.terms.market_id == market_id
-        ]
         sign = -1 if side == BUY else 1
-        return sorted(resting, key=lambda o: (sign * o.worst, o.rank))
+        return sorted(self.resting(m, side), key=lambda o: (sign * o.worst, o.rank))
 
     def best_price(self, m: NaiveMarket, side: int) -> int:
-        queue = self.queue(m, side)
-        return queue[0].worst if queue else 0
+        queue = [o.worst for o in self.resting(m, side)]
+        best = max if side == BUY else min
+        return best(queue) if queue else 0
 
     def execute(self, order: NaiveOrder) -> None:
         t = order.terms
