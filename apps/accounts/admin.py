@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 
 from apps.accounts.keys.models import ApiKey
 from apps.accounts.kyc.admin import VerificationAdmin as VerificationAdmin
-from apps.accounts.models import SignIn, User
+from apps.accounts.models import Deletion, SignIn, User
 from apps.core.admin import ReadOnlyAdmin
 from apps.core.audit import REASON_LENGTH_MAX, because
 
@@ -110,3 +110,17 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     fields = ("id", "person", "name", "algorithm", "scopes", "networks", "version", "created_at",
               "expires_at", "last_used_at", "last_used_address", "revoked_at",
               "revoke_reason")  # fmt: skip
+
+
+@admin.register(Deletion)
+class DeletionAdmin(ReadOnlyAdmin):
+    """Who wants to be deleted, and what keeps it. It is their own to take back."""
+
+    list_display = ("person", "asked_at", "due_at", "held_up_by", "closed_at", "done_at",
+                    "taken_back_at")  # fmt: skip
+    list_filter = ("held_up_by",)
+    search_fields = ("=person__public_id", "person__email")
+    list_select_related = ("person",)
+    ordering = ("-asked_at",)
+    fields = ("person", "asked_at", "due_at", "held_up_by", "closed_at", "done_at",
+              "taken_back_at")  # fmt: skip

@@ -22,7 +22,12 @@ MARKET_OPERATIONS: Final = "market operations"
 ADMIN: Final = "admin"
 
 # What helping somebody takes: to see who he is and what he did, and to change none of it.
-_PEOPLE: Final = frozenset({"accounts.view_user", "accounts.view_signin", "accounts.view_apikey"})
+_PEOPLE: Final = frozenset(
+    {
+        "accounts.view_user", "accounts.view_signin", "accounts.view_apikey",
+        "accounts.view_deletion",
+    }
+)  # fmt: skip
 _TRADING: Final = frozenset(
     {
         "wallets.view_tradingaccount", "trades.view_order", "trades.view_fill",

@@ -28,7 +28,7 @@ from apps.core.models import OutboxEvent
 from apps.engine.messages import Leg, Transfer
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.notifications.models import Notice
-from apps.trades.models import Order
+from apps.trades.models import Order, Restriction
 from apps.trades.risk import actions as risk
 from apps.wallets.models import (
     Balance,
@@ -191,6 +191,8 @@ def test_what_is_left_says_nothing_of_who_it_was() -> None:
     assert LedgerEntry.objects.filter(account=ada.account).count() == kept
     assert Order.objects.filter(account=ada.account).exists()
     assert InternalTransfer.objects.get().written_to == "Deleted person"
+    blocked = Restriction.objects.filter(lifted_at=None, state=Restriction.State.BLOCKED)
+    assert set(blocked.values_list("account", flat=True)) == {ada.account.pk, sub.pk}
     sub.refresh_from_db()
     assert sub.name == f"Account {sub.pk}"
     _check_nobody_gets_in(user, pair, browser)
@@ -259,6 +261,8 @@ def test_money_that_comes_meanwhile_holds_it_up_and_lets_the_person_in_again() -
     assert _told("deletion_held_up") == 1
     topics = OutboxEvent.objects.filter(topic__startswith="person_").order_by("id")
     assert list(topics.values_list("topic", flat=True)) == ["person_closed", "person_opened_again"]
+    outbox.deliver(now=due + timedelta(hours=1))
+    assert not Restriction.objects.filter(lifted_at=None).exists()
     _empty(ada.account)
     deleting.delete_people(now=due + timedelta(days=1))
     assert deleting.delete_people(now=due + timedelta(days=1, minutes=11)) == 1

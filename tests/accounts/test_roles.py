@@ -23,15 +23,17 @@ PASSWORD = "a-long-enough-password"
 
 # What each role sees in the admin; ``*`` are pages on which it can change something as well.
 SEEN = {
-    "support": "user signin apikey tradingaccount order fill movement restriction",
-    "compliance": "user* signin apikey tradingaccount order fill movement restriction ledgerentry"
+    "support": "user signin apikey deletion tradingaccount order fill movement restriction",
+    "compliance": "user* signin apikey deletion tradingaccount order fill movement restriction"
+    " ledgerentry"
     " verification auditedrow userevent apikeyevent roleevent roleholderevent rolepermissionevent"
     " ownpermissionevent staffrequestevent",
     "treasury": "user tradingaccount ledgerentry",
     "moderator": "user",
     "market operations": "asset instrument trade staffrequest marketchange tradingaccount order"
     " fill movement restriction",
-    "admin": "user* signin apikey tradingaccount order fill movement restriction ledgerentry asset"
+    "admin": "user* signin apikey deletion tradingaccount order fill movement restriction"
+    " ledgerentry asset"
     " instrument trade staffrequest marketchange auditedrow userevent apikeyevent roleevent"
     " roleholderevent rolepermissionevent ownpermissionevent staffrequestevent",
 }

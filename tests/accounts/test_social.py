@@ -400,6 +400,20 @@ def test_a_state_is_good_once_and_in_its_own_browser_only(site: FakeSite) -> Non
     assert Client().get("/accounts/social/oidc").status_code == 405
 
 
+def test_nobody_has_us_ask_a_site_without_end(
+    site: FakeSite, settings: Any, free_port: Any
+) -> None:
+    client = Client()
+
+    answers = [client.post("/accounts/social/oidc") for _ in range(21)]
+
+    assert {answer.status_code for answer in answers[:20]} == {302}
+    assert answers[20].status_code == 429
+    assert int(answers[20]["Retry-After"]) >= 1
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    assert client.post("/accounts/social/oidc").status_code == 503
+
+
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "javascript:alert(1)"]
 )

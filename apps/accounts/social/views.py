@@ -25,9 +25,12 @@ from apps.accounts.factors.views import freshly_proved
 from apps.accounts.models import User
 from apps.accounts.social import actions
 from apps.accounts.social.queries import site_of
-from apps.core import clock
-from apps.core.errors import DomainError, NotFound
+from apps.core import clock, ratelimit
+from apps.core.errors import DomainError, NotFound, TooMany
+from apps.core.web import client_address
 
+# Of one address: so many at once, then one in five seconds.
+BEGINNINGS: Final = ratelimit.Bucket(capacity=20, per_second=1 / 5)
 # What a site can do wrong: not be there, or answer what nobody can use.
 _UNUSABLE: Final = (
     OSError, OAuth2Error, ImproperlyConfigured, KeyError, ValueError, TypeError, AttributeError,
@@ -86,6 +89,14 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 def _go(request: HttpRequest, site_id: str, process: str, target: str) -> HttpResponse:
     _check(site_id)
+    # Each begins with a question to the site: nobody has us ask it without end.
+    verdict = ratelimit.take(f"social:{client_address(request)}", BEGINNINGS)
+    if not verdict.allowed:
+        raise TooMany(
+            "too_many_attempts",
+            "Too many attempts from this address. Wait a little, then try again.",
+            retry_after_seconds=verdict.retry_after_seconds,
+        )
     try:
         provider = get_adapter(request).get_provider(request, site_id)
         answer: HttpResponse = provider.redirect(request, process=process, next_url=target or None)
