@@ -15,7 +15,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.accounts import actions as people
-from apps.accounts import letters
+from apps.accounts import freezing, letters
 from apps.accounts.factors import actions as factors
 from apps.accounts.factors import totp
 from apps.accounts.keys.actions import create_key
@@ -280,6 +280,20 @@ def test_who_was_switched_off_by_staff_is_neither_deleted_nor_let_in_again() -> 
     ada.refresh_from_db()
     assert (ada.is_active, ada.email) == (False, EMAIL)
     assert Deletion.objects.get().closed_at is None
+
+
+def test_who_is_frozen_while_closed_stays_frozen() -> None:
+    ada, now = trader(EMAIL), clock.now()
+    due = _ask(ada.user, now).due_at
+    deleting.delete_people(now=due)
+    freezing.freeze(actor=ada.user, now=due)
+    later = due + timedelta(minutes=11)
+
+    assert deleting.delete_people(now=later) == 0
+    outbox.deliver(now=later)
+
+    assert Deletion.objects.get().held_up_by == "account_frozen"
+    assert Restriction.objects.filter(account=ada.account, lifted_at=None).count() == 1
 
 
 def test_a_copy_goes_with_its_person(settings: Any, tmp_path: Any) -> None:

@@ -154,7 +154,9 @@ def _hold_up(deletion: Deletion, person: User, found: obstacles.Obstacle, now: d
     if deletion.closed_at is not None:
         person.is_active = True
         person.save(update_fields=["is_active"])
-        _emit(OPENED_AGAIN, person, now)
+        if person.frozen_at is None:
+            # A freeze ends by its own event.
+            _emit(OPENED_AGAIN, person, now)
     if deletion.held_up_by != found.code:
         security.tell(person=person, kind="deletion_held_up", now=now, why=found.words)
     deletion.held_up_by, deletion.closed_at = found.code, None

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db.models import QuerySet
 
 from apps.accounts import addresses
-from apps.accounts.casework.models import StaffNote
+from apps.accounts.casework.models import StaffFreeze, StaffNote
 from apps.accounts.factors.queries import factors_of
 from apps.accounts.keys.models import ApiKey
 from apps.accounts.kyc.models import Verification
@@ -58,6 +58,10 @@ def register() -> None:
     register_part(
         "staff_notes", _notes, about="what our staff wrote down about you",
         columns=("written_at", "text"),
+    )  # fmt: skip
+    register_part(
+        "staff_freezes", _freezes, about="when our staff had your account frozen, and why",
+        columns=("frozen_at", "reason", "lifted_at", "lift_reason"),
     )  # fmt: skip
     register_part(
         "copies_of_data", _exports, about="copies like this one",
@@ -151,6 +155,11 @@ def _verification(row: Verification) -> Mapping[str, object]:
 
 def _notes(person: User) -> Iterator[Mapping[str, object]]:
     return _values(StaffNote.objects.filter(person=person).order_by("id"), "written_at", "text")
+
+
+def _freezes(person: User) -> Iterator[Mapping[str, object]]:
+    rows = StaffFreeze.objects.filter(person=person).order_by("id")
+    return _values(rows, "frozen_at", "reason", "lifted_at", "lift_reason")
 
 
 def _exports(person: User) -> Iterator[Mapping[str, object]]:
