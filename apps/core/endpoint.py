@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Final, TypeVar
 
 import redis.exceptions
 from django.conf import settings
 from django.core import signing
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from rest_framework.permissions import AllowAny
@@ -153,6 +153,23 @@ class Endpoint(APIView):
             if answer.status >= 400:
                 response.content_type = PROBLEM_TYPE
         return response
+
+
+class FileEndpoint(Endpoint):
+    """Answers with a file of one kind, whatever the caller would rather have; refuses in JSON."""
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        return _JSON, _JSON.media_type
+
+
+def as_file(content: bytes | Iterable[str], file_type: str, name: str) -> HttpResponseBase:
+    """Return a response that is kept as a file under the name, and by nobody on the way."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    if isinstance(content, bytes):
+        return HttpResponse(content, content_type=file_type, headers=headers)
+    return StreamingHttpResponse(content, content_type=file_type, headers=headers)
 
 
 class PublicEndpoint(Endpoint):

@@ -104,8 +104,12 @@ def documented(
     public: bool = False,
     idempotent: bool = False,
     operation_id: str | None = None,
+    file_type: str = "",
 ) -> Callable[[Any], Any]:
-    """Return the decorator for one method. ``refusals`` are the statuses with their usual code."""
+    """Return the decorator for one method. ``refusals`` are the statuses with their usual code.
+
+    ``file_type`` is the media type of what answers with a file; refusals are JSON even there.
+    """
     refused = {429: "rate_limited", 503: "database_unavailable", **(refusals or {})}
     if not public:
         refused = {401: "token_invalid", **refused}
@@ -120,11 +124,13 @@ def documented(
     if idempotent:
         described.append(_IDEMPOTENCY)
         refused = {409: "idempotency_mismatch", **refused}
-    responses = {status: _response(answer, example, status)}
+    responses: dict[Any, OpenApiResponse] = {
+        (status, file_type) if file_type else status: _response(answer, example, status)
+    }
     if IF_NONE_MATCH in parameters:
         responses[304] = OpenApiResponse(None, HTTPStatus.NOT_MODIFIED.phrase)
     for code in sorted(refused):
-        responses[(code, PROBLEM_TYPE)] = _refusal(code, refused[code])  # type: ignore[index]
+        responses[(code, PROBLEM_TYPE)] = _refusal(code, refused[code])
     examples = [] if body_example is None else [
         OpenApiExample("Request", value=body_example, request_only=True)
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from django.urls import path
 from apps.wallets import api
 from apps.wallets.deposits import api as deposits
 from apps.wallets.liabilities import api as liabilities
+from apps.wallets.statements import api as statements
 from apps.wallets.transfers import api as transfers
 from apps.wallets.withdrawals import api as withdrawals
 
@@ -17,6 +18,9 @@ urlpatterns = [
     path("deposits/address", deposits.DepositAddressView.as_view(), name="deposit-address"),
     path("liabilities", liabilities.LiabilitiesView.as_view(), name="liabilities"),
     path("liabilities/<str:asset>/proof", liabilities.ProofView.as_view(), name="proof"),
+    path("statements", statements.StatementView.as_view(), name="statement"),
+    path("statements.csv", statements.CsvView.as_view(), name="statement-csv"),
+    path("statements.pdf", statements.PdfView.as_view(), name="statement-pdf"),
     path("transfers", transfers.TransfersView.as_view(), name="transfers"),
     path("withdrawals", withdrawals.WithdrawalsView.as_view(), name="withdrawals"),
     path(

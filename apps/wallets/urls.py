@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.wallets import views
 from apps.wallets.liabilities import views as proof
+from apps.wallets.statements import views as statements
 from apps.wallets.transfers import views as transfers
 
 app_name = "wallets"
@@ -18,5 +19,8 @@ urlpatterns = [
     path("wallet/proof/<str:asset>.json", proof.download, name="proof-of"),
     path("wallet/transfers", transfers.transfers, name="transfers"),
     path("wallet/accounts", transfers.open_account, name="open-account"),
+    path("wallet/statements", statements.statements, name="statements"),
+    path("wallet/statements.csv", statements.download, {"kind": "csv"}, name="statement-csv"),
+    path("wallet/statements.pdf", statements.download, {"kind": "pdf"}, name="statement-pdf"),
     path("wallet/addresses", views.address_book, name="addresses"),
 ]
