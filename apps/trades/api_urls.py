@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.trades import api, pair_api, position_api
 from apps.trades.risk import api as risk_api
+from apps.trades.tax import api as tax_api
 
 urlpatterns = [
     path("orders", api.OrdersView.as_view(), name="orders"),
@@ -15,5 +16,8 @@ urlpatterns = [
     path("fills", api.FillsView.as_view(), name="fills"),
     path("positions", position_api.PositionsView.as_view(), name="positions"),
     path("positions/<str:asset>/lots", position_api.LotsView.as_view(), name="lots"),
+    path("gains", tax_api.GainsView.as_view(), name="gains"),
+    path("gains.csv", tax_api.GainsCsvView.as_view(), name="gains-csv"),
+    path("gains.pdf", tax_api.GainsPdfView.as_view(), name="gains-pdf"),
     path("risk/limits", risk_api.RiskLimitsView.as_view(), name="risk-limits"),
 ]

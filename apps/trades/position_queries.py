@@ -119,10 +119,10 @@ def lots_of(
     if as_of is not None:
         moved = moved.filter(at__lte=_past(as_of))
     rows = moved.order_by("at", "id").iterator()
-    return LotsOf(wanted, Lots().fold(_moved(row) for row in rows))
+    return LotsOf(wanted, Lots().fold(as_moved(row) for row in rows))
 
 
-def _moved(row: Movement) -> Moved:
+def as_moved(row: Movement) -> Moved:
     return Moved(
         row.id, clock.to_ns(row.at), row.account_id, row.asset_id, row.kind, row.change_minor,
         row.value_minor, row.price_ticks, row.quantity_minor, row.cost_minor, row.realised_minor,

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.trades import position_views, views
 from apps.trades.risk import views as risk_views
+from apps.trades.tax import views as tax_views
 
 app_name = "trades"
 urlpatterns = [
@@ -18,5 +19,8 @@ urlpatterns = [
     path("orders/cancel-all", views.cancel_everything, name="cancel-all"),
     path("orders/<str:order_id>/cancel", views.cancel, name="cancel"),
     path("account/limits", risk_views.limits, name="limits"),
+    path("gains", tax_views.gains, name="gains"),
+    path("gains.csv", tax_views.download, {"kind": "csv"}, name="gains-csv"),
+    path("gains.pdf", tax_views.download, {"kind": "pdf"}, name="gains-pdf"),
     path("positions/<str:asset>", position_views.lots, name="lots"),
 ]

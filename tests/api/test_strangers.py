@@ -72,7 +72,7 @@ def test_every_account_parameter_answers_a_stranger_as_if_it_were_absent(
             foreign = getattr(ada.client, method)(f"{path}?account={account}")
             assert foreign.content == absent.content, path
 
-    assert asked == 9
+    assert asked == 15
     assert ledger_hash() == before
 
 
