@@ -32,6 +32,7 @@ from websockets.typing import Origin, Subprotocol
 
 from apps.core.management.commands.serve import listen, settle
 from apps.core.realtime import publish, tickets
+from apps.core.realtime import server as web_server
 from apps.core.realtime.connections import key
 from apps.core.realtime.server import build_server
 from tests.realtime.conftest import Source
@@ -372,6 +373,46 @@ async def test_a_peer_that_is_gone_without_a_word_is_cut_off(free_port: Callable
         async with asyncio.timeout(10):
             while server.server_state.connections:
                 await asyncio.sleep(0.05)
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 70_000, b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", b""),
+        (b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),
+    ],
+    ids=["too long", "never whole", "never begun", "whole"],
+)
+async def test_a_request_whose_head_does_not_end_is_none(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, sent: bytes, answer: bytes
+) -> None:
+    asked: list[str] = []
+
+    async def greet(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    monkeypatch.setattr(web_server, "HEAD_SECONDS_MAX", 0.2)
+    port = free_port()
+    server = build_server(greet, host="127.0.0.1", port=port)
+    server.config.lifespan = "off"
+    server.config.timeout_keep_alive = 1
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+
+    async with asyncio.timeout(10):
+        assert (await reader.read())[9:12] == answer
+
+    assert asked == (["/"] if answer == b"200" else [])
+    writer.close()
     server.should_exit = True
     await serving
 

@@ -3,6 +3,9 @@
 ``uvicorn`` waits for a peer's buffer to drain before it closes a socket, so a peer that reads
 nothing could never be closed. The protocol here lends the application ``LINK``: writing a finished
 frame, closing without waiting, and cutting the connection. It refuses nothing that uvicorn accepts.
+
+Requests are read by a parser in C, which would keep whatever it is sent of a request's head; here
+a head is of bounded length, and arrives in bounded time.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.http11 import Request
@@ -26,10 +30,52 @@ ABORT_AFTER_SECONDS: Final = 1.0
 SEND_BUFFER_BYTES: Final = 65_536
 STOP_SECONDS: Final = 5
 FRAME_BYTES_MAX: Final = 65_536
+HEAD_BYTES_MAX: Final = 65_536
+HEAD_SECONDS_MAX: Final = 15.0
 # Nothing is kept of a socket that is cut.
 NO_LINGER: Final = struct.pack("ii", 1, 0)
 _NETWORKS: Final = (socket.AF_INET, socket.AF_INET6)
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class RequestProtocol(HttpToolsProtocol):
+    """HTTP of uvicorn for which a request whose head does not end is none."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_timer is not None and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX:
+                self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._end_head()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self.transport.close)
+
+    def _end_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
@@ -127,7 +173,7 @@ def build_server(application: Any, *, host: str, port: int) -> LiveServer:
             application,
             host=host,
             port=port,
-            http="h11",
+            http=RequestProtocol,
             ws=LiveProtocol,
             ws_max_size=FRAME_BYTES_MAX,
             ws_per_message_deflate=False,
