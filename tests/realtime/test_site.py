@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
 from apps.core.realtime import site
-from apps.core.realtime.site import Site
+from apps.core.realtime.site import Queue, Site
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -155,44 +154,51 @@ async def test_a_change_too_many_is_refused_at_once(settings: Any) -> None:
     assert [visitor.status for visitor in (*changing, after)] == [200, 200, 200]
 
 
-async def test_a_burst_may_queue_but_a_queue_that_does_not_drain_is_kept_short(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = [100.0]
-    monkeypatch.setattr(site, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    gate = threading.Event()
-
-    def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        assert gate.wait(10)
-        return echo(environ, start_response)
-
-    application = Site(wait)
-    burst = [Visitor(b"a") for _ in range(site.QUEUE_STANDING_MAX + 2)]
-    tasks = [asyncio.create_task(visitor.visit(application)) for visitor in burst]
-    await asyncio.sleep(0.05)
-    now[0] += site.QUEUE_STANDS_SECONDS + 0.01
-    late = Visitor(b"b")
-    await late.visit(application)
-    gate.set()
-    await asyncio.gather(*tasks)
-
-    assert [visitor.status for visitor in burst] == [200] * len(burst)
-    assert (late.status, late.headers[b"retry-after"]) == (503, b"1")
-
-    # For a second after somebody was refused no burst is let in either; then all is as before.
-    assert await statuses_of_burst(application, gate) == [200] * 12 + [503, 503]
-    now[0] += site.RETRY_AFTER_SECONDS
-    assert await statuses_of_burst(application, gate) == [200] * 14
+def admitted(queue: Queue, now: float, times: int) -> int:
+    """How many of so many are let in at one moment, none of whom is served yet."""
+    before = queue.length
+    for _ in range(times):
+        queue.length += queue.admits(now)
+    return queue.length - before
 
 
-async def statuses_of_burst(application: Site, gate: threading.Event) -> list[int]:
-    gate.clear()
-    visitors = [Visitor(b"a") for _ in range(14)]
-    tasks = [asyncio.create_task(visitor.visit(application)) for visitor in visitors]
-    await asyncio.sleep(0.05)
-    gate.set()
-    await asyncio.gather(*tasks)
-    return [visitor.status for visitor in visitors]
+def test_a_queue_that_does_not_drain_is_kept_short_until_few_must_be_refused() -> None:
+    queue = Queue(32)
+
+    assert admitted(queue, 100.0, 20) == 20
+    assert admitted(queue, 100.1, 1) == 1
+    # Long, and as long as ever: whoever comes now waits for nothing but its length.
+    assert admitted(queue, 100.21, 1) == 0
+    queue.length = 0
+    assert admitted(queue, 100.3, 10) == site.QUEUE_STANDING_MAX
+
+    # In the second after that a fifth is refused, in the next one nobody.
+    queue.length = 2
+    assert admitted(queue, 101.3, 5) == 4
+    queue.length = 0
+    assert admitted(queue, 102.4, 5) == 5
+    queue.length = 0
+    assert admitted(queue, 103.5, 32) == 32
+
+
+def test_a_queue_that_gets_shorter_refuses_nobody() -> None:
+    queue = Queue(32)
+    assert admitted(queue, 100.0, 30) == 30
+
+    for tenths in range(1, 14):
+        queue.length -= 3
+        assert admitted(queue, 100.0 + tenths / 10, 1) == 1
+
+    assert queue.length == 4
+
+
+def test_after_a_pause_a_burst_is_let_in_again() -> None:
+    queue = Queue(32)
+    admitted(queue, 100.0, 32)
+    assert admitted(queue, 100.3, 5) == 0
+
+    queue.length = 0
+    assert admitted(queue, 140.0, 32) == 32
 
 
 async def test_a_header_that_could_pass_for_another_is_dropped() -> None:

@@ -28,11 +28,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 REQUESTS_MAX: Final = 220
-# A queue of changes that has not been as short as this for so long stands, and gets no longer; not
-# before nobody was refused for as long as they were told to stay away.
+# A queue of changes that has not been short for so long, is long, and as long as it ever was in
+# that time stands: it is kept short until a second in which few had to be refused.
 QUEUE_SHORT: Final = 4
-QUEUE_STANDS_SECONDS: Final = 0.5
-QUEUE_STANDING_MAX: Final = 12
+QUEUE_STANDS_SECONDS: Final = 0.2
+QUEUE_STANDING_MAX: Final = 6
+REFUSED_FEW: Final = 0.1
 RETRY_AFTER_SECONDS: Final = 1
 BODY_BYTES_MAX: Final = 2_621_440
 BODY_SECONDS_MAX: Final = 15.0
@@ -45,13 +46,9 @@ class Site:
 
     def __init__(self, django: Callable[..., Any]) -> None:
         self._requests = 0
-        self._changes = 0
-        self._short_at = -math.inf
-        self._refused_at = -math.inf
         # Half of the threads may wait for the engine; the rest go on serving pages.
         threads = 2 * settings.MATCHING_WAITERS_MAX
-        self._changes_max = threads
-        self._standing_max = min(threads, QUEUE_STANDING_MAX)
+        self._changes = Queue(threads)
         self._pages = Pages(django, threads)
         self._socket = LiveConsumer.as_asgi()
 
@@ -102,26 +99,67 @@ class Site:
     async def _change(self, scope: Scope, body: bytes, send: Send) -> None:
         """Orders and the like, of which no more may wait than can be worked on.
 
-        One more would wait behind all the others. Refused before anything has been done for it, it
-        costs those who were there first as good as nothing. A burst may fill all threads; a queue
-        that does not drain is kept short, because who joins it waits for nothing but its length.
+        Refused before anything has been done for it, one too many costs those who were there first
+        as good as nothing.
         """
-        now = time.monotonic()
-        if self._changes <= QUEUE_SHORT:
-            self._short_at = now
-        stands = (
-            now - self._short_at > QUEUE_STANDS_SECONDS
-            or now - self._refused_at < RETRY_AFTER_SECONDS
-        )
-        if self._changes >= (self._standing_max if stands else self._changes_max):
-            self._refused_at = now
+        if not self._changes.admits(time.monotonic()):
             await _refuse(send, 503, "server_busy", "Too much is going on. Try again soon.")
             return
-        self._changes += 1
+        self._changes.length += 1
         try:
             await self._pages.answer(scope, body, send)
         finally:
-            self._changes -= 1
+            self._changes.length -= 1
+
+
+class Queue:
+    """Whether one more may join those who wait and are worked on.
+
+    A burst, or what gathered while the machine stood still, may fill all places: it gets shorter
+    by itself. Where more come than can be served the queue does not; who joins it then waits for
+    nothing but its length, so it is kept short.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.length = 0
+        self._places = places
+        self._long = places // 2
+        self._short_at = -math.inf
+        self._longest = 0
+        self._kept_short = False
+        self._counted_from = -math.inf
+        self._came = self._refused = 0
+
+    def admits(self, now: float) -> bool:
+        """Decide on who comes at this moment, of a clock in seconds."""
+        if self.length <= QUEUE_SHORT:
+            self._short_at, self._longest = now, 0
+        if self._kept_short:
+            self._kept_short = self._must_stay_short(now)
+        elif self._stands(now):
+            self._kept_short = True
+            self._count_anew(now)
+        self._longest = max(self._longest, self.length)
+        room = self.length < (QUEUE_STANDING_MAX if self._kept_short else self._places)
+        self._came += 1
+        self._refused += not room
+        return room
+
+    def _stands(self, now: float) -> bool:
+        lasts = now - self._short_at > QUEUE_STANDS_SECONDS
+        return lasts and self.length >= max(self._long, self._longest)
+
+    def _must_stay_short(self, now: float) -> bool:
+        """Look back on a second, and longer only where nobody came."""
+        seconds = now - self._counted_from
+        if seconds < 1:
+            return True
+        many = seconds < 2 and self._refused >= REFUSED_FEW * self._came
+        self._count_anew(now)
+        return many
+
+    def _count_anew(self, now: float) -> None:
+        self._counted_from, self._came, self._refused = now, 0, 0
 
 
 class _Gone(Exception):
