@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.core.networks import is_inside
@@ -23,3 +25,23 @@ class StaffNetwork:
         if is_admin and not is_inside(client_address(request), settings.ADMIN_NETWORKS):
             return answer(request, describe(Http404()))
         return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponse],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+    ) -> None:
+        """Turn away who may not see a model before any row of it is looked up.
+
+        Django looks for the row first on its page of history, and what it answered then told any
+        member of staff which rows there are.
+        """
+        shown = getattr(view, "model_admin", None)
+        if shown is None or "object_id" not in kwargs or not admin.site.has_permission(request):
+            return
+        if not (
+            shown.has_view_or_change_permission(request) or shown.has_delete_permission(request)
+        ):
+            raise PermissionDenied

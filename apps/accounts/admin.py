@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin
@@ -18,8 +20,9 @@ from apps.accounts.models import Deletion, SignIn, User
 from apps.core.admin import ReadOnlyAdmin
 from apps.core.audit import REASON_LENGTH_MAX, because
 
-# Who may vouch for people the environment says, and whom a site knows is theirs to undo.
-admin.site.unregister([SocialApp, SocialToken, SocialAccount])
+# Second factors, addresses and what another site vouches for are their person's own: here nobody
+# takes one away or adds his. Who may vouch for people the environment says.
+admin.site.unregister([Authenticator, EmailAddress, SocialApp, SocialToken, SocialAccount])
 
 
 class UserForm(forms.ModelForm):
