@@ -111,6 +111,11 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
         "options": {"queue": "default", "expires": 290},
     },
+    "accounts-forget-old-documents": {
+        "task": "accounts.forget_old_documents",
+        "schedule": crontab(hour=4, minute=40),
+        "options": {"queue": "default", "expires": 3600},
+    },
     "accounts-send-letters": {
         "task": "accounts.send_letters",
         "schedule": 15.0,

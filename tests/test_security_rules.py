@@ -22,6 +22,7 @@ UNSCOPED = {
 }
 FETCHERS = {
     "apps/core/fetch.py",  # The safe one.
+    "apps/core/s3.py",  # Goes to the bucket that the operator has named, and nowhere else.
     "apps/local/supervisor.py",  # Asks our own web process whether it is there.
 }
 

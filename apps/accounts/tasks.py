@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.accounts import actions, letters, sessions
 from apps.accounts.kyc import actions as kyc
+from apps.accounts.kyc import retention
 from apps.accounts.personal import actions as personal
 from apps.accounts.personal import deleting
 from apps.core import clock
@@ -44,3 +45,9 @@ def forget_exports() -> None:
 def delete_people() -> None:
     """Delete the people whose time to think again is over."""
     deleting.delete_people(now=clock.now())
+
+
+@shared_task(name="accounts.forget_old_documents", ignore_result=True)
+def forget_old_documents() -> None:
+    """Delete documents of those who were refused, or have left, years ago."""
+    retention.forget_old(now=clock.now())

@@ -18,6 +18,7 @@ from config.settings.api import (  # noqa: F401  # They are settings too.
     SIGN_IN_RATE_PER_ADDRESS,
     SPECTACULAR_SETTINGS,
 )
+from config.settings.files import private_files
 from config.settings.mail import TIMEOUT_SECONDS, mail_by
 from config.settings.social import form_targets, social_apps
 
@@ -69,6 +70,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # Before the static files: a picture opened on its own can hold scripts too.
     "config.csp.SitePolicy",
+    "config.transport.ApiOverTls",
+    # Before anything that knows of sessions: its host has none.
+    "apps.accounts.kyc.serving.DocumentHost",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "apps.core.web.PrivateAnswers",
@@ -177,14 +181,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # Documents of people: sealed, and never served as files.
-    "private": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": env.path("PRIVATE_FILES", DATA_DIR / "private"),
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-        },
-    },
+    "private": private_files(DATA_DIR / "private"),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # Pages name hashed files only; source maps are for developers, who can wait for them.
@@ -274,6 +271,10 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "SUM+1 <noreply@localhost>")
 KYC_VENDOR = env.text("KYC_VENDOR", "manual")
 KYC_WEBHOOK_SECRET = env.text("KYC_WEBHOOK_SECRET")
 KYC_COUNTRIES_REFUSED = tuple(env.words("KYC_COUNTRIES_REFUSED"))
+# A host name of documents alone, to which no cookie of the site goes; and for how long after
+# somebody was refused, or has left, they are kept.
+KYC_HOST = env.text("KYC_HOST")
+KYC_DOCUMENTS_KEPT_YEARS = env.number("KYC_DOCUMENTS_KEPT_YEARS", 5)
 # What somebody has read is kept so long; what nobody has read stays.
 NOTICES_KEPT_DAYS = env.number("NOTICES_KEPT_DAYS", 180)
 

@@ -202,7 +202,9 @@ def test_row_45_a_link_opens_for_its_person_and_for_five_minutes(
     assert opened["Content-Disposition"] == 'attachment; filename="selfie.jpg"'
     assert opened["X-Content-Type-Options"] == "nosniff"
     assert opened["Cache-Control"] == "no-store"
-    assert opened["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert opened["Content-Security-Policy"] == (
+        "default-src 'none'; frame-ancestors 'none'; sandbox"
+    )
     assert opened.content.startswith(b"\xff\xd8")
     assert late.status_code == 403
 

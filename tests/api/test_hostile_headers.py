@@ -136,6 +136,20 @@ def test_row_69_no_method_opens_the_api_to_other_sites(markets: None, method: st
         assert not any(name.lower().startswith("access-control-") for name in response.headers)
 
 
+def test_the_api_leads_nobody_on_from_plain_http(settings: Any, ada: Person) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_REDIRECT_EXEMPT = [r"^api/"]
+    client, token = Client(), f"Bearer {ada.tokens.access}"
+
+    plain = client.get("/api/v1/me", headers={"Authorization": token})
+    page = client.get("/markets")
+    over_tls = client.get("/api/v1/me", headers={"Authorization": token}, secure=True)
+
+    assert (plain.status_code, plain.json()["code"]) == (403, "https_required")
+    assert (page.status_code, page["Location"]) == (301, "https://testserver/markets")
+    assert over_tls.status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     ["/metrics", "/schema", "/.git/config", "/.env", "/static/../.env", "/debug", "/__debug__/",

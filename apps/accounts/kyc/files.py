@@ -19,7 +19,7 @@ from django.core.files.storage import storages
 
 from apps.accounts.kyc.models import Document
 from apps.core import crypto
-from apps.core.errors import NotFound
+from apps.core.errors import NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -60,5 +60,8 @@ def read(document: Document, *, person_id: int) -> bytes:
 
 
 def remove(name: str) -> None:
-    """Drop a picture; one that is gone already is as good."""
-    storages[ALIAS].delete(name)
+    """Drop a picture whose row is gone; where that fails, what is left opens with no key."""
+    try:
+        storages[ALIAS].delete(name)
+    except (OSError, Unavailable):
+        logger.error("The file %s could not be dropped from the storage.", name)

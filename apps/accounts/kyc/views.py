@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.kyc import actions, pictures, queries, rules
+from apps.accounts.kyc import actions, pictures, queries, rules, serving
 from apps.accounts.kyc.models import Verification
 from apps.accounts.kyc.presentation import document_by_link, link_to, status_json
 from apps.accounts.models import User
@@ -36,12 +37,6 @@ TIERS: Final = (
     (2, "That it is you", "A picture of an identity document, and one of you with it."),
     (3, "Where you live", "Proof of your address, and where your money comes from."),
 )
-# No page shows these by themselves: a picture can do nothing, and nobody keeps it.
-_DOCUMENT_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-}
 
 
 @login_required
@@ -99,11 +94,10 @@ def document(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     found = document_by_link(
         viewer=viewer, document_id=document_id, link=request.GET.get("link", "")
     )
-    data = queries.picture_of(found)
     actions.note_view(actor=viewer, document=found, now=clock.now())
-    response = HttpResponse(data, content_type=pictures.CONTENT_TYPE, headers=_DOCUMENT_HEADERS)
-    response["Content-Disposition"] = f'attachment; filename="{found.kind}.jpg"'
-    return response
+    if settings.KYC_HOST:
+        return redirect(serving.address_of(found, viewer=viewer, is_secure=request.is_secure()))
+    return serving.shown(found)
 
 
 def _begin_where_nothing_is_said(viewer: User) -> None:
