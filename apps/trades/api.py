@@ -405,7 +405,7 @@ class OrderView(Endpoint):
         example={**ORDER, "price": "59990.00", "seq": 1043},
         refusals={
             400: "nothing_to_amend", 403: "csrf_failed", 404: "order_not_found",
-            409: "order_closed", 422: "amend_below_filled", 503: "trading_halted",
+            409: "amend_below_filled", 422: "insufficient_funds", 503: "trading_halted",
         },
         operation_id="amend_order",
     )  # fmt: skip

@@ -48,7 +48,7 @@ HALT_RETRY_SECONDS: Final = 10
 
 REFUSALS: Final = {
     "amend_below_filled": Refusal(
-        Refused, "amend_below_filled",
+        Conflict, "amend_below_filled",
         "As much as that has filled already. Give a larger quantity, or cancel the rest.",
         "quantity",
     ),

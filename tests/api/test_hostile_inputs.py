@@ -1,7 +1,6 @@
 """Hostile inputs and their exact answers, each test named after its row of the list.
 
-Rows whose proof stands elsewhere are named in ``ELSEWHERE``. A row that is in neither belongs to
-something that does not exist yet.
+The list is in ``tests/hostile_rows.py``, with the rows whose proof stands elsewhere.
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ import socket
 import threading
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import time_machine
-from django.conf import settings as django_settings
 from django.core import mail
 from django.db import connection
 from django.test import Client
@@ -39,71 +36,6 @@ ORDERS, ME = "/api/v1/orders", "/api/v1/me"
 TOKEN, REFRESH = "/api/v1/auth/token", "/api/v1/auth/token/refresh"
 SIGN_UP, RESET = "/accounts/signup/", "/accounts/password/reset/"
 IMAGE: Final = "<img src=x onerror=alert(1)>"
-
-ELSEWHERE: Final = {
-    "1-5, 7": "api/test_hostile_orders.py::test_a_string_that_is_no_amount",
-    "3, 4": "api/test_hostile_orders.py::test_a_number_that_json_does_not_have",
-    "6": "api/test_hostile_orders.py::test_an_amount_that_is_no_string",
-    "8, 9": "api/test_hostile_orders.py::test_an_amount_that_does_not_fit_the_market",
-    "12": "api/test_idempotency.py::test_thirty_at_once_with_the_whole_balance_hold_it_once",
-    "13": "api/test_idempotency.py::test_thirty_at_once_with_one_key_have_one_effect",
-    "14": "api/test_idempotency.py::test_another_request_under_the_same_key_is_refused",
-    "15": "api/test_idempotency.py::test_what_cannot_be_a_key_is_refused",
-    "15 of another": "api/test_idempotency.py::test_a_key_belongs_to_one_person",
-    "26": "accounts/test_access.py::test_a_signature_alone_is_not_enough",
-    "26 refresh": "api/test_tokens.py::test_an_access_token_is_no_refresh_token_nor_the_other_way",
-    "31": "api/test_tokens.py::test_a_cookie_alone_does_nothing",
-    "32": "api/test_tokens.py::test_a_browser_gets_the_refresh_token_where_no_script_sees_it",
-    "33": "api/test_tokens.py::test_wrong_password_and_unknown_address_look_the_same",
-    "33 time": "accounts/test_credentials.py::"
-    "test_unknown_address_and_wrong_password_cost_one_hash_each",
-    "34 reset": "accounts/test_site.py::test_a_password_reset_looks_the_same_for_everybody",
-    "40": "api/test_strangers.py::"
-    "test_every_address_with_an_id_answers_a_stranger_as_if_it_were_absent",
-    "42": "api/test_strangers.py::test_who_is_no_staff_has_no_business_in_the_admin",
-    "44 offset": "api/test_wallet.py::test_a_wrong_parameter_is_refused",
-    "44 cursor": "api/test_wallet.py::test_a_cursor_works_unchanged_and_in_its_own_list_only",
-    "45": "accounts/test_hostile_uploads.py::"
-    "test_row_45_a_link_opens_for_its_person_and_for_five_minutes",
-    "45 of another": "accounts/test_hostile_uploads.py::"
-    "test_row_45_another_persons_document_and_a_guess_are_not_there",
-    "46": "accounts/test_hostile_uploads.py::test_row_46_what_is_no_picture_is_refused",
-    "46 status": "accounts/test_hostile_uploads.py::"
-    "test_row_46_the_site_answers_each_with_its_status_and_keeps_nothing",
-    "51": "api/test_hostile_orders.py::test_a_market_that_is_not_there",
-    "52 nesting": "api/test_failures.py::test_a_broken_body_is_refused",
-    "52 10 MB": "api/test_failures.py::test_a_length_that_is_too_large_is_believed",
-    "52 fields": "accounts/test_site.py::test_a_form_of_a_hundred_thousand_fields_is_refused",
-    "55": "accounts/test_site.py::test_nobody_is_sent_to_another_site",
-    "56": "realtime/test_identity.py::test_a_valid_cookie_does_not_help_another_sites_page",
-    "56 no origin": "realtime/test_identity.py::test_a_cookie_without_an_origin_is_refused",
-    "56 over the wire": "realtime/test_servers.py::test_a_refused_handshake_is_403",
-    "57": "realtime/test_identity.py::test_nothing_is_taken_from_the_url",
-    "57 reuse": "realtime/test_identity.py::test_a_ticket_works_once",
-    "58": "realtime/test_conversation.py::"
-    "test_a_private_topic_is_refused_and_nothing_is_delivered",
-    "60 1 MB, junk": "realtime/test_servers.py::test_junk_closes_with_its_code",
-    "60 1,000/s": "realtime/test_servers.py::test_a_flood_of_messages_is_closed",
-    "60 100 sockets": "realtime/test_identity.py::test_one_socket_too_many_of_a_person_is_closed",
-    "60 no subscribe": "realtime/test_conversation.py::"
-    "test_a_person_who_asks_for_nothing_is_closed_too",
-    "61 linked group": "engine/test_money.py::test_a_new_trade_group_counts_for_live_orders_too",
-    "51 one line": "core/test_logs.py::test_text_from_outside_makes_no_line_of_its_own",
-    "52 one line": "core/test_logs.py::test_a_hostile_request_is_one_line",
-    "62 price": "api/test_hostile_orders.py::test_a_price_outside_the_band",
-    "62 value": "api/test_hostile_orders.py::test_what_the_venue_forbids",
-    "62 open": "api/test_hostile_orders.py::test_more_open_orders_than_an_account_may_have",
-    "67 check": "local/test_settings.py::test_the_deployment_check_is_clean",
-    "67 paths": "api/test_failures.py::test_what_is_not_there_is_a_page_that_gives_nothing_away",
-    "69": "api/test_failures.py::test_no_other_site_may_read",
-}  # fmt: skip
-
-
-def test_every_proof_that_stands_elsewhere_is_there() -> None:
-    tests = Path(django_settings.BASE_DIR, "tests")
-    for row, place in ELSEWHERE.items():
-        file, name = place.split("::")
-        assert f"def {name}(" in (tests / file).read_text(), row
 
 
 def _me(token: str) -> tuple[int, str]:

@@ -161,6 +161,29 @@ def test_a_market_that_is_not_there(ada: Person) -> None:
         assert _refused(ada, {**LIMIT, "market": market}) == (404, "unknown_market"), market
 
 
+@pytest.mark.parametrize(
+    ("quantity", "answer"),
+    [
+        ("0.004", (409, "amend_below_filled")),
+        ("0.001", (409, "amend_below_filled")),
+        ("-0.01", (400, "invalid_amount")),
+        ("0", (400, "invalid_amount")),
+        (0.01, (400, "amount_must_be_string")),
+    ],
+)
+def test_row_19_amended_below_what_has_filled_or_below_nothing(
+    ada: Person, bob: Person, quantity: Any, answer: tuple[int, str]
+) -> None:
+    order = ada.client.post(ORDERS, LIMIT).json()
+    bob.client.post(ORDERS, {**LIMIT, "side": "sell", "quantity": "0.004"})
+    before = ledger_hash()
+
+    refused = ada.client.patch(f"{ORDERS}/{order['id']}", {"quantity": quantity})
+
+    assert code_of(refused) == answer
+    assert ledger_hash() == before
+
+
 def test_more_open_orders_than_an_account_may_have(ada: Person, monkeypatch: Any) -> None:
     order = {**LIMIT, "quantity": "0.0001"}
     prices = iter(range(50_000, 60_000))

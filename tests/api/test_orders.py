@@ -376,7 +376,7 @@ def test_an_amended_order_may_trade_at_once(ada: Person, bob: Person) -> None:
     ("body", "told"),
     [
         ({}, (400, "nothing_to_amend")),
-        ({"quantity": "0.004"}, (422, "amend_below_filled")),
+        ({"quantity": "0.004"}, (409, "amend_below_filled")),
         ({"price": "60000.001"}, (400, "tick_size")),
         ({"quantity": "x"}, (400, "invalid_amount")),
         ({"stop_price": "50000.00"}, (400, "invalid_order")),
