@@ -80,7 +80,7 @@ def _next_rows(model: type[models.Model], column: str, last: Any) -> list[tuple[
         cursor.execute(
             f"SELECT {key}, {found} FROM {table} WHERE {found} IS NOT NULL"
             f" AND substring({found} from 2 for %s) <> %s {after}"
-            f" ORDER BY {key} LIMIT %s FOR UPDATE",
+            f" ORDER BY {key} LIMIT %s FOR UPDATE",  # nosec B608  # ours
             [
                 crypto.KEY_ID_BYTES,
                 crypto.newest_key_id(),
@@ -100,7 +100,7 @@ def _rewrap_row(model: type[models.Model], column: str, key: Any, sealed: memory
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {_quoted(model._meta.db_table)} SET {_quoted(column)} = %s"
-            f" WHERE {_quoted(_key_column(model))} = %s",
+            f" WHERE {_quoted(_key_column(model))} = %s",  # nosec B608  # ours
             [fresh, key],
         )
     return True

@@ -83,7 +83,7 @@ _MERGE_INSTRUMENT: Final = f"""
     FROM markets_asset AS asset WHERE asset.id = %s
     ON CONFLICT (id) DO UPDATE SET symbol = excluded.symbol, seq = excluded.seq,
         {", ".join(f"{name} = excluded.{name}" for name in _INSTRUMENT_FIELDS)}
-"""
+"""  # nosec B608  # names of columns are ours
 
 
 class UnknownAsset(Exception):
@@ -165,7 +165,8 @@ def _write_turn(cursor: Any, market_id: int, turn: dict[str, int | None]) -> Non
         for name in turn
     )
     cursor.execute(
-        f"UPDATE markets_instrument SET {columns} WHERE id = %s", [*turn.values(), market_id]
+        f"UPDATE markets_instrument SET {columns} WHERE id = %s",  # nosec B608  # columns are ours
+        [*turn.values(), market_id],
     )
 
 
@@ -250,7 +251,7 @@ def _instruments_against_engine(cursor: Any, view: EngineView) -> Iterator[str]:
     cursor.execute(
         "SELECT id, symbol, base_id, quote_id, lot_minor, tick_lot_minor,"
         f" {', '.join(_INSTRUMENT_FIELDS)}, phase, indicative_ticks, indicative_lots,"
-        " indicative_surplus_lots FROM markets_instrument"
+        " indicative_surplus_lots FROM markets_instrument"  # nosec B608  # ours
     )
     stored = {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
     phases = {market_id: phase for market_id, phase, _ in view.phases()}

@@ -141,7 +141,7 @@ def _figures_now(account_id: int) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT asset_id, {_FIGURES}, last_id, at FROM trades_position"
-            " WHERE account_id = %s ORDER BY asset_id",
+            " WHERE account_id = %s ORDER BY asset_id",  # nosec B608  # ours
             [account_id],
         )
         return cursor.fetchall()
@@ -159,7 +159,7 @@ def _figures_at(account_id: int, as_of: datetime) -> list[Any]:
                 ORDER BY at DESC, id DESC LIMIT 1
             ) AS last
             ORDER BY asset.id
-            """,
+            """,  # nosec B608  # columns and queries are constants
             [account_id, as_of],
         )
         return cursor.fetchall()
@@ -185,7 +185,8 @@ def _prices(
         order, bound = "at", [as_of - _MINUTE]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT market.id, last.ticks FROM unnest(%s::integer[]) AS market(id)"
+            "SELECT market.id, last.ticks"  # nosec B608  # the queries inside are constants
+            " FROM unnest(%s::integer[]) AS market(id)"
             f" LEFT JOIN LATERAL ({last} ORDER BY {order} DESC LIMIT 1) AS last(ticks) ON true",
             [list(markets), *bound],
         )

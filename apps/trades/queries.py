@@ -57,10 +57,10 @@ _OWNED = f"""
     SELECT {_orders.columns}, {_accounts.columns} FROM trades_order
     JOIN wallets_tradingaccount ON wallets_tradingaccount.id = trades_order.account_id
     WHERE trades_order.id = %s AND wallets_tradingaccount.owner_id = %s
-"""
+"""  # nosec B608  # columns are the models'
 _NAMED = f"""
     SELECT {_orders.columns} FROM trades_order WHERE account_id = %s AND client_order_id = ANY(%s)
-"""
+"""  # nosec B608  # columns are the models'
 
 
 def order_for(*, viewer: User | None, order_id: str | int) -> Order:

@@ -76,7 +76,7 @@ _BY_ACCOUNT: Final = f"""
     ORDER BY coalesce(buys_minor, 0) + coalesce(sells_minor, 0) + coalesce(holding.minor, 0) DESC,
         account.id
     LIMIT %s
-"""
+"""  # nosec B608  # a whole number of ours
 _LARGEST: Final = f"""
     SELECT open_order.id, account_id, coalesce(owner.email, account.name), instrument.symbol, side,
         least(value_minor, {FIGURE_MAX_MINOR})::bigint, open_order.created_at
@@ -86,14 +86,14 @@ _LARGEST: Final = f"""
     LEFT JOIN accounts_user AS owner ON owner.id = account.owner_id
     WHERE value_minor > 0
     ORDER BY value_minor DESC, open_order.id LIMIT %s
-"""
+"""  # nosec B608  # a whole number of ours
 _BY_MARKET: Final = f"""
     SELECT instrument.id, instrument.symbol, instrument.state, count(open_order.id),
         least(coalesce(sum(value_minor), 0), {FIGURE_MAX_MINOR})::bigint
     FROM markets_instrument AS instrument
     LEFT JOIN open_order ON open_order.instrument_id = instrument.id
     GROUP BY instrument.id ORDER BY instrument.id
-"""
+"""  # nosec B608  # a whole number of ours
 _SENDERS: Final = """
     SELECT sent.account_id, coalesce(owner.email, account.name), sent.orders, sent.ended,
         sent.traded, sent.busiest

@@ -23,7 +23,10 @@ ROWS_FETCHED = 2000
 BROUGHT = "main account"
 
 _accounts = Rows(TradingAccount)
-_OF_OWNER = f"SELECT {_accounts.columns} FROM wallets_tradingaccount WHERE owner_id = %s"
+_OF_OWNER = (
+    f"SELECT {_accounts.columns} FROM wallets_tradingaccount"  # nosec B608  # the model's columns
+    " WHERE owner_id = %s"
+)
 _IS_MAIN = f"kind = '{TradingAccount.Kind.MAIN}'"
 _MAIN = f"{_OF_OWNER} AND {_IS_MAIN}"
 _OWNED = f"{_OF_OWNER} AND public_id = %s"

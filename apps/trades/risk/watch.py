@@ -99,7 +99,7 @@ _FIGURES: Final = f"""
     LEFT JOIN trades_risklimits AS own
         ON own.account_id = held.account_id AND own.source = 'own'
     ORDER BY held.account_id
-"""
+"""  # nosec B608  # a whole number of ours
 _REMEMBER: Final = """
     INSERT INTO trades_riskstate (account_id, day, day_profit_minor, peak_profit_minor,
         paid_in_minor, wanted_version, applied_version, wanted_state)
