@@ -60,7 +60,7 @@ def gains_pdf(gains: Gains) -> bytes:
             f"There are {gains.rows} lines in this period, and a PDF takes {PDF_ROWS_MAX}. Choose"
             " a shorter period, or CSV.",
         )
-    until = f", until {day_and_time(gains.ends)}" if gains.goes_on else ""
+    until = [("Until", day_and_time(gains.ends))] if gains.goes_on else []
     words = METHOD_WORDS[gains.method]
     document = Document(
         title="Gains and lots",
@@ -70,8 +70,9 @@ def gains_pdf(gains: Gains) -> bytes:
             ("Account", gains.account.name),
             ("E-mail", gains.owner.email),
             ("Number", str(gains.account.public_id)),
-            ("Period", f"{gains.period.words}{until}"),
+            ("Period", gains.period.words),
             ("Method", words),
+            *until,
         ],
         tables=_tables(gains),
         notes=NOTES,

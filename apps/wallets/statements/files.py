@@ -58,15 +58,15 @@ def statement_pdf(statement: Statement) -> bytes:
 
 def facts_of(statement: Statement) -> list[tuple[str, str]]:
     """Return whose statement it is, of what, and until when."""
-    until = f", until {day_and_time(statement.ends)}" if statement.goes_on else ""
-    return [
+    facts = [
         ("Holder", statement.owner.display_name or statement.owner.email),
         ("Account", statement.account.name),
         ("E-mail", statement.owner.email),
         ("Number", str(statement.account.public_id)),
-        ("Period", f"{statement.period.words}{until}"),
+        ("Period", statement.period.words),
         ("Entries", str(statement.entries)),
     ]
+    return [*facts, ("Until", day_and_time(statement.ends))] if statement.goes_on else facts
 
 
 def check_length(statement: Statement, entries_max: int) -> None:

@@ -139,7 +139,7 @@ def _funds(viewer: User, accounts: list[Any]) -> list[dict[str, Any]]:
     for account in accounts:
         held = queries.balances(viewer=viewer, account=account)
         free = [
-            f"{amount_text(row.available_minor, row.asset)} {row.asset.code}"
+            {"amount": amount_text(row.available_minor, row.asset), "asset": row.asset.code}
             for row in held
             if row.available_minor
         ]
