@@ -40,6 +40,7 @@ from apps.trades.risk.rules import LimitSet
 from apps.wallets.actions import open_sub_account
 from apps.wallets.custody import simulated
 from apps.wallets.deposits.actions import address_for, follow_all
+from apps.wallets.liabilities import actions as liabilities
 from apps.wallets.transfers.actions import send_to_person
 from apps.wallets.withdrawals import addresses
 from apps.wallets.withdrawals.actions import request_withdrawal
@@ -174,6 +175,9 @@ def _moving(ada: factories.Trader, carol: factories.Trader) -> dict[str, Any]:
     simulated.pay_in(outputs=[(into.address, "BTC", 10**7)], now=now)
     simulated.mine("bitcoin", now=now)
     follow_all(now=now)
+    addresses.set_book_only(actor=ada.user, wanted=True, proved_at=now, now=now)
+    liabilities.reconcile(now=now)
+    liabilities.publish_liabilities(now=now)
     return {
         "address": entry, "withdrawal": sent, "transfer": transfer, "deposit_address": into,
         "pocket": open_sub_account(actor=ada.user, name=POCKET, now=now),
