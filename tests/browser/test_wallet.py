@@ -71,3 +71,45 @@ def test_coins_come_are_traded_and_leave(visit: Visit, stack: Stack) -> None:
     page.goto("/wallet")
     expect(page.get_by_text("−123.45 USDT")).to_be_visible()
     shot(page, "wallet")
+
+
+def test_what_is_moved_shows_in_lists_and_statements(visit: Visit) -> None:
+    page = visit("trader2@example.com").page
+
+    page.goto("/wallet/transfers")
+    page.get_by_label("Name of a further account").fill("Long term")
+    page.get_by_role("button", name="Open another account").click()
+    expect(page.get_by_text("Long term is open.")).to_be_visible()
+    form = page.get_by_role("form", name="Between your accounts")
+    form.get_by_label("Amount").fill("50")
+    form.get_by_label("Asset").select_option("USDT")
+    form.get_by_role("button", name="Move it").click()
+    expect(page.get_by_text("50.00 USDT went to Long term.")).to_be_visible()
+
+    form = page.get_by_role("form", name="To somebody else")
+    form.get_by_label("Their email address").fill("trader3@example.com")
+    form.get_by_label("Asset").select_option("USDT")
+    form.get_by_label("Amount").fill("25")
+    shot(page, "wallet-transfers-form")
+    form.get_by_role("button", name="Check it").click()
+    shot(page, "wallet-transfers-review")
+    page.get_by_role("button", name="Send 25.00 USDT").click()
+    expect(page.get_by_text("25.00 USDT went to trader3@example.com.")).to_be_visible()
+    shot(page, "wallet-transfers")
+
+    page.goto("/wallet")
+    page.get_by_role("link", name="Long term", exact=True).click()
+    expect(page.get_by_role("row", name="USDT Tether")).to_contain_text("50.00")
+    shot(page, "wallet-further")
+    page.goto("/wallet/statements")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").click()
+    assert download.value.suggested_filename.startswith("sum1-statement-main-")
+    shot(page, "wallet-statements")
+    page.goto("/gains?method=hifo")
+    shot(page, "wallet-gains")
+    page.goto("/wallet/addresses")
+    shot(page, "wallet-addresses")
+    page.goto("/wallet/proof")
+    shot(page, "wallet-proof")
