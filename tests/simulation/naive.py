@@ -6,8 +6,6 @@ every question is answered by looking at everything. It shares with the engine o
 
 from __future__ import annotations
 
-import itertools
-
 import msgspec
 
 from apps.engine.messages import (
@@ -63,8 +61,6 @@ from tests.simulation.naive_world import (
 )
 
 PRICED = (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT)
-
-
 FORCES = {
     LIMIT: (GTC, IOC, FOK, GTD),
     STOP_LIMIT: (GTC, IOC, FOK, GTD),
@@ -375,14 +371,6 @@ class NaiveEngine(NaiveTriggers):
             self.wake_waiting(m)
 
     # ------------------------------------------------------------ the market
-
-    def reference(self, market_id: int) -> int:
-        m = self.markets[market_id]
-        first = self.now // SECOND - 299
-        newest = (m.trades[i] for i in range(len(m.trades) - 1, m.counted_from - 1, -1))
-        window = list(itertools.takewhile(lambda trade: trade[0] >= first, newest))
-        lots = sum(trade[2] for trade in window)
-        return sum(trade[1] * trade[2] for trade in window) // lots if lots else m.fallback
 
     def resting(self, m: NaiveMarket, side: int) -> list[NaiveOrder]:
         place = m.instrument.market_id, side

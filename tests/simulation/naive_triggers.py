@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from apps.engine.messages import (
     AMOUNT_MAX,
     BUY,
@@ -18,7 +20,7 @@ from apps.engine.messages import (
     Terms,
     Triggered,
 )
-from tests.simulation.naive_world import NaiveMarket, NaiveOrder, NaiveWorld, check
+from tests.simulation.naive_world import SECOND, NaiveMarket, NaiveOrder, NaiveWorld, check
 
 STOPS = (STOP, STOP_LIMIT)
 WAITING = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP)
@@ -67,6 +69,14 @@ def behind(t: Terms, best: int) -> int:
 
 
 class NaiveTriggers(NaiveWorld):
+    def reference(self, market_id: int) -> int:
+        m = self.markets[market_id]
+        first = self.now // SECOND - 299
+        newest = (m.trades[i] for i in range(len(m.trades) - 1, m.counted_from - 1, -1))
+        window = list(itertools.takewhile(lambda trade: trade[0] >= first, newest))
+        lots = sum(trade[2] for trade in window)
+        return sum(trade[1] * trade[2] for trade in window) // lots if lots else m.fallback
+
     def check_waiting_price(self, m: NaiveMarket, t: Terms) -> None:
         buys = t.side == BUY
         if t.order_type == TRAILING_STOP:
