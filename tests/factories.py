@@ -88,7 +88,7 @@ def trader(email: str = "", **funds: str) -> Trader:
 def fund(account: TradingAccount, code: str, amount: str) -> None:
     asset = Asset.objects.get(code=code)
     deposit(
-        actor=None, account=account, asset=asset,
+        account=account, asset=asset,
         amount_minor=parse_positive(amount, asset.scale),
         reference=f"test-{next(_numbers)}",
     )  # fmt: skip

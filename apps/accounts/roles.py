@@ -41,6 +41,18 @@ _MARKETS: Final = frozenset(
     }
 )  # fmt: skip
 _LEDGER: Final = frozenset({"wallets.view_tradingaccount", "wallets.view_ledgerentry"})
+# What came in and what goes out, to look at.
+_MOVES: Final = frozenset({"wallets.view_withdrawal", "wallets.view_chaindeposit"})
+_BOOKS: Final = _LEDGER | _MOVES | {
+    "wallets.view_adjustment", "wallets.view_internaltransfer", "wallets.view_withdrawallimit",
+    "wallets.view_reconciliation", "wallets.view_liabilitytree", "wallets.view_chainvault",
+}  # fmt: skip
+_LIMITS: Final = frozenset(
+    {
+        "wallets.add_withdrawallimit", "wallets.change_withdrawallimit",
+        "wallets.delete_withdrawallimit",
+    }
+)  # fmt: skip
 TRAIL: Final = frozenset(
     {
         "core.view_auditedrow", "accounts.view_userevent", "accounts.view_apikeyevent",
@@ -51,18 +63,29 @@ TRAIL: Final = frozenset(
 )  # fmt: skip
 
 ROLES: Final[dict[str, frozenset[str]]] = {
-    SUPPORT: _PEOPLE | _TRADING,
-    COMPLIANCE: _PEOPLE | _TRADING | _LEDGER | TRAIL | {
+    SUPPORT: _PEOPLE | _TRADING | _MOVES,
+    COMPLIANCE: _PEOPLE | _TRADING | _BOOKS | _LIMITS | TRAIL | {
         "accounts.change_user", "accounts.review_verification", "trades.change_restriction",
-        "trades.change_risklimits",
+        "trades.change_risklimits", "wallets.change_withdrawal",
     },
-    TREASURY: _LEDGER | {"accounts.view_user"},
+    TREASURY: _BOOKS | _LIMITS | {
+        "accounts.view_user", "wallets.change_withdrawal", "wallets.add_adjustment",
+        "wallets.change_adjustment", "wallets.change_chainvault",
+    },
     MODERATOR: frozenset({"accounts.view_user"}),
     MARKET_OPERATIONS: _MARKETS | _TRADING | {"markets.change_instrument"},
-    ADMIN: _PEOPLE | _TRADING | _MARKETS | _LEDGER | TRAIL | {
+    ADMIN: _PEOPLE | _TRADING | _MARKETS | _BOOKS | TRAIL | {
         "accounts.change_user", "markets.change_instrument",
     },
 }  # fmt: skip
+
+
+def table() -> str:
+    """Return which role has which right, as docs/operations.md shows it."""
+    lines = [["right", *ROLES], ["---"] * (len(ROLES) + 1)]
+    for right in sorted(set().union(*ROLES.values())):
+        lines.append([f"`{right}`", *("yes" if right in held else "" for held in ROLES.values())])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def make_roles() -> None:

@@ -6,8 +6,9 @@ tables wrong.
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
+from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -58,3 +59,30 @@ class NarrowedAdmin(ReadOnlyAdmin):
     def without_narrowing(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return what is shown before anything is asked for."""
         return rows.none()
+
+
+class QueueFilter(admin.SimpleListFilter):
+    """What waits for somebody, where nothing else is asked for."""
+
+    title = "standing"
+    parameter_name = "standing"
+    field: ClassVar[str] = "state"
+    waiting: ClassVar[tuple[str, ...]]
+    states: ClassVar[list[tuple[str, str]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("all", "All"), *self.states]
+
+    def choices(self, changelist: Any) -> Any:
+        for value, words in (("", "In the queue"), *self.lookup_choices):
+            yield {
+                "selected": (self.value() or "") == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": words,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        wanted = [self.value()] if self.value() else self.waiting
+        return queryset.filter(**{f"{self.field}__in": wanted})

@@ -105,7 +105,6 @@ def _fund_house() -> None:
     for account in TradingAccount.objects.filter(id__in=(MAKER_ACCOUNT_ID, TAKER_ACCOUNT_ID)):
         for code, units in HOUSE_FUNDS.items():
             deposit(
-                actor=None,
                 account=account,
                 asset=assets[code],
                 amount_minor=units * 10 ** assets[code].scale,

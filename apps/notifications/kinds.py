@@ -225,6 +225,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         "{amount} {asset} are in your account.",
         "They came from {sender}.",
     ),
+    "balance_added": _money(
+        "Your balance was corrected",
+        "{amount} {asset} were added to your account.",
+        "Why: {words}",
+    ),
+    "balance_taken": _money(
+        "Your balance was corrected",
+        "{amount} {asset} were taken from your account.",
+        "Why: {words}",
+        "If you do not know what this is about, write to our support.",
+    ),
     "kyc_approved": Kind(
         Category.ACCOUNT,
         "Your verification is complete",

@@ -24,6 +24,8 @@ from apps.wallets.queries import balances, flows, main_account
 
 VALUE_ASSET: Final = "USDT"
 VALUE_SCALE: Final = 8
+# What comes and goes without being earned or lost.
+PAID_IN: Final = frozenset({"deposit", "withdrawal", "transfer", "adjustment"})
 _ORIGIN: Final = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -210,7 +212,7 @@ def value_history(
             totals[step] += _worth_at(held, values[step], row)
         for flow in mine:
             value = _worth_at(flow.amount_minor, values[flow.step], row)
-            if flow.step >= counted_from and flow.kind in ("deposit", "withdrawal", "transfer"):
+            if flow.step >= counted_from and flow.kind in PAID_IN:
                 paid_in += value
             elif flow.step >= counted_from and flow.kind == "fee":
                 fees += value

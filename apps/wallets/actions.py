@@ -115,14 +115,13 @@ def open_house_accounts(*, now: datetime) -> list[TradingAccount]:
 
 
 def deposit(
-    *, actor: User | None, account: TradingAccount, asset: HasId, amount_minor: int, reference: str
+    *, account: TradingAccount, asset: HasId, amount_minor: int, reference: str
 ) -> DepositMade:
     """Bring value in from the world outside, once per account, asset and reference.
 
-    An actor of None is the venue itself: demo funds, and later what a chain has confirmed.
+    For the venue itself: what a chain has confirmed, and play money. What staff bring in by hand
+    is a correction, which takes two of them (``adjustments``).
     """
-    if actor is not None and not (actor.is_active and actor.is_staff):
-        raise NotAllowed("staff_only", "Only staff can book a deposit by hand.")
     if not 1 <= amount_minor <= AMOUNT_MAX:
         raise Invalid("invalid_amount", "The amount must be more than zero and within range.")
     if not 1 <= len(reference) <= REFERENCE_LENGTH_MAX:

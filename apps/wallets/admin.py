@@ -10,8 +10,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
-from apps.wallets.models import Balance, LedgerEntry, TradingAccount
-from apps.wallets.presentation import balance_json, entry_json
+from apps.wallets.adjustments import (
+    admin as adjustments,  # noqa: F401  # Registers what staff correct.
+)
+from apps.wallets.liabilities import (
+    admin as liabilities,  # noqa: F401  # Registers what treasury compares.
+)
+from apps.wallets.models import Balance, InternalTransfer, LedgerEntry, TradingAccount
+from apps.wallets.presentation import amount_text, balance_json, entry_json
 from apps.wallets.withdrawals import (
     admin as withdrawals,  # noqa: F401  # Registers what staff do to withdrawals.
 )
@@ -58,11 +64,29 @@ class TradingAccountAdmin(ReadOnlyAdmin):
             ("admin:trades_movement_changelist", "Positions"),
             ("admin:wallets_ledgerentry_changelist", "Ledger"),
         )
-        return format_html_join(
-            " · ",
-            '<a href="{}?account__id__exact={}">{}</a>',
-            ((reverse(name), account.id, words) for name, words in lists),
-        )
+        links = [(reverse(name), "account__id__exact", account.id, words) for name, words in lists]
+        if account.owner_id is not None:
+            ask = reverse("admin:wallets_adjustment_add")
+            links.append((ask, "account", account.id, "Ask for a correction"))
+        return format_html_join(" · ", '<a href="{}?{}={}">{}</a>', links)
+
+
+@admin.register(InternalTransfer)
+class InternalTransferAdmin(ReadOnlyAdmin):
+    """What people sent to each other here."""
+
+    list_display = ("id", "at", "sender", "receiver", "amount", "state")
+    list_filter = ("state", "asset")
+    list_select_related = ("sender", "receiver", "asset")
+    search_fields = ("sender__email", "receiver__email", "=public_id")
+    search_help_text = "E-mail address of either side, or the transfer's id"
+    fields = ("public_id", "at", "sender", "from_account", "receiver", "to_account", "amount",
+              "state")  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="Amount")
+    def amount(self, row: InternalTransfer) -> str:
+        return f"{amount_text(row.amount_minor, row.asset)} {row.asset.code}"
 
 
 @admin.register(LedgerEntry)

@@ -15,6 +15,7 @@ from apps.core.openapi import documented
 from apps.matching.api import SeqQuery, await_seq
 from apps.wallets import queries
 from apps.wallets.actions import ACCOUNT_NAME_LENGTH_MAX, SUB_ACCOUNTS_MAX, open_sub_account
+from apps.wallets.models import LedgerEntry
 from apps.wallets.presentation import account_json, balance_json, entry_json
 from apps.wallets.welcome import account_of, retry_welcome
 
@@ -84,8 +85,11 @@ class EntryOutput(serializers.Serializer[dict[str, object]]):
     asset = serializers.CharField()
     amount = serializers.CharField(help_text="Negative where it left the account; fee included.")
     fee = serializers.CharField(help_text="How much of it was a fee.")
-    kind = serializers.ChoiceField(["deposit", "withdrawal", "transfer", "trade", "fee", "escrow"])
+    kind = serializers.ChoiceField(LedgerEntry.Kind.values)
     reference = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(
+        allow_blank=True, help_text="Why we corrected your balance; empty for all other kinds."
+    )
     at = serializers.DateTimeField()
     seq = serializers.IntegerField()
 
@@ -216,7 +220,8 @@ class LedgerView(Endpoint):
             "items": [
                 {
                     "id": "412", "asset": "USDT", "amount": "-600.60", "fee": "0.60",
-                    "kind": "trade", "reference": "87", "at": "2026-11-21T12:00:00.5Z", "seq": 1042,
+                    "kind": "trade", "reference": "87", "note": "",
+                    "at": "2026-11-21T12:00:00.5Z", "seq": 1042,
                 }
             ],
             "next": "412.VKPyQ8dX",

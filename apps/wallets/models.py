@@ -10,10 +10,14 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
 from apps.engine.messages import EXTERNAL_ACCOUNT_ID
+from apps.wallets.adjustments.models import (  # noqa: F401  # Django looks for models here.
+    Adjustment,
+)
 from apps.wallets.custody.models import (  # noqa: F401  # Django looks for models here.
     ChainAddress,
     ChainBlock,
@@ -131,6 +135,7 @@ class LedgerEntry(models.Model):
         TRADE = "trade"
         FEE = "fee"
         ESCROW = "escrow"
+        ADJUSTMENT = "adjustment"
 
     id = models.BigIntegerField(primary_key=True)
     seq = models.BigIntegerField()
@@ -159,7 +164,14 @@ class LedgerEntry(models.Model):
             models.Index(
                 fields=["account", "asset", "reference"], name="ledger_deposit_reference",
                 condition=Q(kind="deposit"),
-            )
+            ),
+            # For staff who look for a command, a moment or a reference. The first is tiny: both
+            # columns grow with time. Trades, which are nearly all rows, are found by their command.
+            BrinIndex(fields=["id", "at"], name="ledger_recent", autosummarize=True),
+            models.Index(
+                fields=["reference"], name="ledger_reference",
+                condition=Q(kind__in=["deposit", "withdrawal", "transfer", "adjustment"]),
+            ),
         ]  # fmt: skip
         constraints = [
             models.CheckConstraint(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from apps.core.clock import iso
 from apps.core.money import format_minor
+from apps.wallets.adjustments.rules import words_of_reference
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 
 
@@ -46,6 +47,7 @@ def entry_json(entry: LedgerEntry) -> dict[str, object]:
         "fee": amount_text(entry.fee_minor, entry.asset),
         "kind": entry.kind,
         "reference": entry.reference,
+        "note": words_of_reference(entry.reference),
         "at": iso(entry.at),
         "seq": entry.seq,
     }

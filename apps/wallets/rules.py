@@ -27,6 +27,9 @@ TRADE: Final = "trade"
 FEE: Final = "fee"
 # Between an account and a block that it has a leg in.
 ESCROW: Final = "escrow"
+# What staff correct; its reference says so to the engine's journal, too.
+ADJUSTMENT: Final = "adjustment"
+ADJUSTMENT_PREFIX: Final = "adjustment:"
 
 # A ledger id is the command's seq, shifted, plus the number of the leg within the command.
 LEG_BITS: Final = 20
@@ -55,6 +58,8 @@ def wording_of(event: AnyEvent, legs: int) -> list[Wording]:
             return [(ESCROW, 0)] * legs
         case Allotted():
             return _allotted(event, legs)
+        case Transferred(reference=reference) if reference.startswith(ADJUSTMENT_PREFIX):
+            return [(ADJUSTMENT, 0)] * legs
         case _:
             return [(TRANSFER, 0)] * legs
 

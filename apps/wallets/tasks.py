@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from apps.core import clock
+from apps.wallets.adjustments import actions as adjustments
 from apps.wallets.custody import simulated
 from apps.wallets.custody.interface import NETWORKS, is_simulated
 from apps.wallets.deposits.actions import follow_all
@@ -32,3 +33,4 @@ def follow_chains() -> None:
     sending.advance_all(now=clock.now())
     addresses.tell_usable(now=clock.now())
     look_up_left_behind(now=clock.now())
+    adjustments.go_on(now=clock.now())

@@ -71,6 +71,6 @@ def _give_demo_funds(account: TradingAccount) -> None:
     for code, units in DEMO_FUNDS.items():
         if code in assets:
             deposit(
-                actor=None, account=account, asset=assets[code],
+                account=account, asset=assets[code],
                 amount_minor=units * 10 ** assets[code].scale, reference=DEMO_REFERENCE,
             )  # fmt: skip

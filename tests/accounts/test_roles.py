@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
@@ -22,18 +23,22 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-enough-password"
 
 # What each role sees in the admin; ``*`` are pages on which it can change something as well.
+BOOKS = (
+    " tradingaccount ledgerentry withdrawal withdrawallimit chaindeposit chainvault adjustment"
+    " internaltransfer reconciliation liabilitytree"
+)
 SEEN = {
-    "support": "user signin apikey deletion tradingaccount order fill movement restriction",
-    "compliance": "user* signin apikey deletion tradingaccount order fill movement restriction"
-    " ledgerentry"
-    " verification auditedrow userevent apikeyevent roleevent roleholderevent rolepermissionevent"
+    "support": "user signin apikey deletion tradingaccount order fill movement restriction"
+    " withdrawal chaindeposit",
+    "compliance": "user* signin apikey deletion order fill movement restriction"
+    + BOOKS
+    + " verification auditedrow userevent apikeyevent roleevent roleholderevent rolepermissionevent"
     " ownpermissionevent staffrequestevent",
-    "treasury": "user tradingaccount ledgerentry",
+    "treasury": "user" + BOOKS,
     "moderator": "user",
     "market operations": "asset instrument trade staffrequest marketchange tradingaccount order"
     " fill movement restriction",
-    "admin": "user* signin apikey deletion tradingaccount order fill movement restriction"
-    " ledgerentry asset"
+    "admin": "user* signin apikey deletion order fill movement restriction" + BOOKS + " asset"
     " instrument trade staffrequest marketchange auditedrow userevent apikeyevent roleevent"
     " roleholderevent rolepermissionevent ownpermissionevent staffrequestevent",
 }
@@ -76,6 +81,12 @@ def test_every_right_that_a_role_names_is_there() -> None:
     }
 
     assert set().union(*roles.ROLES.values()) <= known
+
+
+def test_the_page_for_operators_has_the_same_table() -> None:
+    page = (settings.BASE_DIR / "docs" / "operations.md").read_text()
+
+    assert roles.table() in page, "Put what `manage.py make_roles --table` prints into the page."
 
 
 def test_the_roles_are_made_and_making_them_again_changes_nothing() -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from apps.core import clock
-from apps.core.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound
+from apps.core.errors import Conflict, DomainError, Invalid, NotFound
 from apps.engine.messages import Hold, Release, Settle
 from apps.markets.models import Asset
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
@@ -18,7 +18,7 @@ from apps.wallets.actions import deposit, open_house_accounts, open_main_account
 from apps.wallets.models import Balance, LedgerEntry, TradingAccount
 from apps.wallets.presentation import balance_json, entry_json
 from apps.wallets.queries import account_for, balances, ledger_page, main_account
-from tests.factories import Trader, fund, person, staff, trader
+from tests.factories import Trader, fund, person, trader
 
 MINOR = 10**8
 USDT, BTC = 1, 2
@@ -66,7 +66,7 @@ def test_a_deposit_comes_from_the_world_outside() -> None:
 
 
 def paid_in(ada: Trader, amount_minor: int, reference: str, **more: Any) -> Any:
-    given = {"actor": None, "account": ada.account, "asset": Asset.objects.get(id=USDT), **more}
+    given = {"account": ada.account, "asset": Asset.objects.get(id=USDT), **more}
     return deposit(amount_minor=amount_minor, reference=reference, **given)
 
 
@@ -123,17 +123,6 @@ def test_a_deposit_that_makes_no_sense_changes_nothing(
 
     assert refused.value.code == code
     assert projected_seq() == before
-
-
-def test_only_staff_book_deposits_by_hand() -> None:
-    ada = trader()
-
-    paid_in(ada, 5, "by staff", actor=staff())
-    with pytest.raises(NotAllowed) as refused:
-        paid_in(ada, 5, "by herself", actor=ada.user)
-
-    assert refused.value.code == "staff_only"
-    assert ada.has("USDT") == (5, 0)
 
 
 def test_what_is_held_for_a_withdrawal_leaves_or_comes_back() -> None:

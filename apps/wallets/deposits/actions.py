@@ -154,7 +154,7 @@ def _credit(deposit_id: int, now: datetime) -> int:
             return 0
         try:
             deposit(
-                actor=None, account=row.account, asset=row.asset, amount_minor=row.amount_minor,
+                account=row.account, asset=row.asset, amount_minor=row.amount_minor,
                 reference=reference_of(row.chain, row.txid, row.output_index),
             )  # fmt: skip
         except Unavailable:

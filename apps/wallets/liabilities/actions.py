@@ -93,17 +93,23 @@ def _compared(cursor: Any, asset: Asset, flows: tuple[int, int], now: datetime) 
     credited, coming = _summed(cursor, _DEPOSITS, asset.id)
     settled, leaving = _summed(cursor, _WITHDRAWALS, asset.id)
     deposited, withdrawn, owed = _ledger_sums(cursor, asset.id)
+    brought, taken = _corrected(cursor, asset.id)
+    by_hand = deposited - credited + brought - taken
     differences = (
-        (_outside(chain_in, credited, coming), "came in over the chain and stands nowhere"),
+        # What staff credited or took back may be on the chain, and in what was credited, or not.
+        (
+            _outside(chain_in, credited - taken, coming + brought + taken),
+            "came in over the chain and stands nowhere",
+        ),
         (_outside(chain_out, settled, leaving), "left over the chain and is no withdrawal"),
         (_outside(withdrawn, settled, leaving), "left the ledger and is no withdrawal"),
         (min(0, deposited - credited), "was credited and is not in the ledger"),
-        (owed - (deposited - withdrawn), "is owed and was never deposited"),
+        (owed - (credited + by_hand - withdrawn), "is owed and was never deposited"),
     )
     problem = "; ".join(f"{minor} {words}" for minor, words in differences if minor)
     return Reconciliation.objects.create(
         made_at=now, asset_id=asset.id, chain_in_minor=chain_in, credited_minor=credited,
-        chain_out_minor=chain_out, settled_minor=settled, by_hand_minor=deposited - credited,
+        chain_out_minor=chain_out, settled_minor=settled, by_hand_minor=by_hand,
         owed_minor=owed, problem=problem[:300],
     )  # fmt: skip
 
@@ -117,6 +123,21 @@ def _summed(cursor: Any, query: str, asset_id: int) -> tuple[int, int]:
     cursor.execute(query, [asset_id])
     over, still_open = cursor.fetchone()
     return int(over), int(still_open)
+
+
+def _corrected(cursor: Any, asset_id: int) -> tuple[int, int]:
+    """Return what corrections of staff have brought in from outside, and what they took out."""
+    cursor.execute(
+        """
+        SELECT coalesce(-sum(amount_minor) FILTER (WHERE amount_minor < 0), 0),
+            coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0)
+        FROM wallets_ledgerentry
+        WHERE asset_id = %s AND account_id = %s AND kind = 'adjustment'
+        """,
+        [asset_id, EXTERNAL_ACCOUNT_ID],
+    )
+    brought, taken = cursor.fetchone()
+    return int(brought), int(taken)
 
 
 def _ledger_sums(cursor: Any, asset_id: int) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from typing import Final
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.core.audit import because
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from apps.wallets.withdrawals.models import Withdrawal, WithdrawalApproval
 from apps.wallets.withdrawals.moving import (
@@ -33,7 +34,7 @@ def approve_withdrawal(
     """Agree to a withdrawal; with the last one it needs, it goes out."""
     check_reviewer(actor)
     words = _reason(reason)
-    with transaction.atomic():
+    with transaction.atomic(), because(words):
         withdrawal = _locked(withdrawal_id)
         _require_other(actor, withdrawal)
         if withdrawal.approvals.filter(staff=actor).exists():
@@ -51,7 +52,7 @@ def refuse_withdrawal(*, actor: User, withdrawal_id: int, reason: str, now: date
     """Refuse it: the money goes back to its owner."""
     check_reviewer(actor)
     words = _reason(reason)
-    with transaction.atomic():
+    with transaction.atomic(), because(words):
         withdrawal = _locked(withdrawal_id)
         _require_other(actor, withdrawal)
         require_state(withdrawal, State.RISK_REVIEW, State.HELD, State.APPROVED)
@@ -63,7 +64,7 @@ def hold_withdrawal(*, actor: User, withdrawal_id: int, reason: str, now: dateti
     """Stop it where it is; what was agreed to before counts no more."""
     check_reviewer(actor)
     words = _reason(reason)
-    with transaction.atomic():
+    with transaction.atomic(), because(words):
         withdrawal = _locked(withdrawal_id)
         require_state(withdrawal, State.CONFIRMED, State.RISK_REVIEW, State.APPROVED)
         withdrawal.approvals.all().delete()
@@ -75,7 +76,7 @@ def let_go_on(*, actor: User, withdrawal_id: int, reason: str, now: datetime) ->
     """Put a held one back before the reviewers, of whom at least one has to agree."""
     check_reviewer(actor)
     words = _reason(reason)
-    with transaction.atomic():
+    with transaction.atomic(), because(words):
         withdrawal = _locked(withdrawal_id)
         _require_other(actor, withdrawal)
         require_state(withdrawal, State.HELD)
