@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from apps.pages import health, staff_views
+from apps.pages import health, staff_views, trail_views
 
 # Failures outside REST framework: JSON under /api/, pages elsewhere.
 handler400 = "apps.core.web.bad_request"
@@ -37,5 +37,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="person_file",
     ),
     path("admin/queues/", admin.site.admin_view(staff_views.queues), name="staff_queues"),
+    path("admin/trail/", admin.site.admin_view(trail_views.trail), name="audit_trail"),
     path("admin/", admin.site.urls),
 ]

@@ -14,12 +14,13 @@ class TradesConfig(AppConfig):
         from apps.accounts import freezing
         from apps.accounts.personal import deleting
         from apps.core import outbox
-        from apps.trades import personal, realtime
+        from apps.trades import accounting, personal, realtime
         from apps.trades.position_projection import PositionsProjection
         from apps.trades.projections import TradesProjection
         from apps.trades.risk.freezing import freeze_accounts, unfreeze_accounts
         from apps.trades.worth import worth_minor
-        from apps.wallets import worth
+        from apps.wallets import holds, worth
+        from apps.wallets.explorer import origins
 
         partitions.register("trades_order", "created_at")
         partitions.register("trades_fill", "at")
@@ -29,6 +30,8 @@ class TradesConfig(AppConfig):
         realtime.register()
         personal.register()
         worth.register(worth_minor)
+        holds.register(accounting.held_by_orders)
+        origins.register(accounting.commands_of)
         outbox.subscribe(freezing.FROZEN, "trades.freeze_accounts", freeze_accounts)
         outbox.subscribe(freezing.UNFROZEN, "trades.unfreeze_accounts", unfreeze_accounts)
         outbox.subscribe(deleting.CLOSED, "trades.close_accounts", freeze_accounts)

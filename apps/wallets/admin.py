@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
-from apps.wallets.adjustments import (
-    admin as adjustments,  # noqa: F401  # Registers what staff correct.
-)
-from apps.wallets.liabilities import (
-    admin as liabilities,  # noqa: F401  # Registers what treasury compares.
-)
-from apps.wallets.models import Balance, InternalTransfer, LedgerEntry, TradingAccount
-from apps.wallets.presentation import amount_text, balance_json, entry_json
-from apps.wallets.withdrawals import (
-    admin as withdrawals,  # noqa: F401  # Registers what staff do to withdrawals.
-)
+from apps.core.admin import ReadOnlyAdmin
+from apps.wallets.adjustments.admin import AdjustmentAdmin as AdjustmentAdmin
+from apps.wallets.custody.admin import ChainVaultAdmin as ChainVaultAdmin
+from apps.wallets.deposits.admin import ChainDepositAdmin as ChainDepositAdmin
+from apps.wallets.explorer.admin import LedgerEntryAdmin as LedgerEntryAdmin
+from apps.wallets.holds import WORDS, holds_of_account
+from apps.wallets.liabilities.admin import LiabilityTreeAdmin as LiabilityTreeAdmin
+from apps.wallets.models import Balance, InternalTransfer, TradingAccount
+from apps.wallets.presentation import amount_text, balance_json
+from apps.wallets.withdrawals.admin import WithdrawalAdmin as WithdrawalAdmin
 
 
 @admin.register(TradingAccount)
@@ -34,7 +30,7 @@ class TradingAccountAdmin(ReadOnlyAdmin):
     list_select_related = ("owner",)
     fields = (
         "id", "public_id", "owner", "kind", "name", "trade_group", "created_at", "balances",
-        "more",
+        "holds", "more",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -55,6 +51,21 @@ class TradingAccountAdmin(ReadOnlyAdmin):
             "<th>As of seq</th></tr></thead><tbody>{}</tbody></table>",
             body,
         )
+
+    @admin.display(description="Why something is held")
+    def holds(self, account: TradingAccount) -> SafeString | str:
+        cells = [
+            (
+                each.asset.code,
+                WORDS[part.reason] + ("" if part.inside else ", aside of what is held"),
+                part.count,
+                amount_text(part.amount_minor, each.asset),
+            )
+            for each in holds_of_account(account.id)
+            for part in each.parts
+        ]
+        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", cells)
+        return format_html("<table><tbody>{}</tbody></table>", body) if cells else "Nothing is held"
 
     @admin.display(description="More")
     def more(self, account: TradingAccount) -> SafeString:
@@ -87,38 +98,3 @@ class InternalTransferAdmin(ReadOnlyAdmin):
     @admin.display(description="Amount")
     def amount(self, row: InternalTransfer) -> str:
         return f"{amount_text(row.amount_minor, row.asset)} {row.asset.code}"
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(NarrowedAdmin):
-    """The entries of one account: from its page, or by its number."""
-
-    narrowed_by = ("account__id__exact", "q")
-
-    list_display = ("id", "at", "account", "asset", "amount", "fee", "kind", "reference", "seq")
-    list_filter = ("kind", "asset")
-    search_fields = ("account__id",)
-    search_help_text = "Number of a trading account"
-    list_select_related = ("account", "asset")
-
-    @admin.display(description="Amount")
-    def amount(self, entry: LedgerEntry) -> str:
-        return str(entry_json(entry)["amount"])
-
-    @admin.display(description="Of it fee")
-    def fee(self, entry: LedgerEntry) -> str:
-        return str(entry_json(entry)["fee"])
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[LedgerEntry], search_term: str
-    ) -> tuple[QuerySet[LedgerEntry], bool]:
-        return of_account(queryset, search_term), False
-
-
-def of_account(rows: QuerySet[LedgerEntry], text: str) -> QuerySet[LedgerEntry]:
-    """Return the rows of one account; anything but a number finds nothing, and costs nothing."""
-    text = text.strip()
-    if not text:
-        return rows
-    is_number = text.isascii() and text.isdigit() and len(text) <= 18
-    return rows.filter(account_id=int(text)) if is_number else rows.none()

@@ -10,7 +10,9 @@ from django.db.models import Q
 from apps.accounts.models import User
 from apps.accounts.personal.obstacles import register_forgetter, register_obstacle
 from apps.accounts.personal.parts import register_part
+from apps.core.audit import replace_in_trail
 from apps.core.clock import iso
+from apps.core.models import AuditedRow
 from apps.wallets.deposits.presentation import deposit_json
 from apps.wallets.models import (
     Balance,
@@ -53,7 +55,7 @@ def register() -> None:
     )  # fmt: skip
     register_part(
         "ledger", _ledger, about="every movement of value on your accounts",
-        columns=("account", "at", "asset", "amount", "fee", "kind", "reference", "id"),
+        columns=("account", "at", "asset", "amount", "fee", "kind", "reference", "note", "id"),
     )  # fmt: skip
     register_part(
         "deposit_addresses", _deposit_addresses, about="where you send coins to us",
@@ -196,3 +198,8 @@ def _forget(person: User, now: datetime) -> None:
     for account in TradingAccount.objects.filter(owner=person, kind=TradingAccount.Kind.SUB):
         account.name = f"Account {account.pk}"
         account.save(update_fields=["name"])
+    # That entries came and went stays on record; where they led to does not.
+    kept = AuditedRow.objects.filter(
+        table_name=WithdrawalAddress._meta.db_table, row__person_id=person.pk
+    )
+    replace_in_trail(kept, row={"person_id": person.pk})

@@ -28,6 +28,7 @@ from apps.wallets.deposits.actions import address_for
 from apps.wallets.deposits.demo import UNITS_MAX, send_demo_deposit
 from apps.wallets.deposits.presentation import address_json, deposit_json
 from apps.wallets.deposits.queries import deposits_page
+from apps.wallets.holds import holds_json, holds_of
 from apps.wallets.models import TradingAccount
 from apps.wallets.presentation import amount_text, balance_json
 from apps.wallets.qr import qr_code
@@ -78,6 +79,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
         "account": account,
         "is_main": is_main,
         "accounts": queries.accounts_of(viewer=viewer),
+        "holds": [holds_json(each) for each in holds_of(viewer=viewer, account=account)],
         **_history(viewer, SHOWN),
     }
     return render(request, "wallets/wallet.html", context)

@@ -24,7 +24,7 @@ from apps.accounts.personal import actions, deleting
 from apps.accounts.personal.obstacles import obstacles_of
 from apps.core import clock, outbox
 from apps.core.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, Refused
-from apps.core.models import OutboxEvent
+from apps.core.models import AuditedRow, OutboxEvent
 from apps.engine.messages import Leg, Transfer
 from apps.matching.gateway import get_gateway, new_command_id, valid_until_ns
 from apps.notifications.models import Notice
@@ -239,6 +239,10 @@ def _check_trail(user: User) -> None:
     assert newest.pgh_context.metadata["reason"] == "The person asked to be deleted."
     keys: Any = apps.get_model("accounts", "ApiKeyEvent")
     assert set(keys.objects.values_list("name", flat=True)) == {""}
+    book = AuditedRow.objects.filter(table_name="wallets_withdrawaladdress")
+    assert [(row.label, row.row) for row in book.order_by("pk")] == [
+        (label, {"person_id": user.pk}) for label in ("insert", "delete")
+    ]
 
 
 def test_money_that_comes_meanwhile_holds_it_up_and_lets_the_person_in_again() -> None:

@@ -120,7 +120,7 @@ def test_the_ledger_shows_each_movement_newest_first(ada: Person) -> None:
         ("USDT", "100000.00", "deposit", "welcome"),
     ]
     assert sorted(body["items"][0]) == [
-        "amount", "asset", "at", "fee", "id", "kind", "reference", "seq",
+        "amount", "asset", "at", "fee", "id", "kind", "note", "reference", "seq",
     ]  # fmt: skip
 
 

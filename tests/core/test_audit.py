@@ -14,6 +14,7 @@ from pghistory.core import event_models
 from pghistory.models import Context
 
 from apps.accounts.keys import actions as keys
+from apps.accounts.kyc.models import Verification
 from apps.accounts.models import SignIn, User
 from apps.core import audit, clock
 from apps.core.models import AuditedRow
@@ -46,7 +47,11 @@ def test_what_is_in_the_trail_and_what_is_not() -> None:
     projected = {"trades_order", "trades_fill", "trades_position", "wallets_balance",
                  "wallets_ledgerentry", "markets_trade", "markets_candle",
                  "markets_instrument", "matching_journal"}  # fmt: skip
-    assert "trades_risklimits" in watched
+    assert watched >= {
+        "trades_risklimits", "trades_restriction", "wallets_withdrawal", "wallets_withdrawallimit",
+        "wallets_withdrawalpolicy", "wallets_withdrawaladdress", "wallets_withdrawalapproval",
+        "wallets_adjustment", "accounts_verification", "accounts_document",
+    }  # fmt: skip
     assert not watched & projected
 
 
@@ -101,6 +106,26 @@ def test_limits_are_kept_though_their_key_has_two_columns(ada: Person) -> None:
         ("update", 4),
         ("delete", 4),
     ]
+
+
+def test_a_verification_is_kept_without_what_was_said_in_it(ada: Person) -> None:
+    row = Verification.objects.create(person=ada.user, tier=2, began_at=clock.now())
+    with audit.because("Checked by hand"):
+        Verification.objects.bulk_update([_refused(row)], ["status", "reason"])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_verification SET status = 'approved'")
+
+    rows = AuditedRow.objects.filter(table_name="accounts_verification").order_by("pk")
+    assert [(each.label, each.row["status"]) for each in rows] == [
+        ("insert", "open"), ("update", "refused"), ("update", "approved"),
+    ]  # fmt: skip
+    assert not any("details" in each.row for each in rows)
+    assert rows[1].pgh_context.metadata["reason"] == "Checked by hand"
+
+
+def _refused(row: Verification) -> Verification:
+    row.status, row.reason = Verification.Status.REFUSED, "No"
+    return row
 
 
 def test_nobody_changes_or_drops_what_is_kept(ada: Person) -> None:

@@ -174,7 +174,7 @@ def test_the_first_page_takes_the_same_queries_and_few_when_it_was_read_of_late(
 
 # Session, person, rights of his own and of his roles; then his latest actions, which unfold shows.
 WARM = 4
-COLD = 63
+COLD = 64
 
 
 def test_without_valkey_the_page_says_what_is_unknown(

@@ -16,13 +16,12 @@ from tests.factories import Trader, house, listed, person, trader
 
 PAGES = (
     "markets/asset", "markets/instrument", "markets/trade", "wallets/tradingaccount",
-    "wallets/ledgerentry", "trades/order", "trades/fill",
+    "trades/order", "trades/fill",
     "trades/movement",
 )  # fmt: skip
 # Tables without end show nothing before somebody says of what.
 NARROWED = {
     "markets/trade": "?instrument__id__exact=1",
-    "wallets/ledgerentry": "?account__id__exact={}",
     "trades/fill": "?account__id__exact={}",
     "trades/movement": "?account__id__exact={}",
 }
@@ -65,14 +64,6 @@ def test_endless_lists_show_what_is_asked_for(ada: Trader, admin: Client, page: 
     if page != "markets/trade":
         shown = of_ada.context["cl"].result_list
         assert {row.account_id for row in shown} == {ada.account.id}
-
-
-def test_the_ledger_is_searched_by_account(ada: Trader, admin: Client) -> None:
-    found = admin.get(f"/admin/wallets/ledgerentry/?q={ada.account.id}").context["cl"]
-    none = admin.get("/admin/wallets/ledgerentry/?q=ada").context["cl"]
-
-    assert {row.account_id for row in found.result_list} == {ada.account.id}
-    assert none.result_count == 0
 
 
 def test_an_order_is_found_by_its_number(ada: Trader, admin: Client) -> None:

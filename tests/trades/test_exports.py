@@ -69,9 +69,7 @@ def test_the_ledger_comes_with_its_signs(ada: Trader) -> None:
 
 def test_a_reference_is_never_a_formula(ada: Trader) -> None:
     usdt = ada.account.balances.get(asset__code="USDT").asset
-    deposit(
-        account=ada.account, asset=usdt, amount_minor=1, reference='=HYPERLINK("x")'
-    )
+    deposit(account=ada.account, asset=usdt, amount_minor=1, reference='=HYPERLINK("x")')
 
     *_, last = rows_of(signed_in(ada), "/orders/ledger.csv")
 

@@ -22,6 +22,7 @@ from apps.wallets.adjustments.rules import CATEGORIES, reference_of, words_of_re
 from apps.wallets.liabilities.actions import reconcile
 from apps.wallets.models import Balance, LedgerEntry
 from apps.wallets.presentation import entry_json
+from apps.wallets.statements.presentation import reason_of
 from tests import factories
 from tests.wallets.test_hostile_withdrawals import _at_once
 from tests.wallets.withdrawing import NOW, rich
@@ -100,6 +101,7 @@ def test_one_asks_another_agrees_and_the_owner_reads_why(ada: factories.Trader, 
     entry = LedgerEntry.objects.get(kind="adjustment", account=ada.account)
     shown = entry_json(entry)
     assert (shown["kind"], shown["note"]) == ("adjustment", words)
+    assert reason_of(entry) == f"Correction: {words}"
     assert "Ticket" not in str(shown) + str(event.data)
 
 

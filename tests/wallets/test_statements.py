@@ -127,7 +127,7 @@ def _client(who: Trader) -> Client:
 @pytest.mark.django_db
 def test_the_csv_has_both_ends_and_every_entry_and_runs_nothing(ada: Trader) -> None:
     usdt = ada.account.balances.get(asset__code="USDT").asset
-    deposit(actor=None, account=ada.account, asset=usdt, amount_minor=1, reference="=1+1")
+    deposit(account=ada.account, asset=usdt, amount_minor=1, reference="=1+1")
 
     with time_machine.travel(datetime(2026, 3, 10, 12, 1, tzinfo=UTC), tick=False):
         answer = _client(ada).get("/wallet/statements.csv", {"period": "2026-03"})

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
 
 from apps.accounts.confirming import step_up
 from apps.core import clock
+from apps.core.models import AuditedRow
+from apps.wallets.assets import asset_by_code
 from apps.wallets.custody import simulated
 from apps.wallets.deposits.actions import address_for, follow_all
 from apps.wallets.withdrawals import codes
 from apps.wallets.withdrawals.demo import give_demo_addresses
-from apps.wallets.withdrawals.models import Withdrawal, WithdrawalAddress
+from apps.wallets.withdrawals.models import Withdrawal, WithdrawalAddress, WithdrawalLimit
 from apps.wallets.withdrawals.sending import advance_all
 from tests import factories
 from tests.wallets.withdrawing import outside, rich
@@ -158,19 +162,80 @@ def test_staff_agree_in_the_admin(ada: factories.Trader) -> None:
     where = _ask(_client(ada.user), ada, "1000")["Location"]
     row = Withdrawal.objects.get()
     _client(ada.user).post(where, {"do": "confirm", "code": codes.code_of(row)})
-    told = []
+    told, pages = [], []
 
     for who, reason in ((one, ""), (one, "known"), (one, "again"), (two, "known too")):
-        asked = {"action": "approve", "_selected_action": row.pk, "reason": reason}
-        _client(who).post("/admin/wallets/withdrawal/", asked)
+        client, address = _client(who), f"/admin/wallets/withdrawal/{row.pk}/change/"
+        pages.append(client.get(address).content.decode())
+        client.post(address, {"act": "approve", "reason": reason})
         row.refresh_from_db()
         told.append((row.state, row.approvals.count()))
     page = _client(one).get(f"/admin/wallets/withdrawal/{row.pk}/change/").content.decode()
-    listed = _client(one).get("/admin/wallets/withdrawal/?state__exact=approved")
+    listed = _client(one).get("/admin/wallets/withdrawal/?standing=approved")
 
     assert told == [("risk_review", 0), ("risk_review", 1), ("risk_review", 1), ("approved", 2)]
     assert "known too" in page
-    assert listed.status_code == 200
+    assert "Refuse: the money goes back" in page
+    assert "It needs 2 who agree" in pages[0]
+    assert "Somebody looks because: it is large" in pages[0]
+    assert "It needs 1 more who agree, and you are none of them" in pages[2]
+    assert "Yours is the last yes that it needs" in pages[3]
+    assert f"/admin/wallets/withdrawal/{row.pk}/change/" in listed.content.decode()
+
+
+def test_staff_stop_several_at_once_and_nobody_without_the_right_does(
+    ada: factories.Trader,
+) -> None:
+    boss = factories.person("boss@example.com", is_staff=True, is_superuser=True)
+    where = _ask(_client(ada.user), ada, "1000")["Location"]
+    row = Withdrawal.objects.get()
+    _client(ada.user).post(where, {"do": "confirm", "code": codes.code_of(row)})
+    asked = {"action": "hold", "_selected_action": row.pk, "reason": "An alarm"}
+    helper = factories.staff("sue@example.com")
+    helper.groups.add(Group.objects.get(name="support"))
+    address = f"/admin/wallets/withdrawal/{row.pk}/change/"
+
+    _client(helper).post("/admin/wallets/withdrawal/", asked)
+    _client(helper).post(address, {"act": "refuse", "reason": "no"})
+    _client(helper).post(address, {"act": "steal", "reason": "no"})
+    row.refresh_from_db()
+    untouched = row.state
+    shown = _client(helper).get(address).content.decode()
+    _client(boss).post("/admin/wallets/withdrawal/", asked)
+    row.refresh_from_db()
+
+    assert (untouched, row.state, row.reason) == ("risk_review", "held", "An alarm")
+    assert "Decide" not in shown
+    kept = AuditedRow.objects.filter(table_name="wallets_withdrawal").last()
+    assert kept is not None
+    assert (kept.row["state"], kept.pgh_context.metadata["reason"]) == ("held", "An alarm")
+    assert kept.pgh_context.metadata["user"] == boss.pk
+
+
+def test_limits_are_typed_as_amounts_and_kept_in_the_trail(ada: factories.Trader) -> None:
+    boss = factories.person("boss@example.com", is_staff=True, is_superuser=True)
+    client, new = _client(boss), "/admin/wallets/withdrawallimit/add/"
+    form = {"tier": "0", "person": "", "asset": "", "day": "12.5", "month": "100", "reason": "Tips"}
+
+    wrong = [
+        client.post(new, {**form, **change}).status_code
+        for change in ({"day": "-1"}, {"day": "1e3"}, {"month": "x"}, {"tier": ""},
+                       {"person": str(ada.user.pk)}, {"reason": ""})
+    ]  # fmt: skip
+    made = client.post(new, form)
+
+    assert (set(wrong), made.status_code) == ({200}, 302)
+    row = WithdrawalLimit.objects.get()
+    unit = 10 ** asset_by_code("USDT").scale
+    assert (row.day_minor * 2, row.month_minor) == (25 * unit, 100 * unit)
+    assert "12.5" in client.get(f"/admin/wallets/withdrawallimit/{row.pk}/change/").content.decode()
+    WithdrawalLimit.objects.filter(pk=row.pk).update(day_minor=1)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM wallets_withdrawallimit")
+    kept = AuditedRow.objects.filter(table_name="wallets_withdrawallimit").order_by("pk")
+    assert [each.label for each in kept] == ["insert", "update", "delete"]
+    assert kept[0].pgh_context.metadata["reason"] == "Tips"
+    assert kept[0].pgh_context.metadata["user"] == boss.pk
 
 
 @pytest.mark.parametrize("name", ["withdrawal", "withdrawallimit", "chaindeposit", "chainvault"])

@@ -503,7 +503,6 @@ def test_the_same_effect_is_one_withdrawal(ada: factories.Trader) -> None:
 def test_a_row_left_behind_gives_its_hold_back(ada: factories.Trader) -> None:
     withdrawal = request(ada, "10")
     # As if who asked had died after the engine's answer.
-    withdrawal.steps.all().delete()
     Withdrawal.objects.filter(pk=withdrawal.pk).update(state="new", code_sent_at=None)
 
     sending.advance_all(now=NOW + timedelta(seconds=119))

@@ -21,7 +21,11 @@ PLACES: Final = (
     ("Trading accounts", "account_balance_wallet", "admin:wallets_tradingaccount_changelist",
      "wallets.view_tradingaccount"),
     ("Ledger", "menu_book", "admin:wallets_ledgerentry_changelist", "wallets.view_ledgerentry"),
-    ("Audit trail", "history", "admin:core_auditedrow_changelist", "core.view_auditedrow"),
+    ("Hot wallet", "account_balance", "admin:wallets_chainvault_changelist",
+     "wallets.view_chainvault"),
+    ("Chains and ledger", "rule", "admin:wallets_reconciliation_changelist",
+     "wallets.view_reconciliation"),
+    ("Audit trail", "history", "audit_trail", "core.view_auditedrow"),
 )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ from apps.core import clock
 from apps.markets.actions import RUN_MARKETS
 from apps.markets.models import StaffRequest
 from apps.pages.desk.kept import kept
+from apps.wallets.adjustments.actions import MAY_DECIDE
+from apps.wallets.adjustments.models import Adjustment
 from apps.wallets.deposits.models import ChainDeposit
 from apps.wallets.models import Withdrawal
 from apps.wallets.presentation import amount_text
@@ -147,14 +149,26 @@ def _request(row: StaffRequest) -> Row:
 
 
 def _deposits(now: datetime) -> QuerySet[ChainDeposit]:
-    rows = ChainDeposit.objects.filter(state=ChainDeposit.State.PENDING).exclude(problem="")
-    return rows.select_related("asset")
+    # One that was credited and has left its chain is in question, too.
+    return ChainDeposit.objects.exclude(problem="").select_related("asset")
 
 
 def _deposit(row: ChainDeposit) -> Row:
     link = reverse("admin:wallets_chaindeposit_change", args=[row.pk])
     amount = f"{amount_text(row.amount_minor, row.asset)} {row.asset.code}"
     return Row(f"{amount}: {row.problem}", row.seen_at, link)
+
+
+def _adjustments(now: datetime) -> QuerySet[Adjustment]:
+    rows = Adjustment.objects.filter(state=Adjustment.State.REQUESTED, expires_at__gt=now)
+    return rows.select_related("account__owner", "asset", "requested_by")
+
+
+def _adjustment(row: Adjustment) -> Row:
+    link = reverse("admin:wallets_adjustment_change", args=[row.pk])
+    amount = f"{amount_text(row.amount_minor, row.asset)} {row.asset.code}"
+    words = f"{amount}, {row.get_category_display().lower()}, account of {row.account.owner}"
+    return Row(words, row.requested_at, link, str(row.requested_by))
 
 
 def _deletions(now: datetime) -> QuerySet[Deletion]:
@@ -173,12 +187,14 @@ SOURCES: Final = (
            "admin:accounts_verification_changelist", "", _verifications, "submitted_at",
            _verification),
     Source("withdrawals", "Withdrawals", "outbox", REVIEW, "admin:wallets_withdrawal_changelist",
-           "?state__exact=risk_review", _withdrawals, "requested_at", _withdrawal),
+           "", _withdrawals, "requested_at", _withdrawal),
+    Source("adjustments", "Corrections of balances", "balance", MAY_DECIDE,
+           "admin:wallets_adjustment_changelist", "", _adjustments, "requested_at", _adjustment),
     Source("requests", "Market requests", "approval", RUN_MARKETS,
            "admin:markets_staffrequest_changelist", "?status__exact=pending", _requests,
            "asked_at", _request),
     Source("deposits", "Deposits in question", "inbox", REVIEW,
-           "admin:wallets_chaindeposit_changelist", "", _deposits, "seen_at", _deposit),
+           "admin:wallets_chaindeposit_changelist", "?trouble=yes", _deposits, "seen_at", _deposit),
     Source("deletions", "Deletions held up", "person_remove", MAY_FREEZE, "staff_queues",
            "#deletions", _deletions, "due_at", _deletion),
 )  # fmt: skip

@@ -32,15 +32,20 @@ class Standing(QueueFilter):
 
 @admin.register(Adjustment)
 class AdjustmentAdmin(ReadOnlyAdmin):
-    list_display = ("id", "requested_at", "account", "change", "category", "case", "requested_by",
+    list_display = ("id", "requested_at", "owner", "change", "category", "case", "requested_by",
                     "state", "decided_by")  # fmt: skip
     list_filter = (Standing, "category", "asset")
-    list_select_related = ("account", "asset", "requested_by", "decided_by")
+    list_select_related = ("account__owner", "asset", "requested_by", "decided_by")
     search_fields = ("account__owner__email", "case", "=account__id", "=id")
     search_help_text = "E-mail address of the owner, number of the account, or the case"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(actions.MAY_ASK)
+
+    @admin.display(description="Whose")
+    def owner(self, row: Adjustment) -> str:
+        owner = row.account.owner
+        return "" if owner is None else f"{owner.email} ({row.account_id})"
 
     @admin.display(description="Change")
     def change(self, row: Adjustment) -> str:
@@ -88,7 +93,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
         """One request: what would move, who wants it and why, and the decision."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = Adjustment.objects.select_related(*self.list_select_related, "account__owner")
+        rows = Adjustment.objects.select_related(*self.list_select_related)
         row = rows.filter(pk=_number(object_id)).first()
         if row is None:
             raise Http404

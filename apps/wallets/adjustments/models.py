@@ -62,6 +62,8 @@ class Adjustment(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "correction"
+        verbose_name_plural = "corrections of balances"
         constraints = [
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="adjustment_positive"),
             models.CheckConstraint(

@@ -103,6 +103,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "verbose_name": "correction",
+                "verbose_name_plural": "corrections of balances",
             },
         ),
         migrations.AlterField(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from apps.core.clock import iso
+from apps.wallets.adjustments.rules import words_of_reference
 from apps.wallets.models import LedgerEntry
 from apps.wallets.presentation import amount_text
 from apps.wallets.statements.queries import AssetLine, Statement
@@ -29,6 +30,8 @@ _NUMBERED: Final = (_Kind.TRADE, _Kind.WITHDRAWAL)
 
 def reason_of(entry: LedgerEntry) -> str:
     """Return why the value moved."""
+    if entry.kind == _Kind.ADJUSTMENT:
+        return f"Correction: {words_of_reference(entry.reference)}"
     words = _WORDS.get((_Kind(entry.kind), entry.amount_minor > 0), entry.get_kind_display())
     return f"{words} {entry.reference}" if entry.kind in _NUMBERED else words
 
