@@ -44,6 +44,7 @@ class Part:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the parts that the rights of whoever looks open; the admin calls this."""
     has_right = cast(User, request.user).has_perm
+    context["title"] = "The desk"
     context["parts"] = parts(has_right=has_right)
     context["waits"] = counts(has_right=has_right)
     context["read_at"] = iso(clock.now())

@@ -29,7 +29,7 @@ from apps.wallets.assets import all_assets
 from apps.wallets.custody.interface import NETWORKS, get_custody
 from apps.wallets.liabilities.models import Reconciliation
 from apps.wallets.liabilities.queries import published
-from apps.wallets.presentation import amount_text
+from apps.wallets.presentation import AssetUnits, amount_text
 
 Tone = Literal["", "good", "warning", "alarm"]
 
@@ -177,9 +177,9 @@ def _hot_wallet(needs: dict[int, int]) -> list[Figure]:
                 found.append(Figure(f"Hot wallet, {code}", UNKNOWN, "", place, "warning"))
                 continue
             tone: Tone = "alarm" if need > spendable else "good" if need else ""
-            note = f"{amount_text(need, asset)} needed" if need else "nothing needed now"
+            note = f"{grouped(need, asset)} needed" if need else "nothing needed now"
             label = f"Hot wallet, {code}"
-            found.append(Figure(label, amount_text(spendable, asset), note, place, tone))
+            found.append(Figure(label, grouped(spendable, asset), note, place, tone))
     return found
 
 
@@ -201,7 +201,7 @@ def _reconciled(now: datetime) -> Figure:
 def _liabilities() -> list[Figure]:
     place = reverse("admin:wallets_ledgerentry_changelist")
     return [
-        Figure(f"Owed, {tree.asset.code}", amount_text(int(tree.total_minor), tree.asset),
+        Figure(f"Owed, {tree.asset.code}", grouped(int(tree.total_minor), tree.asset),
                f"to {tree.leaves} accounts, {tree.made_at:%Y-%m-%d %H:%M}", place)
         for tree in published()
     ]  # fmt: skip
@@ -294,6 +294,12 @@ def _halts() -> Figure:
     if not symbols:
         return Figure("Markets that stand", "0", "all trade", place, "good")
     return Figure("Markets that stand", str(len(symbols)), ", ".join(symbols[:6]), place, "alarm")
+
+
+def grouped(minor: int, asset: AssetUnits) -> str:
+    """Return an amount exactly, with commas between thousands."""
+    whole, _, decimals = amount_text(minor, asset).partition(".")
+    return f"{int(whole):,}.{decimals}" if decimals else f"{int(whole):,}"
 
 
 def age(passed: timedelta) -> str:
