@@ -38,6 +38,7 @@ from apps.trades.risk.actions import restrict_account, set_own_limits
 from apps.trades.risk.models import Restriction
 from apps.trades.risk.rules import LimitSet
 from apps.wallets.actions import open_sub_account
+from apps.wallets.adjustments.actions import request_adjustment
 from apps.wallets.custody import simulated
 from apps.wallets.deposits.actions import address_for, follow_all
 from apps.wallets.liabilities import actions as liabilities
@@ -215,6 +216,12 @@ def _staff(ada: factories.Trader, carol: factories.Trader) -> None:
     boss.groups.add(Group.objects.get(name=roles.SUPPORT))
     boss.user_permissions.add(Permission.objects.get(codename="view_order"))
     Deletion.objects.create(person=ada.user, asked_at=now, due_at=now + timedelta(days=14))
+    tess = factories.staff("tess@example.com")
+    tess.groups.add(Group.objects.get(name=roles.TREASURY))
+    request_adjustment(
+        actor=tess, account_id=ada.account.pk, category="missed_deposit", asset="USDT",
+        amount="5", reason="Ticket says so", case="T-7", now=now,
+    )  # fmt: skip
     add_note(actor=boss, person=ada.user, text=f"{NAME} called.", now=now)
     approvals.ask_for(
         actor=boss, kind=StaffRequest.Kind.OPEN, instrument=factories.listed(), reason="Asked",
