@@ -18,6 +18,8 @@ from apps.wallets.models import Balance, InternalTransfer, TradingAccount
 from apps.wallets.presentation import amount_text, balance_json
 from apps.wallets.withdrawals.admin import WithdrawalAdmin as WithdrawalAdmin
 
+_TABLE = '<div class="staff"><table><tbody>{}</tbody></table></div>'
+
 
 @admin.register(TradingAccount)
 class TradingAccountAdmin(ReadOnlyAdmin):
@@ -47,8 +49,8 @@ class TradingAccountAdmin(ReadOnlyAdmin):
             cells,
         )
         return format_html(
-            "<table><thead><tr><th>Asset</th><th>Available</th><th>Held</th><th>Total</th>"
-            "<th>As of seq</th></tr></thead><tbody>{}</tbody></table>",
+            '<div class="staff"><table><thead><tr><th>Asset</th><th>Available</th><th>Held</th>'
+            "<th>Total</th><th>As of seq</th></tr></thead><tbody>{}</tbody></table></div>",
             body,
         )
 
@@ -65,7 +67,7 @@ class TradingAccountAdmin(ReadOnlyAdmin):
             for part in each.parts
         ]
         body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", cells)
-        return format_html("<table><tbody>{}</tbody></table>", body) if cells else "Nothing is held"
+        return format_html(_TABLE, body) if cells else "Nothing is held"
 
     @admin.display(description="More")
     def more(self, account: TradingAccount) -> SafeString:
