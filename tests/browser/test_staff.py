@@ -14,7 +14,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Visit, Visitor
 from tests.browser.stack import REPOSITORY, Stack
-from tests.browser.test_halts import send
 from tests.browser.test_joining import Joined, add_app, letter_to, sign_in, sign_out, sign_up
 
 FOLDER = REPOSITORY / "artifacts" / "screenshots"
@@ -88,10 +87,11 @@ def open_waiting(page: Page, words: str) -> None:
 
 
 def agree_to_the_coins(page: Page) -> None:
-    page.goto(f"/admin/wallets/withdrawal/?state__exact=risk_review&q={PAYER}")
-    chosen = page.locator("input[name=_selected_action]").first.get_attribute("value") or ""
-    fields = {"action": "approve", "_selected_action": chosen, "reason": "Known.", "index": "0"}
-    assert f"Withdrawal {chosen} is" in send(page, "/admin/wallets/withdrawal/", **fields)
+    open_waiting(page, f"2000.00 USDT of {PAYER}")
+    form = page.locator("form").filter(has=page.locator("input[name=act][value=approve]"))
+    form.locator("input[name=reason]").fill("Known address.")
+    form.get_by_role("button", name="Agree").click()
+    expect(form).to_have_count(0)
 
 
 def approve_what_is_asked_for(page: Page, words: str) -> None:
