@@ -22,6 +22,7 @@ from apps.core.admin import NarrowedAdmin, ReadOnlyAdmin
 from apps.core.errors import DomainError
 from apps.markets import approvals, terms
 from apps.markets.actions import (
+    CATCH_UP_SECONDS,
     REASON_LENGTH_MAX,
     RUN_MARKETS,
     may_run_markets,
@@ -30,6 +31,7 @@ from apps.markets.actions import (
 from apps.markets.forms import USUAL, read_market
 from apps.markets.models import Asset, Instrument, MarketChange, StaffRequest, Trade
 from apps.markets.presentation import PHASE_NAMES, instrument_json, trade_json
+from apps.matching.queries import wait_for_seq
 
 CHANGES_SHOWN: Final = 50
 Kind = StaffRequest.Kind
@@ -219,6 +221,8 @@ def _change_state(request: HttpRequest, market: Instrument) -> HttpResponse | No
     except DomainError as refusal:
         messages.error(request, refusal.message)
         return None
+    # The page that comes next tells of the market as it is then.
+    wait_for_seq(seq, CATCH_UP_SECONDS)
     messages.success(request, f"{market.symbol}: {state.label.lower()} since seq {seq}.")
     return redirect("admin:markets_instrument_change", market.pk)
 
@@ -306,7 +310,9 @@ def _decide(request: HttpRequest, asked: StaffRequest) -> None:
         raise PermissionDenied
     action, words = acts[request.POST["act"]]
     try:
-        action(actor=cast(User, request.user), request_id=asked.pk, now=clock.now())
+        done = action(actor=cast(User, request.user), request_id=asked.pk, now=clock.now())
+        if isinstance(done, int):
+            wait_for_seq(done, CATCH_UP_SECONDS)
     except DomainError as refusal:
         messages.error(request, refusal.message)
     else:
