@@ -201,7 +201,7 @@ def _entries(
         values += [bound for seq in seqs for bound in (seq << LEG_BITS, (seq + 1) << LEG_BITS)]
     cursor.execute(
         "SELECT id, seq, event_index, at, reference FROM wallets_ledgerentry"
-        f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT %s",
+        f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT %s",  # nosec B608  # ours
         [*values, ENTRIES_READ],
     )
     found: list[tuple[int, int, int, datetime, str]] = cursor.fetchall()
