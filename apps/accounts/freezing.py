@@ -39,14 +39,19 @@ choose a new password first: "Forgot your password?" on the page where you log i
 """
 
 
-def freeze(*, actor: User, now: datetime, words: str = "Frozen by its owner.") -> None:
+def freeze(*, actor: User, now: datetime) -> None:
     """Freeze the actor's own account, and sign them out everywhere, here too."""
+    close(person=actor, now=now, words="Frozen by its owner.", kind="account_frozen")
+
+
+def close(*, person: User, now: datetime, words: str, kind: str) -> None:
+    """Freeze an account for whom the words name, and tell its owner by a notice of that kind."""
     with transaction.atomic():
-        if not User.objects.filter(pk=actor.pk, frozen_at=None).update(frozen_at=now):
+        if not User.objects.filter(pk=person.pk, frozen_at=None).update(frozen_at=now):
             return
-        sessions.end_others(actor=actor, kept=None, reason="frozen", now=now)
-        _emit(FROZEN, actor, now, words)
-        security.changed(person=actor, kind="account_frozen", now=now)
+        sessions.end_others(actor=person, kept=None, reason="frozen", now=now)
+        _emit(FROZEN, person, now, words)
+        security.changed(person=person, kind=kind, now=now)
 
 
 def send_link(*, person: User, link: str, has_second_factor: bool, now: datetime) -> bool:

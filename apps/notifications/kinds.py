@@ -125,6 +125,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "Your account is frozen",
         "Nobody can trade, withdraw or change anything until you unfreeze it.",
     ),
+    "account_frozen_by_staff": _security(
+        "We have frozen your account",
+        "Nobody can trade, withdraw or change anything until we open it again.",
+        "Write to our support if you do not know why.",
+    ),
     "account_unfrozen": _security(
         "Your account is no longer frozen", "Everything works again.", _NOT_YOU
     ),

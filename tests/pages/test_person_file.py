@@ -194,6 +194,10 @@ def test_staff_freeze_an_account_that_its_owner_cannot_open(world: Trader, clien
     )  # fmt: skip
     topics = list(OutboxEvent.objects.order_by("id").values_list("topic", flat=True))
     assert [topic for topic in topics if topic != "notice"] == ["person_frozen", "person_unfrozen"]
+    told = OutboxEvent.objects.filter(topic="notice").order_by("id")
+    assert [event.data["kind"] for event in told if "frozen" in event.data["kind"]] == [
+        "account_frozen_by_staff", "account_unfrozen",
+    ]  # fmt: skip
 
 
 def test_what_its_owner_had_frozen_stays_frozen_when_staff_lift_theirs(world: Trader) -> None:

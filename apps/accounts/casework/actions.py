@@ -46,7 +46,9 @@ def freeze_person(*, actor: User, person: User, reason: str, now: datetime) -> S
             person=locked, frozen_by=actor, frozen_at=now, reason=words,
             was_frozen=locked.frozen_at is not None,
         )  # fmt: skip
-        freezing.freeze(actor=locked, now=now, words="Frozen by staff.")
+        freezing.close(
+            person=locked, now=now, words="Frozen by staff.", kind="account_frozen_by_staff"
+        )
     return made
 
 
