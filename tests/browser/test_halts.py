@@ -59,10 +59,9 @@ def staff_agree(visit: Visit, kind: str) -> None:
     market = f"/admin/markets/instrument/{MARKET_ID}/change/"
     first.goto(market)
     assert "It is asked for." in send(first, market, act=kind, reason="A test.", reference="")
-    second.goto("/admin/markets/staffrequest/?status__exact=pending")
-    asked = second.locator("input[name=_selected_action]").first.get_attribute("value")
-    assert asked is not None
-    request = f"/admin/markets/staffrequest/{asked}/change/"
+    second.goto("/admin/queues/")
+    request = second.get_by_role("link", name="A test.").first.get_attribute("href")
+    assert request is not None
     assert "is carried out" in send(second, request, act="approve")
 
 
