@@ -240,7 +240,7 @@ def test_who_has_no_right_sees_nothing(ada: factories.Trader, client: Client) ->
     client.force_login(helper)
 
     assert client.get(LEDGER).status_code == 403
-    assert client.get(f"{LEDGER}1/change/").status_code == 404
+    assert client.get(f"{LEDGER}1/change/").status_code == 403
     for viewer in (ada.user, helper):
         with pytest.raises(NotAllowed):
             look(viewer)
