@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
-import sys
-from typing import Any, Final
+from typing import Any
 
 from channels.routing import get_default_application
 from django.conf import settings
@@ -13,11 +12,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import get_resolver
 
 from apps.core.realtime.server import build_server
-
-# With Python's own five milliseconds the event loop, which every request and socket passes twice,
-# waits for each busy thread in turn.
-SWITCH_SECONDS: Final = 0.001
-
 
 class Command(BaseCommand):
     help = "Serve pages, the API and live data on one port. Ctrl-C or SIGTERM stops it cleanly."
@@ -33,7 +27,6 @@ class Command(BaseCommand):
         listener = listen(host, port)
         server = build_server(get_default_application(), host=host, port=port)
         settle()
-        sys.setswitchinterval(SWITCH_SECONDS)
         self.stdout.write(f"Serving http://{host}:{port}")
         server.run(sockets=[listener])
         if not server.started:
