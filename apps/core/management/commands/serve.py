@@ -13,6 +13,7 @@ from django.urls import get_resolver
 
 from apps.core.realtime.server import build_server
 
+
 class Command(BaseCommand):
     help = "Serve pages, the API and live data on one port. Ctrl-C or SIGTERM stops it cleanly."
     requires_system_checks = ()
